@@ -1,0 +1,153 @@
+//! Stands in for Sentry: an HTTP server on this machine that takes envelopes
+//! the way Sentry does and keeps them for the report.
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
+use flate2::bufread::GzDecoder;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::Result;
+use crate::envelope::Envelope;
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// A receiver that runs as long as the runtime it was started on.
+pub struct Receiver {
+    pub dsn: String,
+    shared: Arc<Shared>,
+}
+
+/// What arrived so far.
+#[derive(Default)]
+pub struct Inbox {
+    pub envelopes: Vec<Envelope>,
+    /// Compressed bytes of the bodies, as they came.
+    pub wire_bytes: usize,
+    /// Why requests were turned down.
+    pub refusals: Vec<String>,
+}
+
+struct Shared {
+    inbox: Mutex<Inbox>,
+    directory: Option<PathBuf>,
+}
+
+impl Receiver {
+    /// Starts to listen. With a directory, every decompressed envelope is also
+    /// written there.
+    pub async fn start(directory: Option<PathBuf>) -> Result<Self> {
+        if let Some(directory) = &directory {
+            fs::create_dir_all(directory)?;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let dsn = format!("http://{KEY}@{}/42", listener.local_addr()?);
+        let shared = Arc::new(Shared {
+            inbox: Mutex::default(),
+            directory,
+        });
+        let router = Router::new()
+            .route("/api/42/envelope/", post(receive))
+            .with_state(Arc::clone(&shared));
+        tokio::spawn(axum::serve(listener, router).into_future());
+        Ok(Self { dsn, shared })
+    }
+
+    /// Hands over what arrived and starts from nothing.
+    pub fn take(&self) -> Inbox {
+        std::mem::take(&mut self.shared.inbox())
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Json<Value>) {
+    let mut inbox = shared.inbox();
+    inbox.wire_bytes += body.len();
+    let accepted = authorize(&headers)
+        .and_then(|()| decode(&headers, &body))
+        .and_then(|body| {
+            let envelope =
+                Envelope::parse(&body).map_err(|reason| (StatusCode::BAD_REQUEST, reason))?;
+            keep(&shared, inbox.envelopes.len() + 1, &body)?;
+            Ok(envelope)
+        });
+    match accepted {
+        Ok(envelope) => {
+            let answer = json!({ "id": envelope.event_id });
+            inbox.envelopes.push(envelope);
+            (StatusCode::OK, Json(answer))
+        }
+        Err((status, reason)) => {
+            let answer = json!({ "detail": reason });
+            inbox.refusals.push(format!("{status}: {reason}"));
+            (status, Json(answer))
+        }
+    }
+}
+
+type Refusal = (StatusCode, String);
+
+fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
+    let authorized = headers
+        .get("x-sentry-auth")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Sentry "))
+        .is_some_and(|fields| {
+            fields
+                .split(',')
+                .any(|field| field.trim().strip_prefix("sentry_key=") == Some(KEY))
+        });
+    if authorized {
+        Ok(())
+    } else {
+        Err((StatusCode::UNAUTHORIZED, "not the key".into()))
+    }
+}
+
+fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let refuse = |reason: String| (StatusCode::BAD_REQUEST, reason);
+    match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        None | Some(b"identity") => Ok(body.to_vec()),
+        Some(b"gzip") => {
+            let mut decoder = GzDecoder::new(body);
+            let mut decoded = Vec::new();
+            decoder
+                .read_to_end(&mut decoded)
+                .map_err(|error| refuse(format!("not gzip: {error}")))?;
+            match decoder.into_inner() {
+                [] => Ok(decoded),
+                _ => Err(refuse("bytes behind the end of the gzip".into())),
+            }
+        }
+        Some(_) => Err((
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "neither gzip nor identity".into(),
+        )),
+    }
+}
+
+fn keep(shared: &Shared, number: usize, body: &[u8]) -> Result<(), Refusal> {
+    let Some(directory) = &shared.directory else {
+        return Ok(());
+    };
+    fs::write(directory.join(format!("{number:03}.envelope")), body)
+        .map_err(|error| (StatusCode::INSUFFICIENT_STORAGE, error.to_string()))
+}

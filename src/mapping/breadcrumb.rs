@@ -1,0 +1,67 @@
+use opentelemetry::StringValue;
+use opentelemetry::trace::Event;
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::{Breadcrumb, Level};
+
+use super::facts::Facts;
+use super::resource::limited_map;
+use crate::protocol::{Measurement, Timestamp, shortened};
+use crate::semconv::Attribute::{Level as LevelKey, SentryMeasurementUnit, SentryMeasurementValue, Target};
+
+/// How many breadcrumbs an event of Sentry keeps, the last ones (rule EXC-12).
+pub(super) const MAX: usize = 100;
+
+/// What Relay leaves of the data of a breadcrumb is 2 KiB.
+const MAX_DATA_BYTES: usize = 1500;
+
+const MAX_MESSAGE_BYTES: usize = 4096;
+
+/// What the bridge from `tracing` says of every event in the same words.
+const NOT_DATA: &[&str] = &["level", "target"];
+
+/// The number that an event carries for Sentry to chart (rule TIME-4).
+pub(super) fn measurement(event: &Event) -> Option<(String, Measurement)> {
+    let facts = Facts::of(&event.attributes);
+    let value = facts.float(&[SentryMeasurementValue]).filter(|value| value.is_finite())?;
+    let unit = facts.text(&[SentryMeasurementUnit]).map(|unit| unit.into_owned());
+    let is_legal = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
+    let name: String = event.name.chars().map(|char| if is_legal(char) { char } else { '_' }).collect();
+    let name = name.trim_start_matches(|char: char| !char.is_ascii_alphabetic()).to_owned();
+    let unit = unit.filter(|unit| unit.len() <= 15 && unit.is_ascii()).unwrap_or_else(|| "none".into());
+    (!name.is_empty() && name.len() <= 200).then(|| (name, Measurement::new(value, StringValue::from(unit))))
+}
+
+/// An event of a span that is not an error: what happened on the way.
+pub(super) fn breadcrumb(event: &Event, span: &SpanData) -> Breadcrumb {
+    let facts = Facts::of(&event.attributes);
+    let entries = event
+        .attributes
+        .iter()
+        .filter(|entry| !NOT_DATA.contains(&entry.key.as_str()))
+        .map(|entry| (&entry.key, &entry.value));
+    let scope = span.instrumentation_scope.name();
+    let category = facts.text(&[Target]).map(|target| target.into_owned());
+    let category = category.unwrap_or_else(|| if scope.is_empty() { "otel.event" } else { scope }.into());
+    let message = shortened(&event.name, MAX_MESSAGE_BYTES).unwrap_or_else(|| event.name.clone().into_owned());
+    Breadcrumb {
+        timestamp: Timestamp::from(event.timestamp).into(),
+        ty: "default".into(),
+        category: Some(category.chars().filter(|char| !char.is_control()).take(128).collect()),
+        level: level(&facts).unwrap_or(Level::Info),
+        message: Some(message).filter(|message| !message.is_empty()),
+        data: limited_map(entries, MAX_DATA_BYTES).into_iter().collect(),
+    }
+}
+
+/// The level that `tracing` or another recorder gave to an event (rule EXC-5).
+pub(super) fn level(facts: &Facts<'_>) -> Option<Level> {
+    let level = facts.text(&[LevelKey])?;
+    Some(match level.to_ascii_lowercase().as_str() {
+        "trace" | "debug" => Level::Debug,
+        "info" => Level::Info,
+        "warn" | "warning" => Level::Warning,
+        "error" => Level::Error,
+        "fatal" | "critical" => Level::Fatal,
+        _ => return None,
+    })
+}

@@ -1,0 +1,98 @@
+use std::collections::{HashMap, HashSet};
+
+use opentelemetry::trace::{Event, SpanId, Status};
+use opentelemetry_sdk::trace::SpanData;
+
+use super::exception::{Recorded, Role};
+
+/// What becomes an error event: where it stands in its segment, and what was recorded, if anything.
+#[derive(Debug)]
+pub(super) struct Failure<'a> {
+    /// The span that recorded it.
+    pub(super) span: &'a SpanData,
+    /// The event of that span and its place among them; absent for a bare error status.
+    pub(super) event: Option<(usize, &'a Event)>,
+    pub(super) recorded: Option<Recorded>,
+}
+
+/// The failures of a segment, each one once, and how many further records of them there were.
+///
+/// An error that several spans recorded on its way up counts where it was recorded first, which is
+/// the innermost span (rule EXC-11). A span that only has an error status counts if nothing was
+/// recorded below or above it and no deeper span failed.
+pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_>>, u64) {
+    let mut recorded = recorded(spans);
+    let statuses = spans.iter().any(|span| with_status && has_error(span));
+    if recorded.is_empty() && !statuses {
+        return (recorded, 0);
+    }
+    let tree = Tree::of(spans);
+    let before = recorded.len();
+    let mut seen = HashSet::new();
+    // Spans end from the inside out.
+    recorded.sort_by_key(|failure| failure.span.end_time);
+    recorded.retain(|failure| {
+        let Some(key) = failure.recorded.as_ref().map(Recorded::key) else { return true };
+        if !seen.insert((failure.span.span_context.span_id(), key)) {
+            return false;
+        }
+        seen.extend(tree.ancestors(failure.span).map(|above| (above.span_context.span_id(), key)));
+        true
+    });
+    let repeated = before.saturating_sub(recorded.len());
+    let mut covered: HashSet<SpanId> = HashSet::new();
+    let mut recording: HashSet<SpanId> = HashSet::new();
+    for failure in &recorded {
+        recording.insert(failure.span.span_context.span_id());
+        covered.extend(tree.ancestors(failure.span).map(|above| above.span_context.span_id()));
+    }
+    if statuses {
+        // From the leaves up, so that the deepest span of a branch comes first.
+        for span in spans.iter().rev().filter(|span| has_error(span)) {
+            let id = span.span_context.span_id();
+            let recorded_above =
+                tree.ancestors(span).any(|above| recording.contains(&above.span_context.span_id()));
+            if !covered.contains(&id) && !recording.contains(&id) && !recorded_above {
+                recorded.push(Failure { span, event: None, recorded: None });
+            }
+            covered.extend(tree.ancestors(span).map(|above| above.span_context.span_id()));
+        }
+    }
+    (recorded, u64::try_from(repeated).unwrap_or(u64::MAX))
+}
+
+fn recorded(spans: &[SpanData]) -> Vec<Failure<'_>> {
+    let mut failures = Vec::new();
+    for span in spans {
+        for (index, event) in span.events.iter().enumerate() {
+            let role = Role::of(event);
+            if role.is_error() {
+                let recorded = Some(Recorded::of(event, role, span));
+                failures.push(Failure { span, event: Some((index, event)), recorded });
+            }
+        }
+    }
+    failures
+}
+
+fn has_error(span: &SpanData) -> bool {
+    matches!(span.status, Status::Error { .. })
+}
+
+/// The spans of a segment by id, to walk from a span to its root.
+struct Tree<'a>(HashMap<SpanId, &'a SpanData>);
+
+impl<'a> Tree<'a> {
+    fn of(spans: &'a [SpanData]) -> Self {
+        Self(spans.iter().map(|span| (span.span_context.span_id(), span)).collect())
+    }
+
+    /// The spans above this one, at most all of them, even if their parents form a circle.
+    fn ancestors(&self, span: &'a SpanData) -> impl Iterator<Item = &'a SpanData> + '_ {
+        let above = |span: &&'a SpanData| {
+            let parent = Some(span).filter(|span| !span.parent_span_is_remote)?.parent_span_id;
+            self.0.get(&parent).copied()
+        };
+        std::iter::successors(above(&span), above).take(self.0.len())
+    }
+}

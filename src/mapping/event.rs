@@ -1,0 +1,152 @@
+use std::borrow::Cow;
+
+use opentelemetry::{Key, StringValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::{
+    Context, Event, Level, LogEntry, OtelContext, SpanStatus, TraceContext, Values,
+};
+use serde_json::{Map, json};
+
+use super::breadcrumb;
+use super::errors::Failure;
+use super::exception::{Location, limited};
+use super::facts::Facts;
+use super::id::event_id;
+use super::op;
+use super::resource::limited_map;
+use super::span::valid;
+use super::status;
+use super::transaction::{Crumb, Root};
+use super::Mapper;
+use crate::protocol::{Data, Timestamp, client_sdk};
+use crate::semconv::Attribute::Target;
+
+/// What Relay leaves of the context `otel`, less the resource.
+const MAX_ATTRIBUTE_BYTES: usize = 3500;
+
+/// What Relay leaves of an extra is 16 KiB.
+const MAX_RAW_BYTES: usize = 12_000;
+
+/// An error event of Sentry, tied to the span that recorded it (rule EXC-9).
+pub(super) fn event(
+    failure: Failure<'_>,
+    root: &Root<'_>,
+    crumbs: &[Crumb<'_>],
+    mapper: &Mapper,
+) -> Event<'static> {
+    let span = failure.span;
+    let facts = Facts::of(&span.attributes);
+    let time = failure.event.map_or(span.end_time, |(_, event)| event.timestamp);
+    let index = failure.event.map_or(u64::MAX, |(index, _)| u64::try_from(index).unwrap_or(u64::MAX));
+    let event_facts = failure.event.map(|(_, event)| Facts::of(&event.attributes));
+    let logger = event_facts.as_ref().and_then(|facts| facts.text(&[Target]));
+    let logger = logger.unwrap_or_else(|| span.instrumentation_scope.name().into());
+    let attributes = [&span.attributes, &root.span.attributes];
+    let tags = mapper.tags.of_segment(&attributes.map(Vec::as_slice), &mapper.resource);
+    let before = crumbs.iter().filter(|crumb| crumb.time <= Timestamp::from(time));
+    let skipped = before.clone().count().saturating_sub(breadcrumb::MAX);
+    let mut event = Event {
+        event_id: event_id(&span.span_context, index),
+        level: Level::Error,
+        transaction: Some(root.name.as_str().to_owned()),
+        logger: Some(line(&logger, 64)).filter(|logger| !logger.is_empty()),
+        platform: "native".into(),
+        timestamp: Timestamp::from(time).into(),
+        server_name: owned(&mapper.resource.server_name),
+        release: owned(&root.release),
+        dist: owned(&mapper.dist),
+        environment: owned(&Some(root.environment.clone())),
+        user: root.user.clone(),
+        request: root.request.clone(),
+        tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        breadcrumbs: Values::from(before.skip(skipped).map(Crumb::to_breadcrumb).collect::<Vec<_>>()),
+        sdk: Some(client_sdk()),
+        ..Event::default()
+    };
+    for (name, context) in &mapper.resource.contexts {
+        event.contexts.insert(name.to_string(), Context::Other(context.fields().clone().into_iter().collect()));
+    }
+    event.contexts.insert("trace".into(), trace_context(span, &facts).into());
+    event.contexts.insert("otel".into(), otel_context(&failure, mapper).into());
+    match failure.recorded {
+        Some(recorded) => {
+            event.level = recorded.level;
+            event.logentry = recorded.message.map(|message| LogEntry { message, params: Vec::new() });
+            event.exception = Values::from(recorded.chain);
+            if let Some(location) = recorded.location {
+                event.contexts.insert("Rust Tracing Location".into(), location_context(location));
+            }
+            if let Some(raw) = recorded.raw_stacktrace {
+                event.extra.insert("exception.stacktrace".into(), limited(&raw, MAX_RAW_BYTES).into());
+            }
+            if !recorded.fingerprint.is_empty() {
+                event.fingerprint = recorded.fingerprint.into_iter().map(Cow::Owned).collect();
+            }
+        }
+        None => error_status(span, &facts, &mut event),
+    }
+    event
+}
+
+/// An error status where nobody recorded an exception; grouped by what failed, not by the text,
+/// which may change from one failure to the next.
+fn error_status(span: &SpanData, facts: &Facts<'_>, event: &mut Event<'static>) {
+    let message = match &span.status {
+        opentelemetry::trace::Status::Error { description } if !description.is_empty() => description,
+        _ => &span.name,
+    };
+    let message = limited(message, 8000);
+    event.logentry = Some(LogEntry { message, params: Vec::new() });
+    let op = op::op(facts, &span.span_kind).0.map_or_else(|| "default".into(), |op| op.to_string());
+    let parts = ["opentelemetry.status".into(), op, limited(&span.name, 1024)];
+    event.fingerprint = parts.into_iter().map(Cow::Owned).collect();
+}
+
+fn trace_context(span: &SpanData, facts: &Facts<'_>) -> TraceContext {
+    let status: SpanStatus = status::status(&span.status, facts);
+    TraceContext {
+        span_id: span.span_context.span_id().to_bytes().into(),
+        trace_id: span.span_context.trace_id().to_bytes().into(),
+        parent_span_id: valid(span.parent_span_id).map(|id| id.to_bytes().into()),
+        op: op::op(facts, &span.span_kind).0.map(|op| op.to_string()),
+        status: Some(status),
+        ..TraceContext::default()
+    }
+}
+
+fn otel_context(failure: &Failure<'_>, mapper: &Mapper) -> OtelContext {
+    let mut attributes = Data::default();
+    // What the event says is nearer to the error, and comes first where not all fits.
+    if let Some((_, event)) = failure.event {
+        let is_shown = |key: &str| !matches!(key, "exception.message" | "exception.stacktrace");
+        attributes.extend(event.attributes.iter().filter(|entry| is_shown(entry.key.as_str())).cloned());
+    }
+    for entry in failure.span.attributes.iter().rev() {
+        attributes.insert_missing(entry.key.clone(), entry.value.clone());
+    }
+    let resource = mapper.resource.contexts.get("otel").and_then(|otel| otel.fields().get("resource"));
+    OtelContext {
+        attributes: limited_map(attributes.iter(), MAX_ATTRIBUTE_BYTES).into_iter().collect(),
+        resource: resource.and_then(|map| map.as_object()).cloned().unwrap_or_default().into_iter().collect(),
+        ..OtelContext::default()
+    }
+}
+
+/// The same context as that of Sentry's own integration of `tracing` (rule EXC-8).
+fn location_context(location: Location) -> Context {
+    let fields = [
+        ("module_path", location.module.map(Into::into)),
+        ("file", location.file.map(Into::into)),
+        ("line", location.line.map(|line| json!(line))),
+    ];
+    let fields = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Context::Other(fields.collect())
+}
+
+fn owned(text: &Option<StringValue>) -> Option<Cow<'static, str>> {
+    text.as_ref().map(|text| text.as_str().to_owned().into())
+}
+
+fn line(text: &str, max_chars: usize) -> String {
+    text.chars().filter(|char| !char.is_control()).take(max_chars).collect()
+}

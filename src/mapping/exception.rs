@@ -1,0 +1,223 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use opentelemetry::trace::{Event, Status};
+use opentelemetry::{StringValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::{Exception, Level, Mechanism, Stacktrace};
+
+use super::breadcrumb::level;
+use super::error_text::{ErrorText, split_type, type_of_debug};
+use super::facts::Facts;
+use super::span::texts;
+use super::stacktrace;
+use crate::protocol::shortened;
+use crate::semconv::Attribute::{self, *};
+
+/// The type of an error that says no other, as in Sentry's SDK for Rust.
+const UNKNOWN_TYPE: &str = "Error";
+
+/// How many errors of a chain are sent, counted from the outermost.
+const MAX_CHAIN: usize = 50;
+
+/// What Relay leaves of the text of an error is 8,192 chars; of its type, 256.
+const MAX_VALUE_BYTES: usize = 8000;
+const MAX_TYPE_CHARS: usize = 250;
+
+const FILE: &[Attribute] = &[CodeFilePath, CodeFilepath];
+const LINE: &[Attribute] = &[CodeLineNumber, CodeLineno];
+const MODULE: &[Attribute] = &[CodeModuleName, CodeNamespace];
+
+/// What an event of a span is for Sentry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// An error with a type or a text (rule EXC-1).
+    Exception,
+    /// A line that was logged as an error.
+    Message,
+    /// A number to chart.
+    Measurement,
+    /// Something that happened on the way.
+    Breadcrumb,
+}
+
+/// An error that a span recorded.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// Root cause first, the recorded error itself last; empty if only a message was logged.
+    pub(super) chain: Vec<Exception>,
+    pub(super) message: Option<String>,
+    pub(super) level: Level,
+    /// The text of a stack trace that could not be taken apart.
+    pub(super) raw_stacktrace: Option<String>,
+    pub(super) location: Option<Location>,
+    pub(super) fingerprint: Vec<String>,
+}
+
+/// The place in the source where an error was recorded.
+#[derive(Debug, PartialEq)]
+pub(super) struct Location {
+    pub(super) module: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line: Option<i64>,
+}
+
+impl Role {
+    pub(super) fn of(event: &Event) -> Self {
+        let facts = Facts::of(&event.attributes);
+        if facts.value(SentryMeasurementValue).is_some() {
+            return Self::Measurement;
+        }
+        let logged = level(&facts);
+        let is_error = logged.is_none_or(|level| matches!(level, Level::Error | Level::Fatal));
+        let says_error = facts.text(&[ExceptionType, ExceptionMessage]).is_some()
+            || (event.name == "exception" && facts.has(&[ExceptionStacktrace]));
+        match (is_error, says_error, logged) {
+            (true, true, _) => Self::Exception,
+            (true, false, Some(_)) if facts.text(&[Error]).is_some() => Self::Exception,
+            (true, false, Some(_)) => Self::Message,
+            _ => Self::Breadcrumb,
+        }
+    }
+
+    pub(super) fn is_error(self) -> bool {
+        matches!(self, Self::Exception | Self::Message)
+    }
+}
+
+impl Recorded {
+    /// Reads an event of the role [`Role::Exception`] or [`Role::Message`].
+    pub(super) fn of(event: &Event, role: Role, span: &SpanData) -> Self {
+        let facts = Facts::of(&event.attributes);
+        let span_facts = Facts::of(&span.attributes);
+        let mut recorded = Self {
+            chain: Vec::new(),
+            message: None,
+            level: level(&facts).unwrap_or(Level::Error),
+            raw_stacktrace: None,
+            location: Location::of(&facts).or_else(|| Location::of(&span_facts)),
+            fingerprint: fingerprint(&facts, &span_facts),
+        };
+        // An event of `tracing` is named by its message, or by its place where it has none.
+        let name = &event.name;
+        if !(name == "exception" || name.is_empty() || name.starts_with("event ")) {
+            recorded.message = Some(limited(name, MAX_VALUE_BYTES));
+        }
+        if role == Role::Exception {
+            recorded.read_exception(&facts, span);
+        } else if recorded.message.is_none() {
+            recorded.message = Some(limited(name, MAX_VALUE_BYTES));
+        }
+        recorded
+    }
+
+    /// Tells errors of the same text and chain as one (rule EXC-11).
+    pub(super) fn key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for exception in &self.chain {
+            (&exception.ty, &exception.value).hash(&mut hasher);
+        }
+        if self.chain.is_empty() {
+            self.message.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    fn read_exception(&mut self, facts: &Facts<'_>, span: &SpanData) {
+        let text = facts.text(&[ExceptionMessage, Error]);
+        let parsed = text.as_deref().map(ErrorText::parse);
+        let stack = facts.value(ExceptionStacktrace);
+        let sources = stack.and_then(texts).map(owned).unwrap_or_default();
+        let backtrace = match stack {
+            Some(Value::String(text)) => Some(text.as_str().to_owned()),
+            _ => parsed.as_ref().and_then(|parsed| parsed.backtrace.clone()),
+        };
+        let stacktrace = backtrace.as_deref().and_then(stacktrace::parse);
+        self.raw_stacktrace = backtrace.filter(|text| stacktrace.is_none() && !text.is_empty());
+        if let Some(place) = parsed.as_ref().and_then(|parsed| parsed.location.as_ref()) {
+            self.location = Some(Location {
+                module: self.location.take().and_then(|location| location.module),
+                file: Some(place.file.clone()),
+                line: place.line.and_then(|line| i64::try_from(line).ok()),
+            });
+        }
+        let (message, causes) = match parsed {
+            Some(parsed) => (Some(parsed.message), parsed.causes),
+            None => (None, Vec::new()),
+        };
+        let causes = if sources.is_empty() { causes } else { sources };
+        let status = match &span.status {
+            Status::Error { description } if !description.is_empty() => Some(description.to_string()),
+            _ => None,
+        };
+        let (module, ty) = type_of(facts, text.as_deref());
+        let escaped = facts.is_true(ExceptionEscaped);
+        let mechanism = Mechanism { ty: "opentelemetry".into(), handled: Some(!escaped), ..Mechanism::default() };
+        let itself = exception(ty, module, message.or(status), stacktrace, mechanism);
+        let kept = MAX_CHAIN.saturating_sub(1);
+        self.chain = causes.into_iter().take(kept).map(cause).collect();
+        self.chain.reverse();
+        self.chain.push(itself);
+    }
+}
+
+impl Location {
+    fn of(facts: &Facts<'_>) -> Option<Self> {
+        let file = facts.text(FILE).map(|file| limited(&file, 500));
+        let module = facts.text(MODULE).map(|module| limited(&module, 500));
+        let line = facts.integer(LINE);
+        (file.is_some() || module.is_some()).then_some(Self { module, file, line })
+    }
+}
+
+/// The type of an error, taken from what is least likely to change (rule EXC-4).
+fn type_of(facts: &Facts<'_>, text: Option<&str>) -> (Option<String>, String) {
+    if let Some(path) = facts.text(&[ExceptionType]) {
+        let (module, ty) = split_type(&path);
+        return (module.map(str::to_owned), ty.to_owned());
+    }
+    let error_type = facts.text(&[ErrorType]).filter(|ty| ty.parse::<i64>().is_err() && *ty != "_OTHER");
+    let ty = error_type.or_else(|| text.and_then(type_of_debug).map(Into::into));
+    (None, ty.map_or_else(|| UNKNOWN_TYPE.to_owned(), |ty| ty.into_owned()))
+}
+
+fn cause(text: String) -> Exception {
+    let ty = type_of_debug(&text).unwrap_or(UNKNOWN_TYPE).to_owned();
+    let message = ErrorText::parse(&text).message;
+    let mechanism = Mechanism { ty: "chained".into(), ..Mechanism::default() };
+    exception(ty, None, Some(message), None, mechanism)
+}
+
+fn exception(
+    ty: String,
+    module: Option<String>,
+    value: Option<String>,
+    stacktrace: Option<Stacktrace>,
+    mechanism: Mechanism,
+) -> Exception {
+    let value = value.map(|value| limited(&value, MAX_VALUE_BYTES)).filter(|value| !value.is_empty());
+    Exception {
+        ty: ty.replace('\0', "\u{fffd}").chars().take(MAX_TYPE_CHARS).collect(),
+        module: module.map(|module| limited(&module, MAX_TYPE_CHARS)),
+        value,
+        stacktrace,
+        mechanism: Some(mechanism),
+        ..Exception::default()
+    }
+}
+
+/// How the recorder wants the error grouped (rule EXC-16).
+fn fingerprint(event: &Facts<'_>, span: &Facts<'_>) -> Vec<String> {
+    let Some(value) = event.value(SentryFingerprint).or_else(|| span.value(SentryFingerprint)) else {
+        return Vec::new();
+    };
+    let parts = texts(value).map_or_else(|| vec![value.as_str().into_owned()], owned);
+    parts.into_iter().filter(|part| !part.is_empty()).map(|part| limited(&part, 1024)).take(16).collect()
+}
+
+fn owned(texts: &[StringValue]) -> Vec<String> {
+    texts.iter().map(|text| text.as_str().to_owned()).collect()
+}
+
+pub(super) fn limited(text: &str, bytes: usize) -> String {
+    shortened(text, bytes).unwrap_or_else(|| text.to_owned())
+}

@@ -1,0 +1,93 @@
+use std::borrow::Cow;
+
+use opentelemetry::StringValue;
+use opentelemetry::trace::SpanKind;
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::{Map, Request};
+use url::Url;
+
+use super::facts::Facts;
+use super::op::HTTP_METHOD;
+use super::span::texts;
+use super::url::{SplitUrl, path};
+use crate::semconv::Attribute::*;
+
+const HEADER: &str = "http.request.header.";
+
+/// What Relay leaves of the parts of a request, in chars.
+const MAX_URL_CHARS: usize = 256;
+const MAX_QUERY_BYTES: usize = 800;
+const MAX_HEADER_BYTES: usize = 6000;
+
+/// The request that a server answered; none for other spans.
+pub(super) fn request(span: &SpanData, facts: &Facts<'_>) -> Option<Request> {
+    if span.span_kind != SpanKind::Server {
+        return None;
+    }
+    let method = facts.text(HTTP_METHOD)?;
+    let method: String = method.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    let address = facts.text(&[ClientAddress, HttpClientIp]);
+    let env = address.map(|address| ("REMOTE_ADDR".to_owned(), address.into_owned()));
+    Some(Request {
+        url: url(facts),
+        method: Some(method.to_ascii_uppercase()).filter(|method| !method.is_empty()),
+        query_string: query(facts).filter(|query| query.len() <= MAX_QUERY_BYTES),
+        headers: headers(span, facts),
+        env: env.into_iter().collect(),
+        ..Request::default()
+    })
+}
+
+fn url(facts: &Facts<'_>) -> Option<Url> {
+    let text = match facts.text(&[UrlFull, HttpUrl]) {
+        Some(url) => SplitUrl::new(&url).base.into_owned(),
+        None => {
+            let scheme = facts.text(&[UrlScheme, HttpScheme])?;
+            let host = facts.text(&[ServerAddress, HttpHost, NetHostName])?;
+            let port = facts.integer(&[ServerPort, NetHostPort]);
+            let port = port.filter(|_| !host.contains(':')).map(|port| format!(":{port}"));
+            let target = facts.text(&[UrlPath, HttpTarget]).unwrap_or_default();
+            format!("{scheme}://{host}{}{}", port.unwrap_or_default(), path(&target))
+        }
+    };
+    let short: String = text.chars().take(MAX_URL_CHARS).collect();
+    let url = Url::parse(&short).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    (url.as_str().chars().count() <= MAX_URL_CHARS).then_some(url)
+}
+
+fn query(facts: &Facts<'_>) -> Option<String> {
+    let query = facts.text(&[UrlQuery]).map(|query| query.trim_start_matches('?').to_owned());
+    let in_url = || {
+        let url = facts.text(&[UrlFull, HttpUrl, HttpTarget])?;
+        SplitUrl::new(&url).query.map(str::to_owned)
+    };
+    query.or_else(in_url).filter(|query| !query.is_empty())
+}
+
+fn headers(span: &SpanData, facts: &Facts<'_>) -> Map<String, String> {
+    let mut headers = Map::new();
+    let mut bytes = 0_usize;
+    let mut insert = |name: &str, value: Cow<'_, str>| {
+        let value = value.replace(|char: char| char.is_control(), " ");
+        let total = bytes.saturating_add(name.len()).saturating_add(value.len()).saturating_add(16);
+        if total <= MAX_HEADER_BYTES && !name.is_empty() {
+            bytes = total;
+            headers.insert(name.to_owned(), value);
+        }
+    };
+    for entry in &span.attributes {
+        let Some(name) = entry.key.as_str().strip_prefix(HEADER) else { continue };
+        let value = match texts(&entry.value) {
+            Some(values) => values.iter().map(StringValue::as_str).collect::<Vec<_>>().join(",").into(),
+            None => entry.value.as_str(),
+        };
+        insert(name, value);
+    }
+    if !headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent"))
+        && let Some(agent) = facts.text(&[UserAgentOriginal, HttpUserAgent])
+    {
+        let agent = agent.replace(|char: char| char.is_control(), " ");
+        headers.insert("User-Agent".to_owned(), agent.chars().take(1000).collect());
+    }
+    headers
+}

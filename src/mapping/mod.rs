@@ -1,0 +1,203 @@
+//! From segments of spans to what Sentry takes: a transaction and error events.
+//!
+//! Pure and total: no I/O, no clock, no randomness, and no input that panics or that makes a
+//! payload which Sentry refuses. What comes out of here is what is sent, so a test of an
+//! application can look at it in process:
+//!
+//! ```
+//! use opentelemetry::KeyValue;
+//! use opentelemetry::trace::{Span, SpanKind, Tracer, TracerProvider};
+//! use opentelemetry_sdk::Resource;
+//! use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+//! use opentelemetry_sentry::mapping::Mapper;
+//!
+//! // Run the code under test with spans that stay in memory.
+//! let spans = InMemorySpanExporter::default();
+//! let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+//! let mut span = provider
+//!     .tracer("shop")
+//!     .span_builder("handle request")
+//!     .with_kind(SpanKind::Server)
+//!     .with_attributes([
+//!         KeyValue::new("http.request.method", "GET"),
+//!         KeyValue::new("http.route", "/users/{id}"),
+//!     ])
+//!     .start(&provider.tracer("shop"));
+//! span.record_error(&std::fmt::Error);
+//! span.end();
+//!
+//! // See what Sentry would get.
+//! let resource = Resource::builder().with_service_name("shop").build();
+//! let mapped = Mapper::new().with_resource(&resource).map(spans.get_finished_spans()?);
+//! let [mapped] = mapped.as_slice() else { panic!("one segment") };
+//! assert_eq!(mapped.transaction.name.as_str(), "GET /users/{id}");
+//! assert_eq!(mapped.transaction.trace.op.as_ref().unwrap().as_str(), "http.server");
+//! assert_eq!(mapped.transaction.tags.value("service.name").unwrap().as_str(), "shop");
+//! let exception = mapped.events[0].exception.values.last().unwrap();
+//! assert_eq!(exception.value.as_deref(), Some("an error occurred when formatting an argument"));
+//!
+//! // Or look at the JSON as it goes over the wire.
+//! let json = serde_json::to_value(&mapped.transaction)?;
+//! assert_eq!(json["transaction_info"]["source"], "route");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod breadcrumb;
+mod error_text;
+mod errors;
+mod event;
+mod exception;
+mod facts;
+mod http;
+mod id;
+mod legal;
+mod name;
+mod op;
+mod resource;
+mod span;
+mod stacktrace;
+mod status;
+mod tags;
+mod transaction;
+mod url;
+mod user;
+
+use std::time::Duration;
+
+use opentelemetry::StringValue;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::Event;
+
+use self::facts::Facts;
+use self::resource::ResourceFields;
+use self::transaction::{Crumb, Root};
+use crate::protocol::Transaction;
+use crate::scrub::Scrubber;
+use crate::segment::{Segment, SegmentBuffer};
+
+pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+pub use self::tags::TagPolicy;
+
+/// Turns segments into transactions and events, by the settings of an exporter.
+#[derive(Clone, Debug, Default)]
+pub struct Mapper {
+    release: Option<StringValue>,
+    environment: Option<StringValue>,
+    dist: Option<StringValue>,
+    tags: TagPolicy,
+    status_errors: StatusErrors,
+    scrubber: Scrubber,
+    resource: ResourceFields,
+}
+
+/// Whether an error status makes an event where nobody recorded an exception.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum StatusErrors {
+    #[default]
+    Sent,
+    Ignored,
+}
+
+/// What a segment became.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Mapped {
+    /// The spans.
+    pub transaction: Transaction,
+    /// The errors that were recorded in them.
+    pub events: Vec<Event<'static>>,
+    /// How many further records of the same errors, on the spans above, were left out.
+    pub repeated_errors: u64,
+}
+
+impl Mapper {
+    /// A mapper with the defaults of the exporter and without a resource.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The resource of the provider, which gives release, environment, server and contexts.
+    #[must_use]
+    pub fn with_resource(mut self, resource: &Resource) -> Self {
+        self.resource = ResourceFields::of(resource);
+        self
+    }
+
+    /// The release, before anything that attributes say.
+    #[must_use]
+    pub fn with_release(mut self, release: impl Into<StringValue>) -> Self {
+        self.release = Some(release.into());
+        self
+    }
+
+    /// The environment, before anything that attributes say.
+    #[must_use]
+    pub fn with_environment(mut self, environment: impl Into<StringValue>) -> Self {
+        self.environment = Some(environment.into());
+        self
+    }
+
+    /// The distribution of the release.
+    #[must_use]
+    pub fn with_dist(mut self, dist: impl Into<StringValue>) -> Self {
+        self.dist = Some(dist.into());
+        self
+    }
+
+    /// Which attributes become tags; by default those of the root span.
+    #[must_use]
+    pub fn with_tags(mut self, tags: TagPolicy) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// Whether a span with an error status and no exception makes an event; by default it does.
+    #[must_use]
+    pub fn with_status_errors(mut self, sent: bool) -> Self {
+        self.status_errors = if sent { StatusErrors::Sent } else { StatusErrors::Ignored };
+        self
+    }
+
+    /// Whether what describes a person may be sent; by default it may not.
+    #[must_use]
+    pub fn with_send_default_pii(mut self, send: bool) -> Self {
+        self.scrubber = self.scrubber.with_send_default_pii(send);
+        self
+    }
+
+    /// Maps spans as if all of them had been exported in one batch: one item for each segment.
+    pub fn map(&self, spans: Vec<SpanData>) -> Vec<Mapped> {
+        let mut buffer = SegmentBuffer::new();
+        let mut segments = buffer.ingest(spans, Duration::ZERO).segments;
+        segments.extend(buffer.drain());
+        segments.into_iter().filter_map(|segment| self.map_segment(segment)).collect()
+    }
+
+    /// Maps one segment; none only if it has no spans.
+    pub fn map_segment(&self, segment: Segment) -> Option<Mapped> {
+        let Segment { spans, kind, part } = segment;
+        let crumbs = Crumb::all(&spans);
+        let root = Root::of(spans.first()?, self);
+        let (failures, repeated_errors) =
+            errors::failures(&spans, self.status_errors == StatusErrors::Sent);
+        let mut events: Vec<_> =
+            failures.into_iter().map(|failure| event::event(failure, &root, &crumbs, self)).collect();
+        let breadcrumbs = Crumb::last(&crumbs);
+        let root = root.into_fields();
+        let mut spans = spans.into_iter();
+        let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
+        transaction.breadcrumbs = breadcrumbs;
+        transaction.spans = spans
+            .map(|span| span::Mapped::of(&span, &Facts::of(&span.attributes), false).into_child(span, &self.tags))
+            .collect();
+        self.scrubber.scrub_transaction(&mut transaction);
+        events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
+        Some(Mapped { transaction, events, repeated_errors })
+    }
+
+    /// Whether the resource names the service; Sentry groups by it.
+    pub(crate) fn names_service(&self) -> bool {
+        self.resource.service_name.is_some()
+    }
+}

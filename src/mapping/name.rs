@@ -1,0 +1,233 @@
+use std::borrow::Cow;
+
+use opentelemetry::{Array, StringValue, Value};
+use opentelemetry::trace::SpanKind;
+
+use super::facts::Facts;
+use super::op::{DESTINATION, Family, HTTP_METHOD};
+use super::url::{SplitUrl, is_default_port, path};
+use crate::protocol::TransactionSource as Source;
+use crate::semconv::Attribute::{self, *};
+
+const FULL_URL: &[Attribute] = &[UrlFull, HttpUrl];
+const HOST: &[Attribute] = &[ServerAddress, NetPeerName, HttpHost];
+const PORT: &[Attribute] = &[ServerPort, NetPeerPort];
+const SCHEME: &[Attribute] = &[UrlScheme, HttpScheme];
+const TARGET: &[Attribute] = &[UrlPath, HttpTarget];
+const GIVEN_CHILD: &[Attribute] = &[SentryDescription, SentryCustomSpanName, SentryName];
+const GIVEN_ROOT: &[Attribute] =
+    &[SentrySegmentName, SentryTransaction, SentryCustomSpanName, SentryName];
+const GIVEN_SOURCE: &[Attribute] = &[SentrySegmentNameSource, SentrySpanSource, SentrySource];
+
+/// The longest name of a transaction, in chars.
+const MAX_CHARS: usize = 200;
+
+/// What a transaction without any name is called by Sentry.
+const UNLABELED: &str = "<unlabeled transaction>";
+
+/// What the rules of naming look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named<'a, 'f> {
+    pub(super) facts: &'f Facts<'a>,
+    pub(super) kind: &'f SpanKind,
+    pub(super) name: &'a str,
+    pub(super) family: Option<Family>,
+    pub(super) op: Option<&'f str>,
+}
+
+impl<'a> Named<'a, '_> {
+    /// The description of a span that is not the root of its segment.
+    pub(super) fn description(&self) -> Cow<'a, str> {
+        if let Some(given) = self.facts.text(GIVEN_CHILD) {
+            return given;
+        }
+        if self.given_source() == Some(Source::Custom) {
+            return self.or_labeled(self.name.into());
+        }
+        let inferred = match self.family {
+            Some(Family::Database) => {
+                self.facts.text(&[DbQueryText, DbStatement, DbQuerySummary])
+            }
+            Some(Family::Cache) => self.facts.value(CacheKey).map(joined),
+            Some(Family::Messaging) => self.facts.text(DESTINATION),
+            Some(family) => self.common(family).map(|(name, _)| name),
+            None => None,
+        };
+        self.or_labeled(inferred.unwrap_or(self.name.into()))
+    }
+
+    /// The name of a transaction and where it comes from, for the root of a segment.
+    pub(super) fn transaction(&self) -> (Cow<'a, str>, Source) {
+        let source = self.given_source();
+        if let Some(given) = self.facts.text(GIVEN_ROOT) {
+            return (short(given), source.unwrap_or_default());
+        }
+        if source == Some(Source::Custom) {
+            return (short(self.or_labeled(self.name.into())), Source::Custom);
+        }
+        let own = || Cow::Borrowed(self.name);
+        let (name, inferred) = match self.family {
+            Some(Family::Database) => {
+                (self.facts.text(&[DbQuerySummary]).unwrap_or_else(own), Source::Task)
+            }
+            Some(Family::Messaging) => (own(), Source::Task),
+            Some(Family::Faas) if self.facts.text(&[FaasTrigger]).is_some_and(|is| is == "http") => {
+                (own(), Source::Route)
+            }
+            Some(Family::Faas) => (own(), Source::Task),
+            Some(family) => self.common(family).unwrap_or((own(), Source::Custom)),
+            None => (own(), Source::Custom),
+        };
+        (short(self.or_labeled(name)), source.unwrap_or(inferred))
+    }
+
+    /// Names that are the same for roots and children.
+    fn common(&self, family: Family) -> Option<(Cow<'a, str>, Source)> {
+        match family {
+            Family::Http => self.http(),
+            Family::Rpc if self.name.is_empty() => {
+                let service = self.facts.text(&[RpcService]).unwrap_or_default();
+                let method = self.facts.text(&[RpcMethod]).unwrap_or_default();
+                let name = format!("{service}/{method}");
+                Some((if name == "/" { "".into() } else { name.into() }, Source::Route))
+            }
+            Family::Rpc => Some((self.name.into(), Source::Route)),
+            _ => None,
+        }
+    }
+
+    fn http(&self) -> Option<(Cow<'a, str>, Source)> {
+        let facts = self.facts;
+        let automatic = || facts.text(&[SentryOrigin]).is_some_and(|origin| origin.starts_with("auto"));
+        let (target, source) = match self.kind {
+            SpanKind::Server => self.server_target(),
+            SpanKind::Client => self.client_target(),
+            _ if automatic() => self.client_target(),
+            _ => return None,
+        }
+        .or_else(|| self.route_in_name())?;
+        let method = match facts.text(HTTP_METHOD) {
+            Some(method) if method != "_OTHER" => method,
+            _ => "HTTP".into(),
+        };
+        let source = if target == "/" { Source::Route } else { source };
+        Some((format!("{method} {target}{}", self.graphql_operations()).into(), source))
+    }
+
+    fn server_target(&self) -> Option<(Cow<'a, str>, Source)> {
+        let facts = self.facts;
+        let route = facts.text(&[HttpRoute, UrlTemplate]).map(|route| (route, Source::Route));
+        route
+            .or_else(|| facts.text(TARGET).map(|target| (path_of(target), Source::Url)))
+            .or_else(|| facts.text(FULL_URL).map(|url| (base_of(url), Source::Url)))
+    }
+
+    fn client_target(&self) -> Option<(Cow<'a, str>, Source)> {
+        let facts = self.facts;
+        let route = facts.text(&[HttpRoute]).map(|route| (route, Source::Route));
+        route
+            .or_else(|| facts.text(FULL_URL).map(|url| (base_of(url), Source::Url)))
+            .or_else(|| self.composed_url().map(|url| (url, Source::Url)))
+            .or_else(|| facts.text(&[UrlTemplate]).map(|template| (template, Source::Route)))
+            .or_else(|| facts.text(TARGET).map(|target| (path_of(target), Source::Url)))
+    }
+
+    fn composed_url(&self) -> Option<Cow<'a, str>> {
+        let host = self.facts.text(HOST)?;
+        let target = self.facts.text(TARGET).map(path_of).unwrap_or_default();
+        let scheme = self.facts.text(SCHEME);
+        let port = match self.facts.text(PORT) {
+            Some(port) => Some(port),
+            None => host
+                .rsplit_once(':')
+                .filter(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+                .map(|(_, port)| port.to_owned().into()),
+        };
+        let bare = match &port {
+            Some(port) => host.strip_suffix(port.as_ref()).and_then(|host| host.strip_suffix(':')),
+            None => None,
+        }
+        .unwrap_or(&host);
+        let is_default = |port: &str| match &scheme {
+            Some(scheme) => is_default_port(scheme, port),
+            None => port == "80" || port == "443",
+        };
+        let port = port.filter(|port| !is_default(port)).map(|port| format!(":{port}")).unwrap_or_default();
+        let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
+        Some(format!("{scheme}{bare}{port}{target}").into())
+    }
+
+    /// In older conventions the name of an HTTP span was its route (rule NAME-5b).
+    fn route_in_name(&self) -> Option<(Cow<'a, str>, Source)> {
+        let is_template = self.name.contains(['{', '<', '*']) || self.name.contains("/:");
+        let source = if is_template { Source::Route } else { Source::Url };
+        self.name.starts_with('/').then(|| (self.name.into(), source))
+    }
+
+    fn graphql_operations(&self) -> String {
+        const SHOWN: usize = 5;
+        let names = match self.facts.value(SentryGraphqlOperation) {
+            Some(Value::Array(Array::String(names))) => {
+                let mut names: Vec<_> = names.iter().map(StringValue::as_str).collect();
+                names.sort_unstable();
+                let more = names.len().saturating_sub(SHOWN);
+                names.truncate(SHOWN);
+                let shown = names.join(", ");
+                if more > 0 { format!("{shown}, +{more}") } else { shown }
+            }
+            _ => self
+                .facts
+                .text(&[SentryGraphqlOperation, GraphqlOperationName])
+                .unwrap_or_default()
+                .into_owned(),
+        };
+        if names.is_empty() { names } else { format!(" ({names})") }
+    }
+
+    fn given_source(&self) -> Option<Source> {
+        GIVEN_SOURCE
+            .iter()
+            .filter_map(|key| self.facts.text(&[*key]))
+            .find_map(|name| Source::from_name(&name))
+    }
+
+    fn or_labeled(&self, name: Cow<'a, str>) -> Cow<'a, str> {
+        match (name.is_empty(), self.op) {
+            (false, _) => name,
+            (true, Some(op)) => op.to_owned().into(),
+            (true, None) => UNLABELED.into(),
+        }
+    }
+}
+
+fn path_of(target: Cow<'_, str>) -> Cow<'_, str> {
+    match target {
+        Cow::Borrowed(target) => path(target).into(),
+        Cow::Owned(target) => path(&target).to_owned().into(),
+    }
+}
+
+fn base_of(url: Cow<'_, str>) -> Cow<'_, str> {
+    match url {
+        Cow::Borrowed(url) => SplitUrl::new(url).base,
+        Cow::Owned(url) => SplitUrl::new(&url).base.into_owned().into(),
+    }
+}
+
+fn joined(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Array(Array::String(keys)) => {
+            keys.iter().map(StringValue::as_str).collect::<Vec<_>>().join(", ").into()
+        }
+        value => value.as_str(),
+    }
+}
+
+fn short(name: Cow<'_, str>) -> Cow<'_, str> {
+    let clean = name.contains('\0').then(|| name.replace('\0', "\u{fffd}"));
+    let name = clean.map_or(name, Cow::from);
+    match name.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => Cow::Owned(name.get(..end).unwrap_or_default().to_owned()),
+        None => name,
+    }
+}

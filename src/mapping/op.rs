@@ -1,0 +1,175 @@
+use std::borrow::Cow;
+
+use opentelemetry::StringValue;
+use opentelemetry::trace::SpanKind;
+
+use super::facts::Facts;
+use crate::semconv::Attribute::{self, *};
+
+pub(super) const HTTP_METHOD: &[Attribute] = &[HttpRequestMethod, HttpMethod];
+pub(super) const DB: &[Attribute] = &[DbSystemName, DbSystem];
+pub(super) const RPC: &[Attribute] = &[RpcSystemName, RpcSystem, RpcService];
+pub(super) const DESTINATION: &[Attribute] = &[MessagingDestinationName, MessagingDestination];
+const MESSAGING_OPERATION: &[Attribute] =
+    &[MessagingOperationType, MessagingOperationName, MessagingOperation];
+const GEN_AI: &[Attribute] = &[GenAiProviderName, GenAiSystem];
+const GRAPHQL: &[Attribute] = &[GraphqlOperationType, GraphqlOperationName, GraphqlDocument];
+
+/// What family of work a span belongs to; decides its op and how it is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Cache,
+    Database,
+    Faas,
+    GenAi,
+    Graphql,
+    Http,
+    Mcp,
+    Messaging,
+    Rpc,
+}
+
+/// Families in the order in which they are tried (rules OP-3 and OP-4): what is specific stands
+/// before what carries it, except on servers, which are entered by HTTP first.
+const SERVER: &[Family] = &[
+    Family::Mcp,
+    Family::Http,
+    Family::Messaging,
+    Family::Rpc,
+    Family::Faas,
+    Family::Graphql,
+    Family::Database,
+];
+const OTHERS: &[Family] = &[
+    Family::GenAi,
+    Family::Mcp,
+    Family::Messaging,
+    Family::Database,
+    Family::Http,
+    Family::Rpc,
+    Family::Graphql,
+    Family::Faas,
+];
+
+const CACHE_OPS: &[(&str, &str)] = &[
+    ("get", "cache.get"),
+    ("set", "cache.put"),
+    ("put", "cache.put"),
+    ("delete", "cache.remove"),
+    ("remove", "cache.remove"),
+    ("flush", "cache.flush"),
+    ("clear", "cache.flush"),
+];
+const QUEUE_OPS: &[(&str, &str)] = &[
+    ("publish", "queue.publish"),
+    ("send", "queue.publish"),
+    ("create", "queue.create"),
+    ("receive", "queue.receive"),
+    ("poll", "queue.receive"),
+    ("process", "queue.process"),
+    ("deliver", "queue.process"),
+    ("settle", "queue.settle"),
+    ("ack", "queue.settle"),
+    ("nack", "queue.settle"),
+    ("reject", "queue.settle"),
+];
+const GRAPHQL_OPS: &[(&str, &str)] = &[
+    ("query", "graphql.query"),
+    ("mutation", "graphql.mutation"),
+    ("subscription", "graphql.subscription"),
+];
+
+/// The longest op that Sentry keeps, in chars.
+const MAX_CHARS: usize = 128;
+
+/// The `op` of a span and the family behind it (rules OP-1 to OP-12); never the name of the span.
+pub(super) fn op(facts: &Facts<'_>, kind: &SpanKind) -> (Option<StringValue>, Option<Family>) {
+    let inferred = infer(facts, kind);
+    let family = inferred.as_ref().map(|(family, _)| *family);
+    let given = facts.text(&[SentryOp]);
+    let op = given.or(inferred.map(|(_, op)| op)).map(|op| match op {
+        Cow::Borrowed(op) if op.len() > MAX_CHARS => op.chars().take(MAX_CHARS).collect(),
+        op => op.into_owned(),
+    });
+    (op.map(StringValue::from), family)
+}
+
+fn infer<'a>(facts: &Facts<'a>, kind: &SpanKind) -> Option<(Family, Cow<'a, str>)> {
+    if let Some(op) = cache(facts) {
+        return Some((Family::Cache, op.into()));
+    }
+    let order = if *kind == SpanKind::Server { SERVER } else { OTHERS };
+    order.iter().find_map(|family| Some((*family, family_op(*family, facts, kind)?)))
+}
+
+fn family_op<'a>(family: Family, facts: &Facts<'a>, kind: &SpanKind) -> Option<Cow<'a, str>> {
+    match family {
+        Family::Cache => cache(facts).map(Cow::from),
+        Family::Database => facts.has(DB).then(|| "db".into()),
+        Family::Faas => facts.text(&[FaasTrigger]),
+        Family::GenAi => gen_ai(facts),
+        Family::Graphql => graphql(facts).map(Cow::from),
+        Family::Http => http(facts, kind).map(Cow::from),
+        Family::Mcp => mcp(facts, kind).map(Cow::from),
+        Family::Messaging => messaging(facts, kind).map(Cow::from),
+        Family::Rpc => facts.has(RPC).then(|| "rpc".into()),
+    }
+}
+
+fn cache(facts: &Facts<'_>) -> Option<&'static str> {
+    let operation = facts.text(&[CacheOperation]).and_then(|operation| lookup(CACHE_OPS, &operation));
+    operation
+        .or_else(|| facts.has(&[CacheHit]).then_some("cache.get"))
+        .or_else(|| facts.has(&[CacheKey]).then_some("cache"))
+}
+
+fn gen_ai<'a>(facts: &Facts<'a>) -> Option<Cow<'a, str>> {
+    match facts.text(&[GenAiOperationName]) {
+        Some(operation) => Some(format!("gen_ai.{operation}").into()),
+        None => facts.has(GEN_AI).then(|| "gen_ai".into()),
+    }
+}
+
+fn graphql(facts: &Facts<'_>) -> Option<&'static str> {
+    let kind = facts.text(&[GraphqlOperationType]).and_then(|kind| lookup(GRAPHQL_OPS, &kind));
+    kind.or_else(|| facts.has(GRAPHQL).then_some("graphql"))
+}
+
+fn http(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
+    let prefetch = facts.is_true(SentryHttpPrefetch);
+    facts.has(HTTP_METHOD).then_some(match (kind, prefetch) {
+        (SpanKind::Server, false) => "http.server",
+        (SpanKind::Server, true) => "http.server.prefetch",
+        (SpanKind::Client, false) => "http.client",
+        (SpanKind::Client, true) => "http.client.prefetch",
+        (_, false) => "http",
+        (_, true) => "http.prefetch",
+    })
+}
+
+fn mcp(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
+    let method = facts.text(&[McpMethodName])?;
+    match (kind, method.starts_with("notifications/")) {
+        (SpanKind::Server, true) => Some("mcp.notification.client_to_server"),
+        (SpanKind::Server, false) => Some("mcp.server"),
+        (SpanKind::Client, true) => Some("mcp.notification.server_to_client"),
+        _ => None,
+    }
+}
+
+fn messaging(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
+    let operation = facts.text(MESSAGING_OPERATION);
+    if !facts.has(&[MessagingSystem]) && !(operation.is_some() && facts.has(DESTINATION)) {
+        return None;
+    }
+    let by_operation = operation.and_then(|operation| lookup(QUEUE_OPS, &operation));
+    Some(by_operation.unwrap_or(match kind {
+        SpanKind::Producer => "queue.publish",
+        SpanKind::Consumer => "queue.process",
+        _ => "queue",
+    }))
+}
+
+fn lookup(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    table.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, op)| *op)
+}

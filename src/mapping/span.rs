@@ -1,0 +1,284 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use opentelemetry::trace::{Link as SpanLink, SpanId, SpanKind, Status, TraceId};
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::SpanStatus;
+
+use super::breadcrumb::measurement;
+use super::facts::Facts;
+use super::name::Named;
+use super::op::{self, Family, HTTP_METHOD};
+use super::status::{self, http_code};
+use super::tags::TagPolicy;
+use super::url::{SplitUrl, without_user_info};
+use crate::protocol::{Data, Link, Measurement, Span, Timestamp, TransactionSource};
+use crate::semconv::Attribute::{self, *};
+
+const ORIGIN: &str = "auto.otel";
+
+/// Current keys with the deprecated ones that stand in for them (rule ATTR-6).
+const RENAMED: &[(Attribute, Attribute)] =
+    &[(HttpResponseStatusCode, HttpStatusCode), (UrlFull, HttpUrl), (RpcResponseStatusCode, RpcGrpcStatusCode)];
+
+/// The same where the peer is the server.
+const RENAMED_ON_CLIENTS: &[(Attribute, Attribute)] =
+    &[(ServerAddress, NetPeerName), (ServerPort, NetPeerPort)];
+
+/// What only instructs the mapping, or repeats what a field of the payload says (rule ATTR-7).
+const CARRIERS: &[&str] = &[
+    "sentry.custom_span_name",
+    "sentry.description",
+    "sentry.dsc",
+    "sentry.is_remote_parent",
+    "sentry.op",
+    "sentry.origin",
+    "sentry.parentIsRemote",
+    "sentry.segment.name",
+    "sentry.segment.name.source",
+    "sentry.source",
+    "sentry.span.source",
+    "sentry.trace",
+    "sentry.transaction",
+    "process.command_args",
+];
+
+/// Everything about a span that does not depend on where in its segment it stands.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    pub(super) op: Option<StringValue>,
+    /// The description of a child, or the name of a transaction.
+    pub(super) name: StringValue,
+    pub(super) source: TransactionSource,
+    pub(super) status: SpanStatus,
+    pub(super) origin: StringValue,
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+    pub(super) links: Vec<Link>,
+    pub(super) measurements: BTreeMap<String, Measurement>,
+    /// The name to group by, where Sentry would derive another one.
+    low_cardinality_name: Option<StringValue>,
+    /// Attributes that replace what the span says.
+    replaced: Vec<KeyValue>,
+    /// Attributes that stand in for what the span does not say.
+    added: Vec<KeyValue>,
+}
+
+impl Mapped {
+    /// Reads a span; `as_root` decides by which rules it is named.
+    pub(super) fn of(span: &SpanData, facts: &Facts<'_>, as_root: bool) -> Self {
+        let (op, family) = op::op(facts, &span.span_kind);
+        let named = Named {
+            facts,
+            kind: &span.span_kind,
+            name: &span.name,
+            family,
+            op: op.as_ref().map(StringValue::as_str),
+        };
+        let (name, source) = match as_root {
+            true => named.transaction(),
+            false => (named.description(), TransactionSource::Custom),
+        };
+        let name = text(name, span);
+        let start = Timestamp::from(span.start_time);
+        let low_cardinality_name = match (as_root, source) {
+            (true, source) if source != TransactionSource::Url => Some(name.clone()),
+            _ if family == Some(Family::Http) && is_derived_http_name(&span.name, facts) => None,
+            _ => Some(StringValue::from(span.name.clone())),
+        };
+        Self {
+            status: status::status(&span.status, facts),
+            origin: origin(facts),
+            start,
+            end: Timestamp::from(span.end_time).max(start),
+            links: links(&span.links),
+            measurements: span.events.iter().filter_map(measurement).collect(),
+            low_cardinality_name: low_cardinality_name.filter(|name| !name.as_str().is_empty()),
+            replaced: url_parts(facts),
+            added: added(span, facts),
+            op,
+            name,
+            source,
+        }
+    }
+
+    /// The typed data of the span: its own attributes and what is known besides.
+    pub(super) fn data(&mut self, attributes: Vec<KeyValue>) -> Data {
+        let mut data = Data::from(attributes);
+        data.retain(|key, value| {
+            let key = key.as_str();
+            if matches!(key, "url.full" | "http.url")
+                && let Cow::Owned(clean) = without_user_info(&value.as_str())
+            {
+                *value = clean.into();
+            }
+            !CARRIERS.contains(&key) && !key.starts_with("tags.")
+        });
+        data.extend(self.replaced.drain(..));
+        for entry in self.added.drain(..) {
+            data.insert_missing(entry.key, entry.value);
+        }
+        if let Some(name) = self.low_cardinality_name.take() {
+            data.insert_missing("sentry.name", Value::String(name));
+        }
+        data
+    }
+
+    /// The span as one below the root.
+    pub(super) fn into_child(mut self, span: SpanData, tags: &TagPolicy) -> Span {
+        let tags = tags.of_span(&span.attributes);
+        Span {
+            trace_id: span.span_context.trace_id(),
+            span_id: span.span_context.span_id(),
+            parent_span_id: valid(span.parent_span_id),
+            data: self.data(span.attributes),
+            op: self.op,
+            description: self.name,
+            status: self.status,
+            origin: self.origin,
+            start_timestamp: self.start,
+            timestamp: self.end,
+            tags,
+            links: self.links,
+            measurements: self.measurements,
+        }
+    }
+}
+
+/// A parent id of zeros is none (rule R14).
+pub(super) fn valid(id: SpanId) -> Option<SpanId> {
+    (id != SpanId::INVALID).then_some(id)
+}
+
+/// Keeps a name without a copy where it is the one of the span.
+fn text(name: Cow<'_, str>, span: &SpanData) -> StringValue {
+    match (name, &span.name) {
+        (Cow::Borrowed(name), Cow::Borrowed(own)) if name == *own => StringValue::from(*own),
+        (name, _) => StringValue::from(name.into_owned()),
+    }
+}
+
+/// Relay names HTTP spans by method and route on its own (rule NAME-13).
+fn is_derived_http_name(name: &str, facts: &Facts<'_>) -> bool {
+    let Some(method) = facts.text(HTTP_METHOD) else { return false };
+    match (name.strip_prefix(&*method), facts.text(&[HttpRoute])) {
+        (Some(""), None) => true,
+        (Some(rest), Some(route)) => rest.strip_prefix(' ') == Some(&*route),
+        _ => false,
+    }
+}
+
+/// The origin, where it keeps to Sentry's grammar (rule ORG-1).
+fn origin(facts: &Facts<'_>) -> StringValue {
+    let is_legal = |origin: &Cow<'_, str>| {
+        origin.len() <= 128
+            && origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+    };
+    match facts.text(&[SentryOrigin]).filter(is_legal) {
+        Some(origin) => StringValue::from(origin.into_owned()),
+        None => StringValue::from(ORIGIN),
+    }
+}
+
+/// Links with valid ids; Relay refuses the others (rule META-4).
+fn links(links: &[SpanLink]) -> Vec<Link> {
+    links
+        .iter()
+        .filter(|link| link.span_context.is_valid())
+        .map(|link| {
+            let context = &link.span_context;
+            let (trace, span): (TraceId, SpanId) = (context.trace_id(), context.span_id());
+            let mut attributes = Data::from(link.attributes.clone());
+            if link.dropped_attributes_count > 0 {
+                let count = i64::from(link.dropped_attributes_count);
+                attributes.insert_missing("otel.dropped_attributes_count", count);
+            }
+            Link::new(trace, span, context.is_sampled(), attributes)
+        })
+        .collect()
+}
+
+/// The URL in parts, for spans that tell it whole (rules URL-1 to URL-3).
+fn url_parts(facts: &Facts<'_>) -> Vec<KeyValue> {
+    if !facts.has(HTTP_METHOD) {
+        return Vec::new();
+    }
+    let Some(url) = facts.text(&[UrlFull, HttpUrl]) else { return Vec::new() };
+    let url = SplitUrl::new(&url);
+    let part = |key: &'static str, text: &str| KeyValue::new(key, text.to_owned());
+    let query = url.query.map(|query| part("http.query", query));
+    let fragment = url.fragment.map(|fragment| part("http.fragment", fragment));
+    [Some(part("url", &url.base)), query, fragment].into_iter().flatten().collect()
+}
+
+fn added(span: &SpanData, facts: &Facts<'_>) -> Vec<KeyValue> {
+    let mut added = vec![KeyValue::new("otel.kind", kind(&span.span_kind))];
+    let scope = &span.instrumentation_scope;
+    if !scope.name().is_empty() {
+        added.push(KeyValue::new("otel.scope.name", scope.name().to_owned()));
+    }
+    if let Some(version) = scope.version().filter(|version| !version.is_empty()) {
+        added.push(KeyValue::new("otel.scope.version", version.to_owned()));
+    }
+    added.extend(scope.attributes().map(|entry| {
+        KeyValue::new(Key::from(format!("instrumentation.{}", entry.key)), entry.value.clone())
+    }));
+    match &span.status {
+        Status::Unset => {}
+        Status::Ok => added.push(KeyValue::new("otel.status_code", "OK")),
+        Status::Error { description } => {
+            added.push(KeyValue::new("otel.status_code", "ERROR"));
+            if !description.is_empty() {
+                added.push(KeyValue::new("sentry.status.message", description.clone()));
+            }
+        }
+    }
+    let trace_state = span.span_context.trace_state().header();
+    if !trace_state.is_empty() {
+        added.push(KeyValue::new("w3c.tracestate", trace_state));
+    }
+    for (key, count) in [
+        ("otel.dropped_attributes_count", span.dropped_attributes_count),
+        ("otel.dropped_events_count", span.events.dropped_count),
+        ("otel.dropped_links_count", span.links.dropped_count),
+    ] {
+        if count > 0 {
+            added.push(KeyValue::new(key, i64::from(count)));
+        }
+    }
+    let on_clients = if span.span_kind == SpanKind::Client { RENAMED_ON_CLIENTS } else { &[] };
+    for (new, old) in RENAMED.iter().chain(on_clients) {
+        if let (None, Some(value)) = (facts.value(*new), facts.value(*old)) {
+            added.push(KeyValue::new(new.key(), renamed(*new, value, facts)));
+        }
+    }
+    added
+}
+
+fn renamed(key: Attribute, value: &Value, facts: &Facts<'_>) -> Value {
+    match key {
+        HttpResponseStatusCode => http_code(facts).map_or_else(|| value.clone(), Value::I64),
+        UrlFull => Value::from(without_user_info(&value.as_str()).into_owned()),
+        _ => value.clone(),
+    }
+}
+
+fn kind(kind: &SpanKind) -> &'static str {
+    match kind {
+        SpanKind::Client => "CLIENT",
+        SpanKind::Server => "SERVER",
+        SpanKind::Producer => "PRODUCER",
+        SpanKind::Consumer => "CONSUMER",
+        SpanKind::Internal => "INTERNAL",
+    }
+}
+
+/// An array of texts, as a list.
+pub(super) fn texts(value: &Value) -> Option<&[StringValue]> {
+    match value {
+        Value::Array(Array::String(texts)) => Some(texts),
+        _ => None,
+    }
+}
+

@@ -1,0 +1,870 @@
+//! The text of a Rust backtrace as the frames of a Sentry stack trace.
+//!
+//! Backtraces reach the exporter only as text: printed by `std`, by the
+//! `backtrace` crate, or by an error library. Sentry groups issues by frames,
+//! so a text that surely is a Rust backtrace is read line by line, and any
+//! other text is refused, because wrong frames group worse than none.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+use sentry_types::protocol::v7::{Addr, Frame, Stacktrace};
+
+use super::error_text::{Heading, Location, string_literal, without_ansi};
+
+/// Sentry's server keeps this many frames of each end of a long trace.
+const OLDEST_FRAMES: usize = 50;
+const NEWEST_FRAMES: usize = 200;
+const NAME_CHARS: usize = 512;
+/// A short mangled name can stand for a readable name of many megabytes.
+const DEMANGLED_BYTES: usize = 4096;
+const NESTED_TYPES: usize = 8;
+
+const RUNTIME_CRATES: [&str; 8] = [
+    "std",
+    "core",
+    "alloc",
+    "backtrace",
+    "proc_macro",
+    "test",
+    "panic_unwind",
+    "panic_abort",
+];
+const SYSTEM_FUNCTIONS: [&str; 10] = [
+    "_main",
+    "start",
+    "clone",
+    "clone3",
+    "start_thread",
+    "thread_start",
+    "rust_panic",
+    "BaseThreadInitThunk",
+    "RtlUserThreadStart",
+    "invoke_main",
+];
+const RUNTIME_PATHS: [&str; 3] = ["/rustc/", "/.rustup/toolchains/", "/rustup/toolchains/"];
+const THIRD_PARTY_CRATES: [&str; 5] = ["anyhow", "eyre", "color_eyre", "log", "rayon_core"];
+/// With `tokio` go the crates named `tokio_…`.
+const THIRD_PARTY_FAMILIES: [&str; 8] = [
+    "tokio",
+    "tracing",
+    "futures",
+    "hyper",
+    "axum",
+    "tower",
+    "opentelemetry",
+    "sentry",
+];
+const THIRD_PARTY_PATHS: [&str; 4] = [
+    "/.cargo/registry/",
+    "/cargo/registry/",
+    "/.cargo/git/",
+    "/cargo/git/checkouts/",
+];
+
+/// A call as the text gives it.
+struct Call<'a> {
+    symbol: Cow<'a, str>,
+    address: Option<u64>,
+    location: Option<Location>,
+}
+
+/// Whose code a frame runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Application,
+    ThirdParty,
+    Runtime,
+}
+
+/// The place of a function among the modules.
+#[derive(Default)]
+struct Place {
+    path: String,
+    package: Option<String>,
+}
+
+/// A text that takes no more than [`DEMANGLED_BYTES`].
+struct Bounded(String);
+
+impl Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if self.0.len().saturating_add(part.len()) > DEMANGLED_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(part);
+        Ok(())
+    }
+}
+
+/// Reads the text of a Rust backtrace.
+///
+/// The frames come in Sentry's order, the oldest call first. A text that is
+/// not surely a Rust backtrace, such as prose or a trace of another language,
+/// gives nothing.
+#[must_use]
+pub fn parse(text: &str) -> Option<Stacktrace> {
+    let text = without_ansi(text);
+    let calls = debug_calls(&text).or_else(|| listed_calls(&text))?;
+    let newest_of_end = calls.len().saturating_sub(OLDEST_FRAMES);
+    let (mut frames, origins): (Vec<Frame>, Vec<Origin>) = calls
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index < NEWEST_FRAMES || *index >= newest_of_end)
+        .rev()
+        .map(|(_, call)| frame(call))
+        .unzip();
+    let has_application = origins.contains(&Origin::Application);
+    for (frame, origin) in frames.iter_mut().zip(origins) {
+        frame.in_app = Some(match origin {
+            Origin::Application => true,
+            // A trace through libraries alone still groups better by them than by nothing.
+            Origin::ThirdParty => !has_application,
+            Origin::Runtime => false,
+        });
+    }
+    (!frames.is_empty()).then(|| Stacktrace {
+        frames,
+        ..Stacktrace::default()
+    })
+}
+
+/// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
+fn debug_calls(text: &str) -> Option<Vec<Call<'_>>> {
+    let (_, mut rest) = text.split_once("Backtrace [")?;
+    let mut calls = Vec::new();
+    while let Some(entry) = rest
+        .trim_start_matches(|letter: char| letter == ',' || letter.is_whitespace())
+        .strip_prefix("{ fn: ")
+    {
+        let (symbol, after) = match string_literal(entry) {
+            Some(literal) => literal,
+            None => ("<unknown>".to_owned(), entry.strip_prefix("<unknown>")?),
+        };
+        rest = after;
+        let mut location = None;
+        if let Some((file, after)) = rest.strip_prefix(", file: ").and_then(string_literal) {
+            rest = after;
+            let line = rest.strip_prefix(", line: ").and_then(|after| {
+                rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+                after.strip_suffix(rest)?.parse().ok()
+            });
+            location = Some(Location {
+                file,
+                line,
+                column: None,
+            });
+        }
+        rest = rest.strip_prefix(" }")?;
+        calls.push(Call {
+            symbol: symbol.into(),
+            address: None,
+            location,
+        });
+    }
+    (!calls.is_empty()).then_some(calls)
+}
+
+/// Reads the numbered list of calls that all the other forms are.
+fn listed_calls(text: &str) -> Option<Vec<Call<'_>>> {
+    let mut lines = backtrace_lines(text).peekable();
+    let mut calls: Vec<Call<'_>> = Vec::new();
+    let mut last_number = None;
+    let mut is_inside = false;
+    let mut is_convincing = false;
+    let mut foreign = 0_usize;
+    while let Some(line) = lines.next() {
+        let following = lines.peek().and_then(|next| position(next));
+        let is_located = matches!(following, Some(Some(_)));
+        if let Some((number, rest)) = numbered(line) {
+            let (address, symbol) = addressed(rest);
+            let is_plain = is_symbol(symbol);
+            is_inside = is_plain || address.is_some() || following.is_some();
+            if !is_inside {
+                foreign = foreign.saturating_add(1);
+                continue;
+            }
+            if last_number.is_some_and(|last| number <= last) {
+                // A second backtrace below the first counts from zero again.
+                if number == 0 {
+                    break;
+                }
+                return None;
+            }
+            last_number = Some(number);
+            is_convincing |= is_plain && (is_located || is_telling(symbol));
+            calls.push(Call {
+                symbol: symbol.into(),
+                address,
+                location: None,
+            });
+        } else if is_inside
+            && let Some(location) = position(line)
+            && let Some(call) = calls.last_mut()
+        {
+            call.location = location;
+        } else if is_inside && is_continuation(line, is_located) {
+            let address = calls.last().and_then(|call| call.address);
+            calls.push(Call {
+                symbol: line.trim().into(),
+                address,
+                location: None,
+            });
+        } else {
+            is_inside = false;
+        }
+    }
+    (is_convincing && foreign <= calls.len()).then_some(calls)
+}
+
+/// The lines below the heading of a backtrace, or all when there is none.
+fn backtrace_lines(text: &str) -> impl Iterator<Item = &str> {
+    let start = text
+        .lines()
+        .position(|line| Heading::parse(line) == Some(Heading::Backtrace))
+        .map_or(0, |index| index.saturating_add(1));
+    text.lines()
+        .skip(start)
+        .take_while(|line| Heading::parse(line).is_none() && line.trim_end() != "Caused by:")
+}
+
+/// The number and the rest of `  12: app::main`.
+fn numbered(line: &str) -> Option<(u32, &str)> {
+    let (number, rest) = line.trim_start().split_once(':')?;
+    let is_number = number.chars().all(|digit| digit.is_ascii_digit());
+    let number = is_number.then(|| number.parse().ok())??;
+    let symbol = rest.trim();
+    (rest.starts_with([' ', '\t']) && !symbol.is_empty()).then_some((number, symbol))
+}
+
+/// Divides `0x55d3c8a0b1c2 - app::main`.
+fn addressed(rest: &str) -> (Option<u64>, &str) {
+    rest.strip_prefix("0x")
+        .and_then(|rest| rest.split_once(" - "))
+        .and_then(|(hex, symbol)| {
+            let address = is_hex(hex).then(|| u64::from_str_radix(hex, 16).ok())??;
+            Some((Some(address), without_missing_hash(symbol.trim())))
+        })
+        .unwrap_or((None, without_missing_hash(rest)))
+}
+
+/// Color-eyre writes `<unknown>` where a symbol has no hash.
+fn without_missing_hash(symbol: &str) -> &str {
+    symbol
+        .strip_suffix("<unknown>")
+        .filter(|name| !name.is_empty())
+        .unwrap_or(symbol)
+}
+
+/// The place in `at src/main.rs:10:5`; the inner value lacks when it is unknown.
+fn position(line: &str) -> Option<Option<Location>> {
+    let path = line.trim_start().strip_prefix("at ")?.trim();
+    if path.starts_with("<unknown") {
+        return Some(None);
+    }
+    Location::parse(path)
+        .filter(|location| location.line.is_some())
+        .map(Some)
+}
+
+/// Whether a line names a function that was inlined into the one above.
+fn is_continuation(line: &str, is_located: bool) -> bool {
+    let symbol = line.trim();
+    line.starts_with("      ") && is_symbol(symbol) && (is_located || is_telling(symbol))
+}
+
+/// Whether a text has the shape of a symbol: no blanks outside its brackets.
+fn is_symbol(text: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut last = ' ';
+    let mut colons = 0_usize;
+    for letter in text.chars() {
+        let starts_part = (colons == 2 || last == ' ') && depth == 0;
+        match letter {
+            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
+            '>' if last == '-' => {}
+            '>' | ')' | ']' | '}' if depth == 0 => return false,
+            '>' | ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            ':' if colons < 2 && last != ' ' => {}
+            '_' | '$' => {}
+            '-' | '+' if last == ' ' => {}
+            '.' | '#' | '@' if !starts_part => {}
+            _ if letter.is_alphabetic() || (letter.is_alphanumeric() && !starts_part) => {}
+            _ => return false,
+        }
+        let is_name = letter != ':' || depth > 0;
+        if is_name && colons == 1 {
+            return false;
+        }
+        colons = if is_name { 0 } else { colons.saturating_add(1) };
+        last = letter;
+    }
+    depth == 0 && !matches!(last, ' ' | ':' | '.' | '-' | '+')
+}
+
+/// Whether a symbol can hardly stand in any other list.
+fn is_telling(symbol: &str) -> bool {
+    symbol.contains("::")
+        || matches!(
+            symbol,
+            "main" | "_start" | "rust_begin_unwind" | "<unknown>" | "<no info>"
+        )
+        || ["__rust", "__libc_start", "_ZN", "_R"]
+            .iter()
+            .any(|start| symbol.starts_with(start))
+}
+
+fn frame(call: &Call<'_>) -> (Frame, Origin) {
+    let name = readable(&call.symbol);
+    let place = Place::of(&name, NESTED_TYPES);
+    let file = call
+        .location
+        .as_ref()
+        .map(|location| location.file.as_str());
+    let origin = origin(&name, place.package.as_deref(), file);
+    let function = cut(&name);
+    let symbol = cut(&call.symbol);
+    let module = place.path.rsplit_once("::").map(|(module, _)| cut(module));
+    let frame = Frame {
+        symbol: (symbol != function).then_some(symbol),
+        function: Some(function),
+        module: module.filter(|module| !module.is_empty()),
+        package: place.package.as_deref().map(cut),
+        filename: file.and_then(|file| Some(file.rsplit(['/', '\\']).next()?.to_owned())),
+        abs_path: file.map(str::to_owned),
+        lineno: call.location.as_ref().and_then(|location| location.line),
+        colno: call.location.as_ref().and_then(|location| location.column),
+        instruction_addr: call.address.map(Addr),
+        ..Frame::default()
+    };
+    (frame, origin)
+}
+
+fn cut(name: &str) -> String {
+    name.chars().take(NAME_CHARS).collect()
+}
+
+/// The name of a symbol as its author wrote it.
+fn readable(symbol: &str) -> String {
+    let is_mangled = ["_ZN", "ZN", "__ZN", "_R", "__R"]
+        .iter()
+        .any(|start| symbol.starts_with(start));
+    if is_mangled && let Ok(name) = rustc_demangle::try_demangle(symbol) {
+        let mut bounded = Bounded(String::new());
+        // A name that is too long stays cut.
+        let _ = write!(bounded, "{name:#}");
+        return bounded.0;
+    }
+    let name = match symbol.rsplit_once("::h") {
+        Some((name, hash)) if hash.len() == 16 && is_hex(hash) => name,
+        _ => symbol,
+    };
+    let name = unescaped(name);
+    let name = without_disambiguators(&name);
+    match name.strip_prefix("_<") {
+        Some(rest) => format!("<{rest}"),
+        None => name,
+    }
+}
+
+/// Decodes the escapes that old symbols hold for characters of types.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    let mut decoded = String::new();
+    let mut rest = name;
+    let mut is_escaped = false;
+    while let Some((before, after)) = rest.split_once('$') {
+        decoded.push_str(before);
+        let escape = after
+            .split_once('$')
+            .and_then(|(code, tail)| Some((escaped(code)?, tail)));
+        if let Some((letter, tail)) = escape {
+            // The underscore only keeps a part of the symbol from starting with a dollar.
+            if decoded == "_" || decoded.ends_with("::_") {
+                decoded.pop();
+            }
+            decoded.push(letter);
+            is_escaped = true;
+            rest = tail;
+        } else {
+            decoded.push('$');
+            rest = after;
+        }
+    }
+    if !is_escaped {
+        return Cow::Borrowed(name);
+    }
+    decoded.push_str(rest);
+    Cow::Owned(decoded.replace("..", "::"))
+}
+
+fn escaped(code: &str) -> Option<char> {
+    Some(match code {
+        "LT" => '<',
+        "GT" => '>',
+        "RF" => '&',
+        "BP" => '*',
+        "SP" => '@',
+        "LP" => '(',
+        "RP" => ')',
+        "C" => ',',
+        _ => {
+            let digits = code.strip_prefix('u').filter(|digits| is_hex(digits))?;
+            let code = u32::from_str_radix(digits, 16).ok()?;
+            char::from_u32(code).filter(|letter| !letter.is_control())?
+        }
+    })
+}
+
+/// Turns `core[846817f741e54dfd]::fmt` into `core::fmt`.
+fn without_disambiguators(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once('[') {
+        plain.push_str(before);
+        let tail = after.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+        let digits = after.len().saturating_sub(tail.len());
+        let follows_name = before.ends_with(|last: char| last.is_alphanumeric() || last == '_');
+        match tail.strip_prefix(']') {
+            Some(tail) if follows_name && (1..=16).contains(&digits) => rest = tail,
+            _ => {
+                plain.push('[');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|digit| digit.is_ascii_hexdigit())
+}
+
+impl Place {
+    /// Finds the place of a function or of a type.
+    ///
+    /// `<Type as Trait>::call` stands at the type, unless that has no path. It
+    /// belongs to the crate of the type, unless that is a type of `std`, which
+    /// only the crate of the trait can have extended.
+    fn of(name: &str, nesting: usize) -> Self {
+        let name = without_type_prefix(name);
+        let Some(nesting) = nesting.checked_sub(1) else {
+            return Self::default();
+        };
+        let Some((inner, rest)) = qualified(name) else {
+            let path = without_generics(name);
+            let package = path.split_once("::").map(|(package, _)| package.to_owned());
+            return Self {
+                package: package.filter(|package| !package.is_empty()),
+                path,
+            };
+        };
+        let (subject, implemented) = match split_outside(inner, " as ") {
+            Some((subject, implemented)) => (subject, Self::of(implemented, nesting)),
+            None => (inner, Self::default()),
+        };
+        let subject = Self::of(subject, nesting);
+        let path = if subject.path.contains("::") {
+            subject.path
+        } else {
+            implemented.path
+        };
+        Self {
+            path: path + &without_generics(rest),
+            package: match subject.package {
+                Some(package) if !is_runtime_crate(&package) => Some(package),
+                package => implemented.package.or(package),
+            },
+        }
+    }
+}
+
+/// Strips what stands before the path of a type, as in `&mut dyn app::Trait`.
+fn without_type_prefix(name: &str) -> &str {
+    let mut rest = name.trim_start();
+    while let Some(shorter) = ["&", "mut ", "dyn ", "*const ", "*mut "]
+        .iter()
+        .find_map(|prefix| rest.strip_prefix(prefix))
+        .or_else(|| {
+            let (lifetimes, rest) = rest.strip_prefix("for<")?.split_once("> ")?;
+            (!lifetimes.contains('<')).then_some(rest)
+        })
+        .or_else(|| {
+            rest.strip_prefix('\'')?
+                .split_once(' ')
+                .map(|(_, rest)| rest)
+        })
+    {
+        rest = shorter.trim_start();
+    }
+    rest
+}
+
+/// Divides `<inner>rest`.
+fn qualified(name: &str) -> Option<(&str, &str)> {
+    let inner = name.strip_prefix('<')?;
+    split_outside(inner, ">")
+}
+
+/// Divides a text at a separator that stands outside all brackets.
+fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
+    let mut depth = 0_usize;
+    let mut last = ' ';
+    for (index, letter) in text.char_indices() {
+        let is_arrow = letter == '>' && last == '-';
+        if depth == 0 && !is_arrow {
+            let (before, after) = text.split_at_checked(index)?;
+            if let Some(after) = after.strip_prefix(separator) {
+                return Some((before, after));
+            }
+        }
+        match letter {
+            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
+            '>' | ')' | ']' | '}' if !is_arrow => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        last = letter;
+    }
+    None
+}
+
+/// The bare path of a type or function, up to the first blank.
+fn without_generics(name: &str) -> String {
+    let mut path = String::new();
+    let mut depth = 0_usize;
+    let mut last = ' ';
+    for letter in name.chars() {
+        match letter {
+            '<' => depth = depth.saturating_add(1),
+            '>' if last != '-' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            _ if letter.is_whitespace() || "([,".contains(letter) => break,
+            _ => path.push(letter),
+        }
+        last = letter;
+    }
+    let path = path.replace("::::", "::");
+    path.trim_end_matches(':').to_owned()
+}
+
+fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
+    let file = file.unwrap_or("").replace('\\', "/");
+    let is_within = |paths: &[&str]| paths.iter().any(|path| file.contains(path));
+    let is_runtime = package.map_or_else(|| is_runtime_function(name), is_runtime_crate);
+    let is_third_party = package.is_some_and(|package| {
+        let family = package
+            .split_once('_')
+            .map_or(package, |(family, _)| family);
+        THIRD_PARTY_CRATES.contains(&package) || THIRD_PARTY_FAMILIES.contains(&family)
+    });
+    if is_runtime || is_within(&RUNTIME_PATHS) {
+        Origin::Runtime
+    } else if is_third_party || is_within(&THIRD_PARTY_PATHS) {
+        Origin::ThirdParty
+    } else {
+        Origin::Application
+    }
+}
+
+fn is_runtime_crate(package: &str) -> bool {
+    RUNTIME_CRATES.contains(&package) || package.starts_with("__rust")
+}
+
+/// Whether a function without a crate belongs to the system or to `std`.
+fn is_runtime_function(name: &str) -> bool {
+    // Only `core` can give methods to a primitive type.
+    name.contains("::")
+        || is_telling(name)
+        || SYSTEM_FUNCTIONS.contains(&name)
+        || ["__", "_pthread_", "_Unwind_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SHORT: &str = "\
+thread 'main' (12186) panicked at src/main.rs:20:63:
+index out of bounds: the len is 0 but the index is 2
+stack backtrace:
+   0: __rustc::rust_begin_unwind
+             at /rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/std/src/panicking.rs:689:5
+   5: <alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index
+             at /rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/alloc/src/vec/mod.rs:3804:9
+   7: <crashapp::inner::Thing<T> as crashapp::inner::Speak>::speak
+             at ./src/main.rs:7:39
+   8: crashapp::inner::Thing<T>::call::{{closure}}
+             at ./src/main.rs:11
+  11: crashapp::main
+             at ./src/main.rs:50:65
+note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.
+";
+
+    const FULL: &str = "
+   3:     0x56012271771c - crashapp::fail::h7955186875af4f80
+                               at /tmp/stack-crash/src/main.rs:22:38
+                           crashapp::main::{{closure}}::ha13a22bb4827a795
+                               at /tmp/stack-crash/src/main.rs:52:47
+   4:     0x5601228505f5 - <std[e28293b1aa0f68bd]::backtrace::Backtrace>::force_capture
+   5:     0x7f492da0a1f5 - start_thread
+                               at ./nptl/pthread_create.c:442:8
+   6:                0x0 - <unknown>
+";
+
+    const COLOURED: &str = "
+   0: \x1b[91mcould not load\x1b[0m
+   1: \x1b[91mapp::missing\x1b[0m
+
+  ━━━━━━━━━━━━━━━━━━━━━━ SPANTRACE ━━━━━━━━━━━━━━━━━━━━━━━
+
+   0: crashapp::a_span
+      at src/main.rs:50
+
+  ━━━━━━━━━━━━━━━━━━━━━━ BACKTRACE ━━━━━━━━━━━━━━━━━━━━━━━
+  \x1b[96m                              ⋮ 4 frames hidden ⋮                               \x1b[0m
+   5: \x1b[32m<E as eyre::context::ext::StdError>::ext_report\x1b[0m\x1b[90m::he99d6fed0f4ab7c0\x1b[0m
+      at \x1b[35m/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/eyre-0.6.14/src/context.rs\x1b[0m:\x1b[35m23\x1b[0m
+        21 │             D: Display + Send + Sync + 'static,
+  \x1b[37;1m      23\x1b[0m \x1b[37;1m>\x1b[0m \x1b[37;1m            Report::from_msg(msg, self)\x1b[0m
+        24 │         }
+  \x1b[96m                               ⋮ 1 frame hidden ⋮                               \x1b[0m
+   7: \x1b[91mcrashapp::fail\x1b[0m\x1b[90m::h7955186875af4f80\x1b[0m
+      at \x1b[35m<unknown source file>\x1b[0m:\x1b[35m<unknown line>\x1b[0m
+   8: \x1b[91mclone3\x1b[0m\x1b[90m<unknown>\x1b[0m
+      at \x1b[35m./misc/../sysdeps/unix/sysv/linux/x86_64/clone3.S\x1b[0m:\x1b[35m81\x1b[0m
+
+Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
+";
+
+    const DEBUG: &str = r#"Backtrace [{ fn: "crashapp::fail", file: "./src/main.rs", line: 23 }, { fn: "say::\"hi\"" },
+    { fn: <unknown> }, { fn: "main" }]"#;
+
+    const WINDOWS: &str = r"
+   0: std::panicking::begin_panic_handler
+             at /rustc/59807616e1fa2540724bfbac14d7976d7e4a3860\library\std\src\panicking.rs:689
+   1: app::impl$0::run<enum2$<core::option::Option<u32> > >
+             at C:\dev\app\src\main.rs:10:5
+   2: serde_json::de::from_str
+             at C:\Users\me\.cargo\registry\src\index.crates.io-1949cf8c6b5b557f\serde_json-1.0.1\src\de.rs:2
+   3: BaseThreadInitThunk
+";
+
+    /// One line a frame: `+` for the application, the function, the place, the package.
+    fn lines(text: &str) -> Vec<String> {
+        let trace = parse(text).unwrap_or_default();
+        let line = |frame: &Frame| {
+            let mark = if frame.in_app == Some(true) { '+' } else { '-' };
+            let function = frame.function.as_deref().unwrap_or("?");
+            let mut line = format!("{mark}{function}");
+            for part in [&frame.filename, &frame.package].into_iter().flatten() {
+                line.push(' ');
+                line.push_str(part);
+            }
+            for number in [frame.lineno, frame.colno].into_iter().flatten() {
+                line.push_str(&format!(":{number}"));
+            }
+            line
+        };
+        trace.frames.iter().map(line).collect()
+    }
+
+    fn only(symbol: &str) -> Frame {
+        let trace = parse(&format!("   0: x::y\n   1: {symbol}\n")).unwrap_or_default();
+        trace.frames.into_iter().next().unwrap_or_default()
+    }
+
+    #[test]
+    fn every_form_of_backtrace_gives_its_frames_oldest_first() {
+        let expected = "
++crashapp::main main.rs crashapp:50:65
++crashapp::inner::Thing<T>::call::{{closure}} main.rs crashapp:11
++<crashapp::inner::Thing<T> as crashapp::inner::Speak>::speak main.rs crashapp:7:39
+-<alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index mod.rs core:3804:9
+-__rustc::rust_begin_unwind panicking.rs __rustc:689:5
+
+-<unknown>
+-start_thread pthread_create.c:442:8
+-<std::backtrace::Backtrace>::force_capture std
++crashapp::main::{{closure}} main.rs crashapp:52:47
++crashapp::fail main.rs crashapp:22:38
+
+-clone3 clone3.S:81
++crashapp::fail crashapp
+-<E as eyre::context::ext::StdError>::ext_report context.rs eyre:23
+
+-main
+-<unknown>
++say::\"hi\" say
++crashapp::fail main.rs crashapp:23
+
+-BaseThreadInitThunk
+-serde_json::de::from_str de.rs serde_json:2
++app::impl$0::run<enum2$<core::option::Option<u32> > > main.rs app:10:5
+-std::panicking::begin_panic_handler panicking.rs std:689
+";
+        let forms = [SHORT, FULL, COLOURED, DEBUG, WINDOWS];
+        let traces = expected.split("\n\n").map(str::trim);
+        assert!(traces.clone().eq(forms.map(|form| lines(form).join("\n"))));
+        assert!(traces.eq(forms.map(|form| lines(&form.replace('\n', "\r\n")).join("\n"))));
+    }
+
+    #[test]
+    fn a_full_frame_keeps_its_address_path_and_raw_symbol() {
+        let frame = parse(FULL).unwrap().frames.pop().unwrap();
+        assert_eq!(frame.instruction_addr, Some(Addr(0x5601_2271_771c)));
+        assert_eq!(
+            frame.symbol.as_deref(),
+            Some("crashapp::fail::h7955186875af4f80")
+        );
+        assert_eq!(
+            frame.abs_path.as_deref(),
+            Some("/tmp/stack-crash/src/main.rs")
+        );
+        assert_eq!(frame.module.as_deref(), Some("crashapp"));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let refused = [
+            "",
+            "connection refused",
+            "1: first thing\n2: second thing",
+            "1: todo\n2: done",
+            "1: start\n2: clone",
+            "0: see std::io\n1: see core::fmt",
+            "1: a plan\n2: std::fmt\n3: a result",
+            "3: app::c\n2: app::b\n1: app::a",
+            "12: error: foo::bar\n",
+            "1: lo: <LOOPBACK,UP> mtu 65536\n2: eth0: <BROADCAST> mtu 1500",
+            "0: ::1\n1: fe80::1",
+            "stack backtrace:\nnote: Some details are omitted",
+            "Caused by:\n    0: io::error\n    1: gone",
+            "Traceback (most recent call last):\n  File \"app.py\", line 3, in <module>\n    main()\nValueError: x",
+            "java.lang.IllegalStateException: x\n\tat com.app.Main.main(Main.java:10)\nCaused by: java.io.IOException\n\t... 3 more",
+            "TypeError: x is not a function\n    at Object.<anonymous> (/app/index.js:10:5)\n    at node:internal/main:1:2",
+            " 1: 0xb7a940 node::Abort() [node]\n 2: 0xa8e1a5 node::FatalError(char const*, char const*) [node]",
+            "goroutine 1 [running]:\nmain.main()\n\t/app/main.go:10 +0x1d",
+            "System.InvalidOperationException: x\n   at App.Program.Main() in C:\\app\\Program.cs:line 10",
+            "Traceback (most recent call last):\n\t2: from t.rb:9:in `<main>'\n\t1: from t.rb:6:in `A::bar'\nt.rb:2:in `foo'",
+            "app.rb:2:in 'Foo::Bar#baz': x (RuntimeError)\n\tfrom app.rb:5:in '<main>'",
+            "PHP Fatal error: x in /app/a.php:3\nStack trace:\n#0 /app/a.php(10): App\\Foo::bar()\n#1 {main}",
+            "Backtrace []",
+            "unsupported backtrace",
+        ];
+        for text in refused {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn symbols_become_readable_and_find_their_module_and_package() {
+        let table = "
+core[846817f741e54dfd]::fmt::write | core::fmt::write | core::fmt | core
+app::run::h0123456789abcdef | app::run | app | app
+_ZN4core9panicking9panic_fmt17h0123456789abcdefE | core::panicking::panic_fmt | core::panicking | core
+_RNvC6_123foo3bar | 123foo::bar | 123foo | 123foo
+_$LT$app..Thing$LT$T$GT$$u20$as$u20$core..ops..FnOnce$LT$$LP$$RF$str$C$$RP$$GT$$GT$::call | <app::Thing<T> as core::ops::FnOnce<(&str,)>>::call | app::Thing | app
+_<app::Thing as app::Speak>::speak | <app::Thing as app::Speak>::speak | app::Thing | app
+app::parse::_$u7b$$u7b$closure$u7d$$u7d$ | app::parse::{{closure}} | app::parse | app
+<alloc::vec::Vec<T> as app::Store>::put | = | alloc::vec::Vec | app
+<F as axum::handler::Handler<(M,), S>>::call | = | axum::handler::Handler | axum
+<&mut dyn for<'a> app::Go<'a, Output = fn(u8) -> app::B> + core::marker::Send as core::ops::FnOnce<()>>::call_once | = | app::Go | app
+<<app::Lock>::print::Shown as core::fmt::Display>::fmt | = | app::Lock::print::Shown | app
+<app::Thing<alloc::vec::Vec<u8>>>::call::{closure#0} | = | app::Thing::call | app
+app::index::<impl core::ops::Index<I> for [T]>::index | = | app::index | app
+app::run::<app::Job, fn() -> u8>::{closure#0} | = | app::run | app
+<[u8]>::concat | = | |
+SSL_read | = | |";
+        for row in table.trim().lines() {
+            let cells: Vec<&str> = row.split(" |").map(str::trim).collect();
+            let [symbol, function, module, package] = cells[..] else {
+                panic!("{row}");
+            };
+            let function = if function == "=" { symbol } else { function };
+            let frame = only(symbol);
+            assert_eq!(frame.function.as_deref(), Some(function));
+            assert_eq!(frame.module.as_deref().unwrap_or(""), module, "{row}");
+            assert_eq!(frame.package.as_deref().unwrap_or(""), package, "{row}");
+            let differs = symbol != function;
+            assert_eq!(frame.symbol.as_deref(), differs.then_some(symbol));
+        }
+    }
+
+    #[test]
+    fn libraries_count_as_the_application_only_when_nothing_else_does() {
+        let libraries =
+            "   0: std::rt::run\n   1: tokio_util::task::run\n   2: log::flush\n   3: main\n";
+        let marks = |text: &str| -> Vec<_> {
+            let frames = parse(text).unwrap().frames;
+            frames
+                .iter()
+                .map(|frame| frame.in_app == Some(true))
+                .collect()
+        };
+        assert_eq!(marks(libraries), [false, true, true, false]);
+        let application = format!("{libraries}   4: logbook::write\n");
+        assert_eq!(marks(&application), [true, false, false, false, false]);
+    }
+
+    #[test]
+    fn a_second_backtrace_below_the_first_is_left_out() {
+        let text = format!("{SHORT}\n{SHORT}");
+        assert_eq!(lines(&text), lines(SHORT));
+        assert_eq!(lines("0: a::b\n1: c::d\n0: e::f"), ["+c::d c", "+a::b a"]);
+    }
+
+    #[test]
+    fn a_long_trace_keeps_both_ends_and_a_long_name_its_start() {
+        let text: String = (0..300)
+            .map(|number| format!("{number}: app::f{number}\n"))
+            .collect();
+        let frames = parse(&text).unwrap().frames;
+        let name = |index: usize| frames[index].function.as_deref().unwrap();
+        assert_eq!(frames.len(), 250);
+        let ends = [name(0), name(49), name(50), name(249)].join(" ");
+        assert_eq!(ends, "app::f299 app::f250 app::f199 app::f0");
+        let long = only(&format!("app::{}", "é".repeat(600)));
+        assert_eq!(long.function.unwrap().chars().count(), NAME_CHARS);
+        assert_eq!(long.symbol, None);
+    }
+
+    #[test]
+    fn a_megabyte_of_anything_is_read() {
+        let pieces =
+            "<|[|[a|$|$u|&|for<|'|0: |0: <<|1: a::b\n|\x1b[|\n      a::b|Backtrace [{ fn: \"";
+        for piece in pieces.split('|') {
+            let text = piece.repeat(1_000_000 / piece.len());
+            let _ = parse(&text);
+            let _ = parse(&format!("0: a::b\n1: {text}\n  at {text}:1\n"));
+            let _ = parse(&format!("0: 0x1 - _ZN{text}E\n1: a::b"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>(), symbol in "[ -~é]{0,80}") {
+            let _ = parse(&text);
+            let _ = parse(&format!("0: a::b\n1: {symbol}\n      {symbol}\n  at {symbol}:{text}"));
+        }
+
+        #[test]
+        fn no_change_to_a_backtrace_makes_it_panic(
+            form in prop::sample::select(vec![SHORT, FULL, COLOURED, DEBUG, WINDOWS]),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<char>(), any::<bool>()), 1..20),
+        ) {
+            let mut letters: Vec<char> = form.chars().collect();
+            for (index, letter, is_removed) in changes {
+                let index = index.index(letters.len());
+                letters[index] = letter;
+                letters.truncate(if is_removed { index.max(1) } else { usize::MAX });
+            }
+            let trace = parse(&letters.into_iter().collect::<String>());
+            prop_assert!(trace.is_none_or(|trace| !trace.frames.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use opentelemetry::trace::Event;
+use opentelemetry::{KeyValue, StringValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::{Breadcrumb, Request, User};
+use serde_json::{Map, json};
+
+use super::Mapper;
+use super::breadcrumb::{self, breadcrumb};
+use super::exception::Role;
+use super::facts::Facts;
+use super::http::request;
+use super::id::transaction_id;
+use super::legal::{legal_environment, legal_release};
+use super::span::{self, valid};
+use super::status::http_code;
+use super::user::user;
+use crate::protocol::{Context, Timestamp, TraceContext, Transaction};
+use crate::segment::{Part, SegmentKind};
+use crate::semconv::Attribute::*;
+
+/// The environment of software that does not say where it runs.
+const ENVIRONMENT: &str = "production";
+
+/// What the root of a segment says about the whole of it.
+#[derive(Debug)]
+pub(super) struct Root<'a> {
+    pub(super) span: &'a SpanData,
+    pub(super) name: StringValue,
+    pub(super) release: Option<StringValue>,
+    pub(super) environment: StringValue,
+    pub(super) user: Option<User>,
+    pub(super) request: Option<Request>,
+    contexts: Vec<(&'static str, Context)>,
+    mapped: span::Mapped,
+}
+
+/// The root, without the span that it was read from.
+#[derive(Debug)]
+pub(super) struct RootFields {
+    release: Option<StringValue>,
+    environment: StringValue,
+    user: Option<User>,
+    request: Option<Request>,
+    contexts: Vec<(&'static str, Context)>,
+    mapped: span::Mapped,
+}
+
+/// An event of a span that is no error, with its span and time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Crumb<'a> {
+    pub(super) time: Timestamp,
+    event: &'a Event,
+    span: &'a SpanData,
+}
+
+impl<'a> Root<'a> {
+    pub(super) fn of(span: &'a SpanData, mapper: &Mapper) -> Self {
+        let facts = Facts::of(&span.attributes);
+        let resource = &mapper.resource;
+        let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
+        let given_environment =
+            facts.text(&[SentryEnvironment]).and_then(|text| legal_environment(&text));
+        let mapped = span::Mapped::of(span, &facts, true);
+        Self {
+            span,
+            name: mapped.name.clone(),
+            release: mapper
+                .release
+                .clone()
+                .or(given_release.map(StringValue::from))
+                .or_else(|| resource.release.clone()),
+            environment: mapper
+                .environment
+                .clone()
+                .or(given_environment.map(StringValue::from))
+                .or_else(|| resource.environment.clone())
+                .unwrap_or_else(|| StringValue::from(ENVIRONMENT)),
+            user: user(&facts),
+            request: request(span, &facts),
+            contexts: contexts(&facts),
+            mapped,
+        }
+    }
+
+    pub(super) fn into_fields(self) -> RootFields {
+        RootFields {
+            release: self.release,
+            environment: self.environment,
+            user: self.user,
+            request: self.request,
+            contexts: self.contexts,
+            mapped: self.mapped,
+        }
+    }
+}
+
+impl RootFields {
+    /// The transaction of the segment, still without children.
+    pub(super) fn into_transaction(
+        mut self,
+        span: SpanData,
+        kind: SegmentKind,
+        part: Option<Part>,
+        mapper: &Mapper,
+    ) -> Transaction {
+        let resource = &mapper.resource;
+        let tags = mapper.tags.of_segment(&[&span.attributes], resource);
+        let mut attributes = span.attributes;
+        attributes.extend(flags(kind, part));
+        let mut data = self.mapped.data(attributes);
+        data.insert("sentry.source", self.mapped.source.as_str());
+        data.insert("sentry.origin", Value::String(self.mapped.origin.clone()));
+        if let Some(op) = &self.mapped.op {
+            data.insert("sentry.op", Value::String(op.clone()));
+        }
+        for entry in &resource.data {
+            data.insert_missing(entry.key.clone(), entry.value.clone());
+        }
+        let mut contexts: BTreeMap<Cow<'static, str>, Context> = resource.contexts.clone();
+        contexts.extend(self.contexts.into_iter().map(|(name, context)| (name.into(), context)));
+        let context = &span.span_context;
+        Transaction {
+            event_id: transaction_id(context),
+            name: self.mapped.name,
+            source: self.mapped.source,
+            start_timestamp: self.mapped.start,
+            timestamp: self.mapped.end,
+            trace: TraceContext {
+                trace_id: context.trace_id(),
+                span_id: context.span_id(),
+                parent_span_id: valid(span.parent_span_id),
+                op: self.mapped.op,
+                status: self.mapped.status,
+                origin: self.mapped.origin,
+                data,
+                links: self.mapped.links,
+            },
+            contexts,
+            spans: Vec::new(),
+            tags,
+            release: self.release,
+            dist: mapper.dist.clone(),
+            environment: Some(self.environment),
+            server_name: resource.server_name.clone(),
+            user: self.user,
+            request: self.request,
+            measurements: self.mapped.measurements,
+            breadcrumbs: Vec::new(),
+        }
+    }
+}
+
+impl<'a> Crumb<'a> {
+    /// Everything that happened on the way through a segment, in order of time.
+    pub(super) fn all(spans: &'a [SpanData]) -> Vec<Self> {
+        let mut crumbs: Vec<_> = spans
+            .iter()
+            .flat_map(|span| span.events.iter().map(move |event| (span, event)))
+            .filter(|(_, event)| Role::of(event) == Role::Breadcrumb)
+            .map(|(span, event)| Self { time: event.timestamp.into(), event, span })
+            .collect();
+        crumbs.sort_by_key(|crumb| crumb.time);
+        crumbs
+    }
+
+    /// The last ones of these, as many as Sentry keeps.
+    pub(super) fn last(crumbs: &[Self]) -> Vec<Breadcrumb> {
+        let skipped = crumbs.len().saturating_sub(breadcrumb::MAX);
+        crumbs.iter().skip(skipped).map(Self::to_breadcrumb).collect()
+    }
+
+    pub(super) fn to_breadcrumb(&self) -> Breadcrumb {
+        breadcrumb(self.event, self.span)
+    }
+}
+
+/// Why this segment is not what a root and its children would be.
+fn flags(kind: SegmentKind, part: Option<Part>) -> Vec<KeyValue> {
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let mut flags = Vec::new();
+    match kind {
+        SegmentKind::Root => {}
+        SegmentKind::Late => flags.push(KeyValue::new("sentry.parent_span_already_sent", true)),
+        SegmentKind::Orphan => flags.push(KeyValue::new("sentry.parent_span_missing", true)),
+    }
+    if let Some(part) = part {
+        flags.push(KeyValue::new("sentry.segment.root_span_id", part.root.to_string()));
+        flags.push(KeyValue::new("sentry.segment.part", number(part.number)));
+        flags.push(KeyValue::new("sentry.segment.parts", number(part.of)));
+    }
+    flags
+}
+
+fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {
+    let mut contexts = Vec::new();
+    if let Some(code) = http_code(facts) {
+        let fields = Map::from_iter([("status_code".to_owned(), json!(code))]);
+        contexts.push(("response", Context::from(fields)));
+    }
+    let profile: Map<_, _> = [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)]
+        .into_iter()
+        .filter_map(|(field, key)| Some((field.to_owned(), hex_id(&facts.text(&[key])?)?.into())))
+        .collect();
+    if !profile.is_empty() {
+        contexts.push(("profile", Context::from(profile)));
+    }
+    contexts
+}
+
+/// An id of 32 hexadecimal digits; Sentry refuses another one.
+fn hex_id(text: &str) -> Option<String> {
+    let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| text.to_ascii_lowercase())
+}

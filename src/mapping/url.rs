@@ -1,0 +1,95 @@
+use std::borrow::Cow;
+
+use url::Url;
+
+/// A URL taken apart for display: without user info, query and fragment (rules URL-1 to URL-4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SplitUrl<'a> {
+    /// `scheme://host[:port]/path`, or whatever stands before the query of a text that is no URL.
+    pub(super) base: Cow<'a, str>,
+    /// Without the leading `?`.
+    pub(super) query: Option<&'a str>,
+    /// Without the leading `#`.
+    pub(super) fragment: Option<&'a str>,
+}
+
+impl<'a> SplitUrl<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let (rest, fragment) = cut(text, '#');
+        let (base, query) = cut(rest, '?');
+        if let Some(media) = data_url(base) {
+            return Self { base: media, ..Self::default() };
+        }
+        Self { base: without_secrets(base), query, fragment }
+    }
+}
+
+/// The part of a path or target before its query and fragment.
+pub(super) fn path(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// `url` with its user info replaced, untouched where it has none (rules URL-2 and URL-5).
+pub(super) fn without_user_info(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://[Filtered]:[Filtered]@{host}{tail}").into(),
+        None => url.into(),
+    }
+}
+
+/// Whether `port` is what the scheme stands for anyway.
+pub(super) fn is_default_port(scheme: &str, port: &str) -> bool {
+    matches!((scheme, port), ("http", "80") | ("https", "443"))
+}
+
+fn without_secrets(base: &str) -> Cow<'_, str> {
+    let clean = without_user_info(base);
+    let Some((scheme, rest)) = clean.split_once("://") else { return clean };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    match authority.rsplit_once(':') {
+        Some((host, port)) if is_default_port(scheme, port) => format!("{scheme}://{host}{path}").into(),
+        _ => clean,
+    }
+}
+
+fn data_url(base: &str) -> Option<Cow<'_, str>> {
+    if !base.starts_with("data:") || Url::parse(base).is_err() {
+        return None;
+    }
+    Some(base.split([',', ';']).next().unwrap_or_default().into())
+}
+
+fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
+    match text.split_once(mark) {
+        Some((before, after)) => (before, Some(after).filter(|after| !after.is_empty())),
+        None => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_secrets_query_fragment_and_default_port() {
+        for (url, base, query, fragment) in [
+            ("https://example.com/a?b=1#c", "https://example.com/a", Some("b=1"), Some("c")),
+            ("http://example.com:80/", "http://example.com/", None, None),
+            ("https://example.com:443", "https://example.com", None, None),
+            ("https://example.com:80/x", "https://example.com:80/x", None, None),
+            ("http://u:p@h:81/x?", "http://[Filtered]:[Filtered]@h:81/x", None, None),
+            ("http://token@h/", "http://[Filtered]:[Filtered]@h/", None, None),
+            ("malformed-url-here?q#f", "malformed-url-here", Some("q"), Some("f")),
+            ("data:text/plain;base64,SGVsbG8=", "data:text/plain", None, None),
+            ("http://[::1]:8080/é?ü", "http://[::1]:8080/é", Some("ü"), None),
+            ("", "", None, None),
+        ] {
+            let expected = SplitUrl { base: base.into(), query, fragment };
+            assert_eq!(SplitUrl::new(url), expected, "{url}");
+        }
+    }
+}

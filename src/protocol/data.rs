@@ -1,0 +1,267 @@
+use std::borrow::Cow;
+
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+/// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
+///
+/// A list that behaves as a map: a key stands in it once and the last value given wins, as
+/// OpenTelemetry asks of attributes (rule ATTR-1). Order is the order of first appearance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Data(Vec<KeyValue>);
+
+impl Data {
+    /// The longest text that a value keeps, in bytes; longer ones are cut and marked with `…`.
+    pub const MAX_TEXT_BYTES: usize = 16 * 1024;
+
+    /// The most elements that an array value keeps.
+    pub const MAX_ARRAY_LEN: usize = 256;
+
+    /// The value under `key`.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|entry| entry.key.as_str() == key).map(|entry| &entry.value)
+    }
+
+    /// Sets `key`, replacing the value that stood there.
+    ///
+    /// An empty key is not taken (rule ATTR-10); texts and arrays over the limits are shortened
+    /// and a NUL becomes U+FFFD (rule ATTR-9).
+    pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
+        let key = key.into();
+        let value = within_limits(value.into());
+        match self.0.iter_mut().find(|entry| entry.key == key) {
+            Some(entry) => entry.value = value,
+            None if key.as_str().is_empty() => {}
+            None => self.0.push(KeyValue::new(key, value)),
+        }
+    }
+
+    /// Sets `key` unless it stands there already.
+    pub fn insert_missing(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
+        let key = key.into();
+        if self.value(key.as_str()).is_none() {
+            self.insert(key, value);
+        }
+    }
+
+    /// Takes `key` out.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        let at = self.0.iter().position(|entry| entry.key.as_str() == key)?;
+        Some(self.0.remove(at).value)
+    }
+
+    /// Keeps the entries for which `keep` says yes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &mut Value) -> bool) {
+        self.0.retain_mut(|entry| keep(&entry.key, &mut entry.value));
+    }
+
+    /// All entries, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Value)> {
+        self.0.iter().map(|entry| (&entry.key, &entry.value))
+    }
+
+    /// All entries, in order, with values that can be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
+        self.0.iter_mut().map(|entry| (&entry.key, &mut entry.value))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<KeyValue>> for Data {
+    /// Takes the attributes of a span as they are, without copying them.
+    fn from(mut attributes: Vec<KeyValue>) -> Self {
+        let mut end = 0;
+        for at in 0..attributes.len() {
+            let (kept, rest) = attributes.split_at_mut(at);
+            let Some(entry) = rest.first_mut() else { break };
+            if entry.key.as_str().is_empty() {
+                continue;
+            }
+            entry.value = within_limits(std::mem::replace(&mut entry.value, Value::Bool(false)));
+            let earlier = kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key);
+            match earlier {
+                Some(earlier) => std::mem::swap(&mut earlier.value, &mut entry.value),
+                None => {
+                    attributes.swap(end, at);
+                    end = end.saturating_add(1);
+                }
+            }
+        }
+        attributes.truncate(end);
+        Self(attributes)
+    }
+}
+
+impl Extend<KeyValue> for Data {
+    fn extend<I: IntoIterator<Item = KeyValue>>(&mut self, entries: I) {
+        for entry in entries {
+            self.insert(entry.key, entry.value);
+        }
+    }
+}
+
+impl Serialize for Data {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for entry in &self.0 {
+            map.serialize_entry(entry.key.as_str(), &Json(&entry.value))?;
+        }
+        map.end()
+    }
+}
+
+/// A value of OpenTelemetry as JSON (rule ATTR-8).
+pub(super) struct Json<'a>(pub(super) &'a Value);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::I64(value) => serializer.serialize_i64(*value),
+            Value::F64(value) => Float(*value).serialize(serializer),
+            Value::String(value) => serializer.serialize_str(value.as_str()),
+            Value::Array(Array::Bool(values)) => serializer.collect_seq(values),
+            Value::Array(Array::I64(values)) => serializer.collect_seq(values),
+            Value::Array(Array::F64(values)) => {
+                serializer.collect_seq(values.iter().copied().map(Float))
+            }
+            Value::Array(Array::String(values)) => {
+                let mut seq = serializer.serialize_seq(Some(values.len()))?;
+                for value in values {
+                    seq.serialize_element(value.as_str())?;
+                }
+                seq.end()
+            }
+            other => serializer.collect_str(&format_args!("{other:?}")),
+        }
+    }
+}
+
+/// A value of OpenTelemetry as a JSON value.
+pub(crate) fn json_value(value: &Value) -> serde_json::Value {
+    serde_json::to_value(Json(value)).unwrap_or_default()
+}
+
+/// JSON has no number for NaN and the infinities, and Sentry drops a null.
+struct Float(f64);
+
+impl Serialize for Float {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            value if value.is_finite() => serializer.serialize_f64(value),
+            value if value.is_nan() => serializer.serialize_str("NaN"),
+            value if value > 0.0 => serializer.serialize_str("Infinity"),
+            _ => serializer.serialize_str("-Infinity"),
+        }
+    }
+}
+
+/// `text` cut to at most `bytes` bytes, with a `…` where something was cut and without NUL.
+///
+/// `None` where nothing has to change, so that the text can be kept without a copy.
+pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
+    let too_long = text.len() > bytes;
+    if !too_long && !text.contains('\0') {
+        return None;
+    }
+    let end = if too_long { text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8())) } else { text.len() };
+    let kept = text.get(..end).unwrap_or_default();
+    let mut out = kept.replace('\0', "\u{fffd}");
+    if too_long {
+        out.push('…');
+    }
+    Some(out)
+}
+
+fn within_limits(value: Value) -> Value {
+    match value {
+        Value::String(text) => match shortened(text.as_str(), Data::MAX_TEXT_BYTES) {
+            Some(short) => Value::String(short.into()),
+            None => Value::String(text),
+        },
+        Value::Array(array) => Value::Array(array_within_limits(array)),
+        other => other,
+    }
+}
+
+fn array_within_limits(mut array: Array) -> Array {
+    match &mut array {
+        Array::Bool(values) => values.truncate(Data::MAX_ARRAY_LEN),
+        Array::I64(values) => values.truncate(Data::MAX_ARRAY_LEN),
+        Array::F64(values) => values.truncate(Data::MAX_ARRAY_LEN),
+        Array::String(values) => {
+            values.truncate(Data::MAX_ARRAY_LEN);
+            for value in values {
+                if let Some(short) = shortened(value.as_str(), Data::MAX_TEXT_BYTES) {
+                    *value = StringValue::from(Cow::<'static, str>::Owned(short));
+                }
+            }
+        }
+        _ => {}
+    }
+    array
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(data: &Data) -> String {
+        serde_json::to_string(data).unwrap()
+    }
+
+    #[test]
+    fn the_last_value_of_a_key_wins_and_keeps_the_first_place() {
+        let data = Data::from(vec![
+            KeyValue::new("a", 1),
+            KeyValue::new("b", 2),
+            KeyValue::new("a", 3),
+            KeyValue::new("", 4),
+            KeyValue::new("c", 5),
+            KeyValue::new("b", 6),
+        ]);
+        assert_eq!(json(&data), r#"{"a":3,"b":6,"c":5}"#);
+    }
+
+    #[test]
+    fn every_type_of_value_becomes_json() {
+        let mut data = Data::default();
+        data.insert("bool", true);
+        data.insert("int", i64::MIN);
+        data.insert("float", 1.5);
+        data.insert("nan", f64::NAN);
+        data.insert("text", "a\u{0}b\"");
+        data.insert("floats", Value::Array(vec![1.0, f64::NEG_INFINITY].into()));
+        data.insert("texts", Value::Array(vec![StringValue::from("x")].into()));
+        assert_eq!(
+            json(&data),
+            "{\"bool\":true,\"int\":-9223372036854775808,\"float\":1.5,\"nan\":\"NaN\",\
+             \"text\":\"a\u{fffd}b\\\"\",\"floats\":[1.0,\"-Infinity\"],\"texts\":[\"x\"]}"
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_on_a_character_and_marked() {
+        let mut data = Data::default();
+        data.insert("text", "é".repeat(Data::MAX_TEXT_BYTES));
+        let text = data.value("text").unwrap().as_str().into_owned();
+        assert!(text.len() <= Data::MAX_TEXT_BYTES, "{}", text.len());
+        assert!(text.ends_with("é…"));
+    }
+
+    #[test]
+    fn long_arrays_keep_their_first_elements() {
+        let mut data = Data::default();
+        data.insert("array", Value::Array((0..1000).collect::<Vec<i64>>().into()));
+        assert!(matches!(data.value("array"), Some(Value::Array(Array::I64(values))) if values.len() == 256));
+    }
+}

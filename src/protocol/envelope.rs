@@ -1,0 +1,263 @@
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use flate2::{Compress, Compression, FlushCompress, Status};
+use sentry_types::Uuid;
+use sentry_types::protocol::v7::DynamicSamplingContext;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Timestamp;
+use super::sdk::Sdk;
+
+/// What an envelope is about; Sentry takes one transaction or one event in each (rule R7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ItemKind {
+    Event,
+    Transaction,
+}
+
+/// A transaction or an event, as JSON.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) kind: ItemKind,
+    pub(crate) event_id: Uuid,
+    /// Spans that are lost if the item is: the root and its children, none for an event.
+    pub(crate) spans: u64,
+    pub(crate) trace: Option<DynamicSamplingContext>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// An item, compressed and waiting to be sent.
+///
+/// Only [`seal`](Self::seal) writes the header, because it tells the time of sending. The header
+/// then stands as a stored block in front of the blocks that were compressed long before.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) kind: ItemKind,
+    pub(crate) event_id: Uuid,
+    pub(crate) spans: u64,
+    trace: Option<DynamicSamplingContext>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Plain(Vec<u8>),
+    /// Raw deflate blocks, with checksum and length of what is in them.
+    Deflated { blocks: Vec<u8>, checksum: crc32fast::Hasher, plain_len: usize },
+}
+
+/// Compresses bodies one after the other with the same buffers.
+#[derive(Debug)]
+pub(crate) struct Deflater(Compress);
+
+impl ItemKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Transaction => "transaction",
+        }
+    }
+}
+
+impl Envelope {
+    /// Compresses the item, or keeps it plain where no compression is wanted.
+    pub(crate) fn new(item: Item, deflater: Option<&mut Deflater>) -> Self {
+        let mut body = format!(
+            "{{\"type\":\"{}\",\"length\":{}}}\n",
+            item.kind.as_str(),
+            item.payload.len()
+        )
+        .into_bytes();
+        body.extend_from_slice(&item.payload);
+        body.push(b'\n');
+        let body = match deflater {
+            Some(deflater) => deflater.deflate(body),
+            None => Body::Plain(body),
+        };
+        Self { kind: item.kind, event_id: item.event_id, spans: item.spans, trace: item.trace, body }
+    }
+
+    /// What the envelope holds in memory, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match &self.body {
+            Body::Plain(body) => body.len(),
+            Body::Deflated { blocks, .. } => blocks.len(),
+        }
+    }
+
+    /// The value of `Content-Encoding`, absent for a plain body.
+    pub(crate) fn content_encoding(&self) -> Option<&'static str> {
+        match self.body {
+            Body::Plain(_) => None,
+            Body::Deflated { .. } => Some("gzip"),
+        }
+    }
+
+    /// The bytes to send now, with `report` as an item besides.
+    pub(crate) fn seal(&self, dsn: &str, now: SystemTime, report: Option<&[u8]>) -> Bytes {
+        let header = Header { envelope: self, dsn, sent_at: sent_at(now) };
+        let mut head = serde_json::to_vec(&header).unwrap_or_else(|_| b"{}".to_vec());
+        head.push(b'\n');
+        if let Some(report) = report {
+            let item = format!("{{\"type\":\"client_report\",\"length\":{}}}\n", report.len());
+            head.extend_from_slice(item.as_bytes());
+            head.extend_from_slice(report);
+            head.push(b'\n');
+        }
+        match &self.body {
+            Body::Plain(body) => {
+                head.extend_from_slice(body);
+                Bytes::from(head)
+            }
+            Body::Deflated { blocks, checksum, plain_len } => {
+                Bytes::from(gzip(&head, blocks, checksum, *plain_len))
+            }
+        }
+    }
+}
+
+impl Deflater {
+    pub(crate) fn new(level: Compression) -> Self {
+        Self(Compress::new(level, false))
+    }
+
+    fn deflate(&mut self, body: Vec<u8>) -> Body {
+        self.0.reset();
+        let mut blocks = Vec::with_capacity(body.len().saturating_div(3).saturating_add(256));
+        loop {
+            let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
+            let rest = body.get(read..).unwrap_or_default();
+            match self.0.compress_vec(rest, &mut blocks, FlushCompress::Finish) {
+                Ok(Status::StreamEnd) => break,
+                Ok(_) => blocks.reserve(blocks.capacity().max(1024)),
+                Err(_) => return Body::Plain(body),
+            }
+        }
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(&body);
+        blocks.shrink_to_fit();
+        Body::Deflated { blocks, checksum, plain_len: body.len() }
+    }
+}
+
+/// The time as RFC 3339 in UTC.
+pub(crate) fn sent_at(now: SystemTime) -> String {
+    let micros = i128::from(Timestamp::from(now).as_micros());
+    OffsetDateTime::from_unix_timestamp_nanos(micros.saturating_mul(1000))
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+struct Header<'a> {
+    envelope: &'a Envelope,
+    dsn: &'a str,
+    sent_at: String,
+}
+
+impl Serialize for Header<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let event_id = self.envelope.event_id.as_simple();
+        map.serialize_entry("event_id", &format_args!("{event_id}"))?;
+        map.serialize_entry("sent_at", &self.sent_at)?;
+        map.serialize_entry("dsn", self.dsn)?;
+        map.serialize_entry("sdk", &Sdk)?;
+        if let Some(trace) = &self.envelope.trace {
+            map.serialize_entry("trace", trace)?;
+        }
+        map.end()
+    }
+}
+
+/// One gzip member: `head` in stored blocks, then the blocks that were deflated before.
+///
+/// RFC 1951 §3.2.4 and RFC 1952 §2.3.
+fn gzip(head: &[u8], blocks: &[u8], checksum: &crc32fast::Hasher, plain_len: usize) -> Vec<u8> {
+    const MAGIC: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let mut out = Vec::with_capacity(head.len().saturating_add(blocks.len()).saturating_add(64));
+    out.extend_from_slice(&MAGIC);
+    for chunk in head.chunks(usize::from(u16::MAX)) {
+        let len = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
+        out.push(0);
+        out.extend_from_slice(&len.to_le_bytes());
+        out.extend_from_slice(&(!len).to_le_bytes());
+        out.extend_from_slice(chunk);
+    }
+    out.extend_from_slice(blocks);
+    let mut whole = crc32fast::Hasher::new();
+    whole.update(head);
+    whole.combine(checksum);
+    out.extend_from_slice(&whole.finalize().to_le_bytes());
+    let len = head.len().wrapping_add(plain_len);
+    out.extend_from_slice(&(len as u32).to_le_bytes());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn item(payload: &str) -> Item {
+        Item {
+            kind: ItemKind::Transaction,
+            event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),
+            spans: 1,
+            trace: Some(DynamicSamplingContext::new().with_public_key("key".into())),
+            payload: payload.into(),
+        }
+    }
+
+    const DSN: &str = "https://key@host/42";
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(1_795_167_627_500)
+    }
+
+    fn gunzip(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        flate2::read::GzDecoder::new(bytes).read_to_string(&mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn an_envelope_is_a_header_line_and_items_with_their_length() {
+        let envelope = Envelope::new(item("{\"é\":1}"), None);
+        let sealed = envelope.seal(DSN, now(), Some(b"{\"discarded_events\":[]}"));
+        let sdk = serde_json::to_string(&Sdk).unwrap();
+        assert_eq!(
+            String::from_utf8(sealed.to_vec()).unwrap(),
+            format!(
+                "{{\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\
+                 \"sent_at\":\"2026-11-20T09:40:27.5Z\",\"dsn\":\"https://key@host/42\",\
+                 \"sdk\":{sdk},\"trace\":{{\"public_key\":\"key\"}}}}\n\
+                 {{\"type\":\"client_report\",\"length\":23}}\n{{\"discarded_events\":[]}}\n\
+                 {{\"type\":\"transaction\",\"length\":8}}\n{{\"é\":1}}\n"
+            )
+        );
+        assert_eq!(envelope.content_encoding(), None);
+    }
+
+    #[test]
+    fn a_compressed_envelope_holds_the_same_bytes_in_one_gzip_member() {
+        let mut deflater = Deflater::new(Compression::fast());
+        for len in [0, 1, 1000, 300_000] {
+            let payload = "abc".repeat(len);
+            let compressed = Envelope::new(item(&payload), Some(&mut deflater));
+            let plain = Envelope::new(item(&payload), None);
+            let report = vec![b'r'; 70_000];
+            for report in [None, Some(report.as_slice())] {
+                let expected = plain.seal(DSN, now(), report);
+                assert_eq!(gunzip(&compressed.seal(DSN, now(), report)).as_bytes(), &*expected);
+            }
+            assert_eq!(compressed.content_encoding(), Some("gzip"));
+            assert!(compressed.len() <= plain.len() + 16);
+        }
+    }
+}

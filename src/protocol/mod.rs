@@ -1,0 +1,35 @@
+//! The wire structs of Sentry that `sentry-types` lacks or would get rejected.
+//!
+//! Errors use [`sentry_types::protocol::v7::Event`]. Transactions have structs of their own: the
+//! ones of `sentry-types` know no `transaction_info`, no origin, links or measurements on spans,
+//! and write start and end of a span in two encodings, which loses transactions on the server.
+//! Everything here is owned and has public fields, so that a hook or a test can read and change
+//! it, and is written straight to JSON by its [`serde::Serialize`] implementation.
+
+mod data;
+mod envelope;
+mod event;
+mod sdk;
+mod span;
+mod tags;
+mod timestamp;
+mod transaction;
+
+pub use data::Data;
+pub use span::{Link, Span, TraceContext};
+pub use tags::Tags;
+pub use timestamp::Timestamp;
+pub use transaction::{Context, Measurement, Transaction, TransactionSource};
+
+pub(crate) use data::{json_value, shortened};
+pub(crate) use envelope::{Envelope, Item, ItemKind, sent_at};
+pub(crate) use event::event_json;
+pub(crate) use sdk::{CLIENT, client_sdk};
+
+/// What Relay takes as one event or transaction, in bytes of JSON.
+///
+/// <https://develop.sentry.dev/sdk/foundations/transport/envelopes/#size-limits>
+pub const MAX_ITEM_BYTES: usize = 1024 * 1024;
+
+/// How many spans besides its root a transaction may hold.
+pub const MAX_SPANS: usize = 1000;

@@ -1,0 +1,44 @@
+use std::borrow::Cow;
+
+use sentry_types::protocol::v7::{ClientSdkInfo, ClientSdkPackage};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
+
+/// Name and version as Sentry's authentication and the user agent want them.
+pub(crate) const CLIENT: &str = concat!("opentelemetry-sentry.rust/", env!("CARGO_PKG_VERSION"));
+
+/// What Sentry calls programs that are neither on a virtual machine nor scripts; it knows no `rust`.
+pub(super) const PLATFORM: &str = "native";
+
+const NAME: &str = "opentelemetry-sentry.rust";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The `sdk` field of a payload.
+pub(super) struct Sdk;
+
+impl Serialize for Sdk {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", NAME)?;
+        map.serialize_entry("version", VERSION)?;
+        map.serialize_entry("integrations", &["opentelemetry"])?;
+        let package = json!([{"name": "cargo:opentelemetry-sentry", "version": VERSION}]);
+        map.serialize_entry("packages", &package)?;
+        // The address of the server that exports is not the address of a user.
+        map.serialize_entry("settings", &json!({"infer_ip": "never"}))?;
+        map.end()
+    }
+}
+
+/// The same for an event of `sentry-types`.
+pub(crate) fn client_sdk() -> Cow<'static, ClientSdkInfo> {
+    Cow::Owned(ClientSdkInfo {
+        name: NAME.into(),
+        version: VERSION.into(),
+        integrations: vec!["opentelemetry".into()],
+        packages: vec![ClientSdkPackage {
+            name: "cargo:opentelemetry-sentry".into(),
+            version: VERSION.into(),
+        }],
+    })
+}

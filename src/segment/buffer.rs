@@ -1,0 +1,344 @@
+use std::collections::HashSet;
+use std::time::Duration;
+
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry_sdk::trace::SpanData;
+
+use super::pending::{Pending, SpanKey};
+use super::sent::SentSpans;
+use super::{Segment, SegmentKind, split};
+
+/// Holds spans until their local root has come, then gives the whole segment.
+///
+/// The time is the time since any fixed moment, and comes in with every call, so that nothing
+/// here waits or sleeps. Cost per span is constant however much is waiting.
+#[derive(Debug)]
+pub struct SegmentBuffer {
+    pending: Pending,
+    sent: SentSpans,
+    timeout: Duration,
+    max_pending: usize,
+    max_spans: usize,
+}
+
+/// What a batch brought.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Ingested {
+    /// The segments that are whole now.
+    pub segments: Vec<Segment>,
+    /// Spans that were not sampled and must not be sent.
+    pub unsampled: u64,
+    /// Spans without a valid trace or span id, which Sentry would refuse.
+    pub invalid: u64,
+    /// Further copies of spans that had come before.
+    pub duplicates: u64,
+}
+
+impl SegmentBuffer {
+    /// How long a span waits for its parent by default.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+    /// How many spans wait by default before the oldest are sent without their parent.
+    pub const DEFAULT_MAX_PENDING: usize = 100_000;
+
+    /// How many ids of sent spans are remembered, to know a late child from an orphan.
+    const REMEMBERED: usize = 100_000;
+
+    /// A buffer with the defaults.
+    pub fn new() -> Self {
+        Self {
+            pending: Pending::default(),
+            sent: SentSpans::new(Self::REMEMBERED),
+            timeout: Self::DEFAULT_TIMEOUT,
+            max_pending: Self::DEFAULT_MAX_PENDING,
+            max_spans: crate::protocol::MAX_SPANS,
+        }
+    }
+
+    /// How long a span waits for its parent, from its arrival on.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many spans may wait; over it the oldest leave without their parent.
+    #[must_use]
+    pub fn with_max_pending(mut self, spans: usize) -> Self {
+        self.max_pending = spans;
+        self
+    }
+
+    /// How many spans besides the root a segment holds before it leaves in parts.
+    #[must_use]
+    pub fn with_max_spans(mut self, spans: usize) -> Self {
+        self.max_spans = spans;
+        self
+    }
+
+    /// Takes in a batch and gives the segments that it made whole.
+    ///
+    /// The whole batch is looked at before anything leaves, so that a child that ended after its
+    /// root, but came along with it, is part of its segment (rule SEG-3).
+    pub fn ingest(&mut self, batch: Vec<SpanData>, now: Duration) -> Ingested {
+        let mut ingested = Ingested::default();
+        let mut roots = Vec::new();
+        let mut root_keys = HashSet::new();
+        for span in batch {
+            let context = &span.span_context;
+            if !context.is_sampled() {
+                ingested.unsampled = ingested.unsampled.saturating_add(1);
+            } else if context.trace_id() == TraceId::INVALID || context.span_id() == SpanId::INVALID {
+                ingested.invalid = ingested.invalid.saturating_add(1);
+            } else if self.is_known(&span) || root_keys.contains(&SpanKey::of(&span)) {
+                ingested.duplicates = ingested.duplicates.saturating_add(1);
+            } else if let Some(kind) = self.kind_of_root(&span) {
+                root_keys.insert(SpanKey::of(&span));
+                roots.push((span, kind));
+            } else {
+                self.pending.insert(span, now);
+            }
+        }
+        roots.sort_by_key(|(span, _)| span.start_time);
+        for (root, kind) in roots {
+            self.complete(root, kind, &mut ingested.segments);
+        }
+        while self.pending.len() > self.max_pending
+            && let Some(top) = self.pending.take_oldest_top()
+        {
+            self.complete(top, SegmentKind::Orphan, &mut ingested.segments);
+        }
+        ingested
+    }
+
+    /// Gives what has waited for its parent longer than the timeout.
+    pub fn expire(&mut self, now: Duration) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        while self.next_deadline().is_some_and(|deadline| deadline <= now)
+            && let Some(top) = self.pending.take_oldest_top()
+        {
+            self.complete(top, SegmentKind::Orphan, &mut segments);
+        }
+        segments
+    }
+
+    /// Gives everything that waits, whatever its age.
+    pub fn drain(&mut self) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        while let Some(top) = self.pending.take_oldest_top() {
+            self.complete(top, SegmentKind::Orphan, &mut segments);
+        }
+        segments
+    }
+
+    /// When [`expire`](Self::expire) will have something to give, if nothing comes in before.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.pending.oldest_arrival().map(|arrived| arrived.saturating_add(self.timeout))
+    }
+
+    /// How many spans wait for their parent.
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn is_known(&self, span: &SpanData) -> bool {
+        let key = SpanKey::of(span);
+        self.pending.contains(&key) || self.sent.contains(&key)
+    }
+
+    /// What makes this span a root, if it need not wait for its parent.
+    fn kind_of_root(&self, span: &SpanData) -> Option<SegmentKind> {
+        if span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote {
+            Some(SegmentKind::Root)
+        } else if self.sent.contains(&SpanKey::of_parent(span)) {
+            Some(SegmentKind::Late)
+        } else {
+            None
+        }
+    }
+
+    fn complete(&mut self, root: SpanData, kind: SegmentKind, segments: &mut Vec<Segment>) {
+        let key = SpanKey::of(&root);
+        let mut spans = vec![root];
+        self.pending.take_descendants(key, &mut spans);
+        for span in &spans {
+            self.sent.insert(SpanKey::of(span));
+        }
+        split::split(Segment::new(spans, kind), self.max_spans, segments);
+    }
+}
+
+impl Default for SegmentBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry::InstrumentationScope;
+    use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+
+    use super::*;
+
+    /// A span of trace 1; it starts at second `id`. A parent of 0 is none.
+    fn span(id: u64, parent: u64) -> SpanData {
+        let start = UNIX_EPOCH + Duration::from_secs(1_000_000 + id);
+        SpanData {
+            span_context: SpanContext::new(
+                TraceId::from(1),
+                SpanId::from(id),
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::NONE,
+            ),
+            parent_span_id: SpanId::from(parent),
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: "span".into(),
+            start_time: start,
+            end_time: start + Duration::from_secs(1),
+            attributes: vec![],
+            dropped_attributes_count: 0,
+            events: Default::default(),
+            links: Default::default(),
+            status: Status::Unset,
+            instrumentation_scope: InstrumentationScope::default(),
+        }
+    }
+
+    fn remote(id: u64, parent: u64) -> SpanData {
+        SpanData { parent_span_is_remote: true, ..span(id, parent) }
+    }
+
+    /// The ids of each segment, sorted below the root, with its kind.
+    fn ids(segments: &[Segment]) -> Vec<(SegmentKind, Vec<u64>)> {
+        let id = |span: &SpanData| u64::from_be_bytes(span.span_context.span_id().to_bytes());
+        segments
+            .iter()
+            .map(|segment| {
+                let mut ids: Vec<_> = segment.spans.iter().map(id).collect();
+                ids[1..].sort();
+                (segment.kind, ids)
+            })
+            .collect()
+    }
+
+    const T: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn children_of_earlier_batches_wait_for_their_root() {
+        let mut buffer = SegmentBuffer::new();
+        assert!(buffer.ingest(vec![span(3, 2), span(4, 2)], T(0)).segments.is_empty());
+        assert!(buffer.ingest(vec![span(2, 1)], T(1)).segments.is_empty());
+        let segments = buffer.ingest(vec![span(1, 0), span(5, 1)], T(2)).segments;
+        assert_eq!(ids(&segments), [(SegmentKind::Root, vec![1, 2, 3, 4, 5])]);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_remote_parent_starts_a_segment_even_where_the_parent_is_known() {
+        let mut buffer = SegmentBuffer::new();
+        let batch = vec![span(3, 2), remote(2, 1), span(4, 1), span(1, 0)];
+        let segments = buffer.ingest(batch, T(0)).segments;
+        let root = SegmentKind::Root;
+        assert_eq!(ids(&segments), [(root, vec![1, 4]), (root, vec![2, 3])]);
+    }
+
+    #[test]
+    fn a_late_child_leaves_at_once_at_any_depth() {
+        let mut buffer = SegmentBuffer::new();
+        buffer.ingest(vec![span(2, 1), span(1, 0)], T(0));
+        assert!(buffer.ingest(vec![span(4, 3)], T(1)).segments.is_empty());
+        let late = buffer.ingest(vec![span(3, 2)], T(2)).segments;
+        assert_eq!(ids(&late), [(SegmentKind::Late, vec![3, 4])]);
+        let later = buffer.ingest(vec![span(5, 4)], T(3)).segments;
+        assert_eq!(ids(&later), [(SegmentKind::Late, vec![5])]);
+    }
+
+    #[test]
+    fn an_orphan_leaves_with_all_below_it_when_the_oldest_has_waited_long_enough() {
+        let mut buffer = SegmentBuffer::new().with_timeout(T(10));
+        buffer.ingest(vec![span(4, 3)], T(0));
+        buffer.ingest(vec![span(3, 2), span(5, 9)], T(5));
+        assert_eq!(buffer.next_deadline(), Some(T(10)));
+        assert!(buffer.expire(T(9)).is_empty());
+        assert_eq!(ids(&buffer.expire(T(10))), [(SegmentKind::Orphan, vec![3, 4])]);
+        assert_eq!(buffer.next_deadline(), Some(T(15)));
+        assert_eq!(ids(&buffer.drain()), [(SegmentKind::Orphan, vec![5])]);
+        assert_eq!(buffer.next_deadline(), None);
+    }
+
+    #[test]
+    fn over_the_bound_the_oldest_are_sent_and_not_dropped() {
+        let mut buffer = SegmentBuffer::new().with_max_pending(2);
+        let orphans = buffer.ingest(vec![span(2, 9), span(3, 9), span(4, 2)], T(0)).segments;
+        assert_eq!(ids(&orphans), [(SegmentKind::Orphan, vec![2, 4])]);
+        assert_eq!(buffer.len(), 1);
+    }
+
+    #[test]
+    fn what_must_not_be_sent_is_counted() {
+        let mut buffer = SegmentBuffer::new();
+        let unsampled = SpanData {
+            span_context: SpanContext::new(
+                TraceId::from(1),
+                SpanId::from(7),
+                TraceFlags::default(),
+                false,
+                TraceState::NONE,
+            ),
+            ..span(7, 0)
+        };
+        let batch = vec![unsampled, span(0, 1), span(2, 1), span(2, 1), span(1, 0), span(1, 0)];
+        let ingested = buffer.ingest(batch, T(0));
+        assert_eq!((ingested.unsampled, ingested.invalid, ingested.duplicates), (1, 1, 2));
+        assert_eq!(ids(&ingested.segments), [(SegmentKind::Root, vec![1, 2])]);
+        assert_eq!(buffer.ingest(vec![span(1, 0), span(2, 1)], T(1)).duplicates, 2);
+    }
+
+    #[test]
+    fn a_circle_of_parents_still_leaves() {
+        let mut buffer = SegmentBuffer::new();
+        buffer.ingest(vec![span(1, 2), span(2, 1), span(3, 3)], T(0));
+        let mut spans: Vec<u64> = ids(&buffer.drain()).into_iter().flat_map(|(_, ids)| ids).collect();
+        spans.sort();
+        assert_eq!(spans, [1, 2, 3]);
+    }
+
+    #[test]
+    fn more_spans_than_a_transaction_holds_leave_in_parts_that_lose_nothing() {
+        let mut batch: Vec<_> = (2..=1501).map(|id| span(id, 1)).collect();
+        batch.push(span(1, 0));
+        let segments = SegmentBuffer::new().ingest(batch, T(0)).segments;
+        let sizes: Vec<_> = segments.iter().map(|segment| segment.spans.len()).collect();
+        assert_eq!(sizes, [1001, 500]);
+        let parts: Vec<_> = segments.iter().map(|segment| segment.part.unwrap()).collect();
+        assert_eq!(parts.iter().map(|part| (part.number, part.of)).collect::<Vec<_>>(), [(1, 2), (2, 2)]);
+        assert!(parts.iter().all(|part| part.root == SpanId::from(1)));
+        let mut all: Vec<u64> = ids(&segments).into_iter().flat_map(|(_, ids)| ids).collect();
+        all.sort();
+        assert_eq!(all, (1..=1501).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whole_subtrees_move_to_another_part_before_single_spans_do() {
+        let mut buffer = SegmentBuffer::new().with_max_spans(5);
+        let mut batch = vec![span(1, 0), span(10, 1), span(20, 1), span(30, 1)];
+        batch.extend([span(11, 10), span(12, 10), span(21, 20), span(22, 20), span(31, 30)]);
+        let segments = buffer.ingest(batch, T(0)).segments;
+        let root = SegmentKind::Root;
+        assert_eq!(
+            ids(&segments),
+            [(root, vec![1, 10, 11, 12, 30, 31]), (SegmentKind::Late, vec![20, 21, 22])]
+        );
+    }
+}

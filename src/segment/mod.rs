@@ -1,0 +1,61 @@
+//! From spans in any order to whole segments.
+//!
+//! A segment is what one process did in a trace: a local root and everything below it. A span is a
+//! local root if it has no parent or a remote one; its kind decides nothing (rules SEG-1, SEG-2).
+//! [`SegmentBuffer`] holds what waits for its root. It has no clock and no lock: the time comes in.
+
+mod buffer;
+mod pending;
+mod sent;
+mod split;
+
+use opentelemetry_sdk::trace::SpanData;
+
+pub use buffer::{Ingested, SegmentBuffer};
+
+/// A local root and the spans below it, or what stands in for that.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Segment {
+    /// The spans: the root first, then every other one after its parent.
+    pub spans: Vec<SpanData>,
+    /// What makes the first span the root.
+    pub kind: SegmentKind,
+    /// Which part of a segment this is, if it was too large for one transaction.
+    pub part: Option<Part>,
+}
+
+/// What makes the first span of a segment its root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SegmentKind {
+    /// It has no parent, or a remote one.
+    Root,
+    /// Its parent was part of a segment that had left before (rule SEG-4).
+    Late,
+    /// Its parent did not come in time (rule SEG-5).
+    Orphan,
+}
+
+/// The place of a part among the parts of a segment that was too large for one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Part {
+    /// The root of the whole segment.
+    pub root: opentelemetry::trace::SpanId,
+    /// The number of this part, from 1 on; the part with the root itself is number 1.
+    pub number: usize,
+    /// How many parts there are.
+    pub of: usize,
+}
+
+impl Segment {
+    fn new(spans: Vec<SpanData>, kind: SegmentKind) -> Self {
+        Self { spans, kind, part: None }
+    }
+
+    /// The span that names the segment; absent only in a segment without any span.
+    pub fn root(&self) -> Option<&SpanData> {
+        self.spans.first()
+    }
+}
