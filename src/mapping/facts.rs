@@ -39,6 +39,14 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// The first of these that holds a text that is not empty.
+    pub(super) fn string(&self, attributes: &[Attribute]) -> Option<&'a str> {
+        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| match value {
+            Value::String(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
+            _ => None,
+        })
+    }
+
     /// The first of these that holds a whole number, be it as text.
     pub(super) fn integer(&self, attributes: &[Attribute]) -> Option<i64> {
         attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(integer)

@@ -38,8 +38,8 @@ pub(super) struct Named<'a, 'f> {
 impl<'a> Named<'a, '_> {
     /// The description of a span that is not the root of its segment.
     pub(super) fn description(&self) -> Cow<'a, str> {
-        if let Some(given) = self.facts.text(GIVEN_CHILD) {
-            return given;
+        if let Some(given) = self.facts.string(GIVEN_CHILD) {
+            return given.into();
         }
         if self.given_source() == Some(Source::Custom) {
             return self.or_labeled(self.name.into());
@@ -59,8 +59,8 @@ impl<'a> Named<'a, '_> {
     /// The name of a transaction and where it comes from, for the root of a segment.
     pub(super) fn transaction(&self) -> (Cow<'a, str>, Source) {
         let source = self.given_source();
-        if let Some(given) = self.facts.text(GIVEN_ROOT) {
-            return (short(given), source.unwrap_or_default());
+        if let Some(given) = self.facts.string(GIVEN_ROOT) {
+            return (short(given.into()), source.unwrap_or_default());
         }
         if source == Some(Source::Custom) {
             return (short(self.or_labeled(self.name.into())), Source::Custom);
@@ -187,8 +187,8 @@ impl<'a> Named<'a, '_> {
     fn given_source(&self) -> Option<Source> {
         GIVEN_SOURCE
             .iter()
-            .filter_map(|key| self.facts.text(&[*key]))
-            .find_map(|name| Source::from_name(&name))
+            .filter_map(|key| self.facts.string(&[*key]))
+            .find_map(Source::from_name)
     }
 
     fn or_labeled(&self, name: Cow<'a, str>) -> Cow<'a, str> {

@@ -85,8 +85,12 @@ const MAX_CHARS: usize = 128;
 /// The `op` of a span and the family behind it (rules OP-1 to OP-12); never the name of the span.
 pub(super) fn op(facts: &Facts<'_>, kind: &SpanKind) -> (Option<StringValue>, Option<Family>) {
     let inferred = infer(facts, kind);
-    let family = inferred.as_ref().map(|(family, _)| *family);
-    let given = facts.text(&[SentryOp]);
+    let given = facts.string(&[SentryOp]).map(Cow::from);
+    let family = match &given {
+        // The text of a query must not stand for a key that was looked up.
+        Some(op) if op.starts_with("cache.") => Some(Family::Cache),
+        _ => inferred.as_ref().map(|(family, _)| *family),
+    };
     let op = given.or(inferred.map(|(_, op)| op)).map(|op| match op {
         Cow::Borrowed(op) if op.len() > MAX_CHARS => op.chars().take(MAX_CHARS).collect(),
         op => op.into_owned(),

