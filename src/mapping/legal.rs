@@ -17,6 +17,7 @@ pub(crate) fn release_fault(release: &str) -> Option<&'static str> {
 pub(crate) fn environment_fault(environment: &str) -> Option<&'static str> {
     match environment {
         "" => Some("it is empty"),
+        "." | ".." => Some("Sentry keeps this word for itself"),
         _ if environment.eq_ignore_ascii_case("none") => Some("Sentry keeps this word for itself"),
         _ if environment.trim() != environment => Some("it begins or ends with a blank"),
         _ if environment.chars().count() > 64 => Some("it is longer than 64 chars"),
@@ -68,7 +69,7 @@ mod tests {
         for good in ["shop@1.2.3", "1.0+build (x)", &"é".repeat(200)] {
             assert_eq!(release_fault(good), None, "{good:?}");
         }
-        for bad in ["", "none", "None", "a/b", "a\tb", "a ", &"e".repeat(65)] {
+        for bad in ["", ".", " ", "none", "None", "a/b", "a\tb", "a ", &"e".repeat(65)] {
             assert!(environment_fault(bad).is_some(), "{bad:?}");
         }
         assert_eq!(environment_fault("production eu"), None);

@@ -57,6 +57,7 @@ mod resource;
 mod span;
 mod stacktrace;
 mod status;
+mod symbol;
 mod tags;
 mod transaction;
 mod url;

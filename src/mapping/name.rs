@@ -223,11 +223,17 @@ fn joined(value: &Value) -> Cow<'_, str> {
     }
 }
 
+/// A name as Sentry keeps it: no blanks around it, no NUL, not too long.
 fn short(name: Cow<'_, str>) -> Cow<'_, str> {
-    let clean = name.contains('\0').then(|| name.replace('\0', "\u{fffd}"));
-    let name = clean.map_or(name, Cow::from);
-    match name.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => Cow::Owned(name.get(..end).unwrap_or_default().to_owned()),
-        None => name,
+    let trimmed = name.trim();
+    let fits = name.len() <= MAX_CHARS || name.chars().count() <= MAX_CHARS;
+    if trimmed.is_empty() {
+        UNLABELED.into()
+    } else if fits && trimmed.len() == name.len() && !name.contains(char::is_control) {
+        name
+    } else {
+        let line = trimmed.chars().map(|char| if char.is_control() { ' ' } else { char });
+        let cut: String = line.take(MAX_CHARS).collect();
+        cut.trim_end().to_owned().into()
     }
 }

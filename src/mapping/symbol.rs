@@ -1,0 +1,256 @@
+//! The names of Rust symbols, and the modules and crates they stand in.
+//!
+//! Symbols reach a backtrace mangled, half decoded or with hashes that change
+//! with every build. Sentry groups by the name the author wrote.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+/// A short mangled name can stand for a readable name of many megabytes.
+const DEMANGLED_BYTES: usize = 4096;
+const NESTED_TYPES: usize = 8;
+
+const RUNTIME_CRATES: [&str; 8] = [
+    "std",
+    "core",
+    "alloc",
+    "backtrace",
+    "proc_macro",
+    "test",
+    "panic_unwind",
+    "panic_abort",
+];
+
+/// The place of a function among the modules.
+#[derive(Default)]
+pub(super) struct Place {
+    /// The modules and the name, without generic arguments.
+    pub(super) path: String,
+    /// The crate.
+    pub(super) package: Option<String>,
+}
+
+/// A text that takes no more than [`DEMANGLED_BYTES`].
+struct Bounded(String);
+
+impl Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if self.0.len().saturating_add(part.len()) > DEMANGLED_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(part);
+        Ok(())
+    }
+}
+
+/// The name of a symbol as its author wrote it.
+pub(super) fn readable(symbol: &str) -> String {
+    let is_mangled = ["_ZN", "ZN", "__ZN", "_R", "__R"]
+        .iter()
+        .any(|start| symbol.starts_with(start));
+    if is_mangled && let Ok(name) = rustc_demangle::try_demangle(symbol) {
+        let mut bounded = Bounded(String::new());
+        // A name that is too long stays cut.
+        let _ = write!(bounded, "{name:#}");
+        return bounded.0;
+    }
+    let name = match symbol.rsplit_once("::h") {
+        Some((name, hash)) if hash.len() == 16 && is_hex(hash) => name,
+        _ => symbol,
+    };
+    let name = unescaped(name);
+    let name = without_disambiguators(&name);
+    match name.strip_prefix("_<") {
+        Some(rest) => format!("<{rest}"),
+        None => name,
+    }
+}
+
+/// Decodes the escapes that old symbols hold for characters of types.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    let mut decoded = String::new();
+    let mut rest = name;
+    let mut is_escaped = false;
+    while let Some((before, after)) = rest.split_once('$') {
+        decoded.push_str(before);
+        let escape = after
+            .split_once('$')
+            .and_then(|(code, tail)| Some((escaped(code)?, tail)));
+        if let Some((letter, tail)) = escape {
+            // The underscore only keeps a part of the symbol from starting with a dollar.
+            if decoded == "_" || decoded.ends_with("::_") {
+                decoded.pop();
+            }
+            decoded.push(letter);
+            is_escaped = true;
+            rest = tail;
+        } else {
+            decoded.push('$');
+            rest = after;
+        }
+    }
+    if !is_escaped {
+        return Cow::Borrowed(name);
+    }
+    decoded.push_str(rest);
+    Cow::Owned(decoded.replace("..", "::"))
+}
+
+fn escaped(code: &str) -> Option<char> {
+    Some(match code {
+        "LT" => '<',
+        "GT" => '>',
+        "RF" => '&',
+        "BP" => '*',
+        "SP" => '@',
+        "LP" => '(',
+        "RP" => ')',
+        "C" => ',',
+        _ => {
+            let digits = code.strip_prefix('u').filter(|digits| is_hex(digits))?;
+            let code = u32::from_str_radix(digits, 16).ok()?;
+            char::from_u32(code).filter(|letter| !letter.is_control())?
+        }
+    })
+}
+
+/// Turns `core[846817f741e54dfd]::fmt` into `core::fmt`.
+fn without_disambiguators(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once('[') {
+        plain.push_str(before);
+        let tail = after.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+        let digits = after.len().saturating_sub(tail.len());
+        let follows_name = before.ends_with(|last: char| last.is_alphanumeric() || last == '_');
+        match tail.strip_prefix(']') {
+            Some(tail) if follows_name && (1..=16).contains(&digits) => rest = tail,
+            _ => {
+                plain.push('[');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+pub(super) fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|digit| digit.is_ascii_hexdigit())
+}
+
+impl Place {
+    /// Finds the place of a function or of a type.
+    ///
+    /// `<Type as Trait>::call` stands at the type, unless that has no path. It
+    /// belongs to the crate of the type, unless that is a type of `std`, which
+    /// only the crate of the trait can have extended.
+    pub(super) fn of(name: &str) -> Self {
+        Self::nested(name, NESTED_TYPES)
+    }
+
+    fn nested(name: &str, nesting: usize) -> Self {
+        let name = without_type_prefix(name);
+        let Some(nesting) = nesting.checked_sub(1) else {
+            return Self::default();
+        };
+        let Some((inner, rest)) = qualified(name) else {
+            let path = without_generics(name);
+            let package = path.split_once("::").map(|(package, _)| package.to_owned());
+            return Self {
+                package: package.filter(|package| !package.is_empty()),
+                path,
+            };
+        };
+        let (subject, implemented) = match split_outside(inner, " as ") {
+            Some((subject, implemented)) => (subject, Self::nested(implemented, nesting)),
+            None => (inner, Self::default()),
+        };
+        let subject = Self::nested(subject, nesting);
+        let path = if subject.path.contains("::") {
+            subject.path
+        } else {
+            implemented.path
+        };
+        Self {
+            path: path + &without_generics(rest),
+            package: match subject.package {
+                Some(package) if !is_runtime_crate(&package) => Some(package),
+                package => implemented.package.or(package),
+            },
+        }
+    }
+}
+
+/// Strips what stands before the path of a type, as in `&mut dyn app::Trait`.
+fn without_type_prefix(name: &str) -> &str {
+    let mut rest = name.trim_start();
+    while let Some(shorter) = ["&", "mut ", "dyn ", "*const ", "*mut "]
+        .iter()
+        .find_map(|prefix| rest.strip_prefix(prefix))
+        .or_else(|| {
+            let (lifetimes, rest) = rest.strip_prefix("for<")?.split_once("> ")?;
+            (!lifetimes.contains('<')).then_some(rest)
+        })
+        .or_else(|| {
+            rest.strip_prefix('\'')?
+                .split_once(' ')
+                .map(|(_, rest)| rest)
+        })
+    {
+        rest = shorter.trim_start();
+    }
+    rest
+}
+
+/// Divides `<inner>rest`.
+fn qualified(name: &str) -> Option<(&str, &str)> {
+    let inner = name.strip_prefix('<')?;
+    split_outside(inner, ">")
+}
+
+/// Divides a text at a separator that stands outside all brackets.
+fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
+    let mut depth = 0_usize;
+    let mut last = ' ';
+    for (index, letter) in text.char_indices() {
+        let is_arrow = letter == '>' && last == '-';
+        if depth == 0 && !is_arrow {
+            let (before, after) = text.split_at_checked(index)?;
+            if let Some(after) = after.strip_prefix(separator) {
+                return Some((before, after));
+            }
+        }
+        match letter {
+            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
+            '>' | ')' | ']' | '}' if !is_arrow => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        last = letter;
+    }
+    None
+}
+
+/// The bare path of a type or function, up to the first blank.
+fn without_generics(name: &str) -> String {
+    let mut path = String::new();
+    let mut depth = 0_usize;
+    let mut last = ' ';
+    for letter in name.chars() {
+        match letter {
+            '<' => depth = depth.saturating_add(1),
+            '>' if last != '-' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            _ if letter.is_whitespace() || "([,".contains(letter) => break,
+            _ => path.push(letter),
+        }
+        last = letter;
+    }
+    let path = path.replace("::::", "::");
+    path.trim_end_matches(':').to_owned()
+}
+
+/// Whether a crate comes with the language.
+pub(super) fn is_runtime_crate(package: &str) -> bool {
+    RUNTIME_CRATES.contains(&package) || package.starts_with("__rust")
+}
