@@ -43,8 +43,21 @@ const QUERIES: &[&str] = &["url.query", "http.query"];
 
 /// Parts of names of headers that carry credentials or say where a request came from.
 const SECRET_HEADERS: &[&str] = &[
-    "auth", "cookie", "csrf", "xsrf", "forwarded", "jwt", "key", "passw", "remote-addr", "secret",
-    "session", "signature", "token", "-ip", "via",
+    "auth",
+    "cookie",
+    "csrf",
+    "xsrf",
+    "forwarded",
+    "jwt",
+    "key",
+    "passw",
+    "remote-addr",
+    "secret",
+    "session",
+    "signature",
+    "token",
+    "-ip",
+    "via",
 ];
 
 /// Where captured headers stand among the attributes.
@@ -83,7 +96,9 @@ impl Scrubber {
             }
         }
         event.breadcrumbs.values.iter_mut().for_each(scrub_breadcrumb);
-        if let Some(sentry_types::protocol::v7::Context::Otel(otel)) = event.contexts.get_mut("otel") {
+        if let Some(sentry_types::protocol::v7::Context::Otel(otel)) =
+            event.contexts.get_mut("otel")
+        {
             scrub_json(&mut otel.attributes);
         }
         scrub_user(&mut event.user);
@@ -211,12 +226,28 @@ mod tests {
 
     #[test]
     fn names_of_secret_headers_are_known_in_any_spelling() {
-        for name in ["Authorization", "proxy-authorization", "Cookie", "set-cookie", "X-API-Key",
-            "x_api_key", "X-Forwarded-For", "X-Real-IP", "x-csrf-token"]
-        {
+        for name in [
+            "Authorization",
+            "proxy-authorization",
+            "Cookie",
+            "set-cookie",
+            "X-API-Key",
+            "x_api_key",
+            "X-Forwarded-For",
+            "X-Real-IP",
+            "x-csrf-token",
+        ] {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in ["accept", "baggage", "content-type", "sentry-trace", "traceparent", "user-agent", "host"] {
+        for name in [
+            "accept",
+            "baggage",
+            "content-type",
+            "sentry-trace",
+            "traceparent",
+            "user-agent",
+            "host",
+        ] {
             assert!(!is_secret_name(name), "{name}");
         }
     }

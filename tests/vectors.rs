@@ -20,7 +20,9 @@ fn value(json: &Json) -> Option<Value> {
         },
         Json::String(text) => Value::String(text.clone().into()),
         Json::Array(items) => {
-            let texts = items.iter().map(|item| item.as_str().map(|text| StringValue::from(text.to_owned())));
+            let texts = items
+                .iter()
+                .map(|item| item.as_str().map(|text| StringValue::from(text.to_owned())));
             Value::Array(Array::String(texts.collect::<Option<_>>()?))
         }
         _ => return None,
@@ -28,7 +30,9 @@ fn value(json: &Json) -> Option<Value> {
 }
 
 fn attributes(json: &Json) -> Vec<KeyValue> {
-    let Some(map) = json.as_object() else { return Vec::new() };
+    let Some(map) = json.as_object() else {
+        return Vec::new();
+    };
     map.iter().map(|(key, json)| KeyValue::new(key.clone(), value(json).unwrap())).collect()
 }
 
@@ -126,7 +130,9 @@ fn check(row: &Json) -> bool {
     checked |= agrees(id, "root", &ours["root"]["transaction"], json["transaction"].clone());
     checked |= agrees(id, "root", &ours["root"]["source"], source);
     if row["topic"] == "url" {
-        for (field, key) in [("url", "url"), ("http.query", "http.query"), ("http.fragment", "http.fragment")] {
+        for (field, key) in
+            [("url", "url"), ("http.query", "http.query"), ("http.fragment", "http.fragment")]
+        {
             checked |= agrees(id, key, expected(field), child["data"][key].clone());
         }
     }
@@ -135,7 +141,9 @@ fn check(row: &Json) -> bool {
         let url = |json: &Json| json.as_str().map(|url| url.trim_end_matches('/').to_owned());
         match expected("request") {
             Json::String(absent) if absent == "absent" => assert!(request.is_null(), "{id}"),
-            Json::Object(fields) if fields["url"] == "absent" => assert!(request["url"].is_null(), "{id}"),
+            Json::Object(fields) if fields["url"] == "absent" => {
+                assert!(request["url"].is_null(), "{id}")
+            }
             Json::Object(fields) => assert_eq!(url(&request["url"]), url(&fields["url"]), "{id}"),
             _ => {}
         }
@@ -147,7 +155,8 @@ fn check(row: &Json) -> bool {
 
 #[test]
 fn every_row_about_a_single_span_gives_what_it_says() {
-    let rows = include_str!("data/mapping.jsonl").lines().map(|line| serde_json::from_str(line).unwrap());
+    let rows =
+        include_str!("data/mapping.jsonl").lines().map(|line| serde_json::from_str(line).unwrap());
     let rows: Vec<Json> = rows
         .filter(|row: &Json| {
             matches!(row["topic"].as_str(), Some("op_desc" | "status" | "url" | "request"))

@@ -81,9 +81,7 @@ impl Arrivals {
 
     /// The span an issue was recorded on.
     pub fn span_of(&self, issue: &Issue) -> Option<&Span> {
-        self.spans
-            .iter()
-            .find(|span| span.trace == issue.trace && span.id == issue.span)
+        self.spans.iter().find(|span| span.trace == issue.trace && span.id == issue.span)
     }
 
     fn add_transaction(&mut self, transaction: &Value) -> Result<(), String> {
@@ -148,11 +146,7 @@ impl Frame {
             None => file.to_owned(),
         };
         let function = frame["function"].as_str().unwrap_or("<unknown>");
-        Self {
-            function: function.to_owned(),
-            location,
-            in_app: frame["in_app"] == true,
-        }
+        Self { function: function.to_owned(), location, in_app: frame["in_app"] == true }
     }
 }
 
@@ -190,8 +184,7 @@ fn title(exception: &Value) -> String {
 
 fn text(value: &Value, pointer: &str) -> Result<String, String> {
     let text = value.pointer(pointer).and_then(Value::as_str);
-    text.map(str::to_owned)
-        .ok_or_else(|| format!("no text in {pointer}"))
+    text.map(str::to_owned).ok_or_else(|| format!("no text in {pointer}"))
 }
 
 fn seconds(value: &Value, pointer: &str) -> Result<f64, String> {

@@ -72,12 +72,7 @@ impl Display for Balance<'_> {
 
 impl Display for Summary {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
-        let Stats {
-            spans_delivered,
-            transactions_delivered,
-            events_delivered,
-            ..
-        } = self.stats;
+        let Stats { spans_delivered, transactions_delivered, events_delivered, .. } = self.stats;
         write!(
             out,
             "{:<10} spans ended {} {} delivered {spans_delivered} · \
@@ -95,9 +90,7 @@ impl Summary {
         let Self { service, ended, .. } = self;
         let delivered = self.stats.spans_delivered;
         if delivered != *ended {
-            Some(format!(
-                "{service}: {ended} spans ended, {delivered} delivered"
-            ))
+            Some(format!("{service}: {ended} spans ended, {delivered} delivered"))
         } else if self.stats.events_delivered == 0 {
             Some(format!("{service}: its error was not delivered"))
         } else {

@@ -47,10 +47,7 @@ impl Item {
 
 fn item(bytes: &[u8]) -> Result<(Item, &[u8]), String> {
     let (header, rest) = header_line(bytes)?;
-    let kind = header
-        .get("type")
-        .and_then(Value::as_str)
-        .ok_or("an item without a type")?;
+    let kind = header.get("type").and_then(Value::as_str).ok_or("an item without a type")?;
     let (payload, after) = match header.get("length") {
         Some(length) => length
             .as_u64()

@@ -14,10 +14,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// Middleware: the server span, a child of the caller's span if it sent one.
 pub async fn serve(request: Request, next: Next) -> Response {
     let method = request.method().as_str();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("", MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let span = info_span!(
         "request",
         otel.name = format!("{method} {route}"),
@@ -82,10 +79,9 @@ struct Outgoing<'a>(&'a mut HeaderMap);
 
 impl Injector for Outgoing<'_> {
     fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::try_from(key),
-            HeaderValue::try_from(value.as_str()),
-        ) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(key), HeaderValue::try_from(value.as_str()))
+        {
             self.0.insert(name, value);
         }
     }

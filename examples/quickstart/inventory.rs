@@ -73,11 +73,7 @@ async fn reserve(State(database): State<Database>, Json(order): Json<Value>) -> 
     match take(&database, product, quantity) {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(source) => {
-            let error = ReservationError {
-                product,
-                quantity,
-                source,
-            };
+            let error = ReservationError { product, quantity, source };
             // The causes come along by themselves. Rust cannot name the type of
             // a `dyn Error`, so the title of the issue is given here.
             tracing::error!(
@@ -93,11 +89,7 @@ async fn reserve(State(database): State<Database>, Json(order): Json<Value>) -> 
 #[instrument(skip(database))]
 fn available(database: &Database, product: i64) -> rusqlite::Result<Option<i64>> {
     let query = "SELECT available FROM stock WHERE product = ?1";
-    traced(query, || {
-        lock(database)
-            .query_row(query, [product], |row| row.get(0))
-            .optional()
-    })
+    traced(query, || lock(database).query_row(query, [product], |row| row.get(0)).optional())
 }
 
 #[instrument(skip(database))]

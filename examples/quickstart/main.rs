@@ -51,11 +51,7 @@ fn main() -> ExitCode {
     for problem in &problems {
         eprintln!("PROBLEM: {problem}");
     }
-    if problems.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Returns what went wrong. It is a plain function, not an async one, because
@@ -79,16 +75,9 @@ fn run() -> Result<Vec<String>> {
             let inbox = receiver.take();
             let arrivals = Arrivals::read(&inbox.envelopes)?;
             let coloured = stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-            let report = Report {
-                arrivals: &arrivals,
-                coloured,
-            };
+            let report = Report { arrivals: &arrivals, coloured };
             print!("{report}");
-            let balance = Balance {
-                summaries: &summaries,
-                inbox: &inbox,
-                arrivals: &arrivals,
-            };
+            let balance = Balance { summaries: &summaries, inbox: &inbox, arrivals: &arrivals };
             println!("\n{balance}");
             Ok(balance.problems())
         }
@@ -98,10 +87,8 @@ fn run() -> Result<Vec<String>> {
 /// Starts both services, sends the requests and stops the services again.
 fn shop(runtime: &Runtime, dsn: &str) -> Result<[Summary; 2]> {
     let inventory = Service::start(Telemetry::new("inventory", dsn)?, inventory::router()?)?;
-    let storefront = Service::start(
-        Telemetry::new("storefront", dsn)?,
-        storefront::router(inventory.address)?,
-    )?;
+    let storefront =
+        Service::start(Telemetry::new("storefront", dsn)?, storefront::router(inventory.address)?)?;
     runtime.block_on(requests::send(storefront.address))?;
     Ok([storefront.stop()?, inventory.stop()?])
 }

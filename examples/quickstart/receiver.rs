@@ -51,13 +51,9 @@ impl Receiver {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dsn = format!("http://{KEY}@{}/42", listener.local_addr()?);
-        let shared = Arc::new(Shared {
-            inbox: Mutex::default(),
-            directory,
-        });
-        let router = Router::new()
-            .route("/api/42/envelope/", post(receive))
-            .with_state(Arc::clone(&shared));
+        let shared = Arc::new(Shared { inbox: Mutex::default(), directory });
+        let router =
+            Router::new().route("/api/42/envelope/", post(receive)).with_state(Arc::clone(&shared));
         tokio::spawn(axum::serve(listener, router).into_future());
         Ok(Self { dsn, shared })
     }
@@ -81,14 +77,12 @@ async fn receive(
 ) -> (StatusCode, Json<Value>) {
     let mut inbox = shared.inbox();
     inbox.wire_bytes += body.len();
-    let accepted = authorize(&headers)
-        .and_then(|()| decode(&headers, &body))
-        .and_then(|body| {
-            let envelope =
-                Envelope::parse(&body).map_err(|reason| (StatusCode::BAD_REQUEST, reason))?;
-            keep(&shared, inbox.envelopes.len() + 1, &body)?;
-            Ok(envelope)
-        });
+    let accepted = authorize(&headers).and_then(|()| decode(&headers, &body)).and_then(|body| {
+        let envelope =
+            Envelope::parse(&body).map_err(|reason| (StatusCode::BAD_REQUEST, reason))?;
+        keep(&shared, inbox.envelopes.len() + 1, &body)?;
+        Ok(envelope)
+    });
     match accepted {
         Ok(envelope) => {
             let answer = json!({ "id": envelope.event_id });
@@ -111,15 +105,9 @@ fn authorize(headers: &HeaderMap) -> Result<(), Refusal> {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Sentry "))
         .is_some_and(|fields| {
-            fields
-                .split(',')
-                .any(|field| field.trim().strip_prefix("sentry_key=") == Some(KEY))
+            fields.split(',').any(|field| field.trim().strip_prefix("sentry_key=") == Some(KEY))
         });
-    if authorized {
-        Ok(())
-    } else {
-        Err((StatusCode::UNAUTHORIZED, "not the key".into()))
-    }
+    if authorized { Ok(()) } else { Err((StatusCode::UNAUTHORIZED, "not the key".into())) }
 }
 
 fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refusal> {
@@ -137,10 +125,7 @@ fn decode(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refusal> {
                 _ => Err(refuse("bytes behind the end of the gzip".into())),
             }
         }
-        Some(_) => Err((
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "neither gzip nor identity".into(),
-        )),
+        Some(_) => Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "neither gzip nor identity".into())),
     }
 }
 

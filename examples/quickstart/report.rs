@@ -73,10 +73,7 @@ impl Report<'_> {
             let status_colour = if span.status == "ok" { PLAIN } else { RED };
             let status = shorten(&span.status, STATUS);
             let status = self.paint(status_colour, &status);
-            writeln!(
-                out,
-                "{label:<LABEL$} {bar} {milliseconds:>6.1} ms  {status}"
-            )?;
+            writeln!(out, "{label:<LABEL$} {bar} {milliseconds:>6.1} ms  {status}")?;
         }
         Ok(())
     }
@@ -127,10 +124,7 @@ struct Extent {
 
 impl Default for Extent {
     fn default() -> Self {
-        Self {
-            start: f64::INFINITY,
-            end: f64::NEG_INFINITY,
-        }
+        Self { start: f64::INFINITY, end: f64::NEG_INFINITY }
     }
 }
 
@@ -147,12 +141,7 @@ impl Extent {
         };
         let from = column(span.start).min(BAR - 1);
         let to = column(span.end).clamp(from + 1, BAR);
-        format!(
-            "{}{}{}",
-            " ".repeat(from),
-            glyph.repeat(to - from),
-            " ".repeat(BAR - to)
-        )
+        format!("{}{}{}", " ".repeat(from), glyph.repeat(to - from), " ".repeat(BAR - to))
     }
 }
 
@@ -194,11 +183,7 @@ fn frame_lines(frames: &[Frame]) -> Vec<String> {
 fn shorten(text: &str, width: usize) -> String {
     let indent = text.len() - text.trim_start_matches(' ').len();
     let words: Vec<&str> = text.split_whitespace().collect();
-    let line: Vec<char> = " "
-        .repeat(indent)
-        .chars()
-        .chain(words.join(" ").chars())
-        .collect();
+    let line: Vec<char> = " ".repeat(indent).chars().chain(words.join(" ").chars()).collect();
     if line.len() <= width {
         return line.into_iter().collect();
     }

@@ -10,12 +10,7 @@ use crate::Result;
 const REQUESTS: [(Method, &str, &str, u16); 4] = [
     (Method::GET, "/products", "", 200),
     (Method::GET, "/products/7", "", 200),
-    (
-        Method::POST,
-        "/orders",
-        r#"{"product": 7, "quantity": 500}"#,
-        500,
-    ),
+    (Method::POST, "/orders", r#"{"product": 7, "quantity": 500}"#, 500),
     (Method::GET, "/products/999", "", 404),
 ];
 
@@ -23,10 +18,7 @@ const REQUESTS: [(Method, &str, &str, u16); 4] = [
 pub const FAILING: [&str; 2] = ["POST /orders", "POST /reservations"];
 
 pub async fn send(storefront: SocketAddr) -> Result<()> {
-    let client = Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(5))
-        .build()?;
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
     for (method, path, body, expected) in REQUESTS {
         let url = format!("http://{storefront}{path}");
         let request = client.request(method.clone(), url).body(body);

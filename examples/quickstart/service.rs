@@ -33,11 +33,7 @@ impl Service {
             tracing::subscriber::with_default(subscriber, || serve(listener, router, stopped))?;
             telemetry.shutdown()
         });
-        Ok(Self {
-            address,
-            stop,
-            thread,
-        })
+        Ok(Self { address, stop, thread })
     }
 
     /// Ends the service and waits until its telemetry is delivered.
@@ -55,9 +51,7 @@ impl Service {
 /// Serves until told to stop. The runtime ends with this function, so that no
 /// span is open when the telemetry shuts down.
 fn serve(listener: TcpListener, router: Router, stopped: oneshot::Receiver<()>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let server = axum::serve(listener, router).with_graceful_shutdown(async {

@@ -38,10 +38,7 @@ pub fn router(inventory: SocketAddr) -> Result<Router> {
     // The first backtrace of a process reads its debug info, which takes long:
     // better here than within a request.
     let _text = Backtrace::force_capture().to_string();
-    let client = Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(3))
-        .build()?;
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(3)).build()?;
     Ok(Router::new()
         .route("/products", get(list_products))
         .route("/products/{id}", get(show_product))

@@ -45,12 +45,7 @@ impl Telemetry {
             // The exporter is a handle: this copy sends, ours reads `stats()`.
             .with_batch_exporter(exporter.clone())
             .build();
-        Ok(Self {
-            service,
-            exporter,
-            provider,
-            ended,
-        })
+        Ok(Self { service, exporter, provider, ended })
     }
 
     /// Returns the subscriber that turns `tracing` spans into OpenTelemetry

@@ -6,7 +6,9 @@ use sentry_types::protocol::v7::{Breadcrumb, Level};
 use super::facts::Facts;
 use super::resource::limited_map;
 use crate::protocol::{Measurement, Timestamp, shortened};
-use crate::semconv::Attribute::{Level as LevelKey, SentryMeasurementUnit, SentryMeasurementValue, Target};
+use crate::semconv::Attribute::{
+    Level as LevelKey, SentryMeasurementUnit, SentryMeasurementValue, Target,
+};
 
 /// How many breadcrumbs an event of Sentry keeps, the last ones (rule EXC-12).
 pub(super) const MAX: usize = 100;
@@ -25,10 +27,13 @@ pub(super) fn measurement(event: &Event) -> Option<(String, Measurement)> {
     let value = facts.float(&[SentryMeasurementValue]).filter(|value| value.is_finite())?;
     let unit = facts.text(&[SentryMeasurementUnit]).map(|unit| unit.into_owned());
     let is_legal = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
-    let name: String = event.name.chars().map(|char| if is_legal(char) { char } else { '_' }).collect();
+    let name: String =
+        event.name.chars().map(|char| if is_legal(char) { char } else { '_' }).collect();
     let name = name.trim_start_matches(|char: char| !char.is_ascii_alphabetic()).to_owned();
-    let unit = unit.filter(|unit| unit.len() <= 15 && unit.is_ascii()).unwrap_or_else(|| "none".into());
-    (!name.is_empty() && name.len() <= 200).then(|| (name, Measurement::new(value, StringValue::from(unit))))
+    let unit =
+        unit.filter(|unit| unit.len() <= 15 && unit.is_ascii()).unwrap_or_else(|| "none".into());
+    (!name.is_empty() && name.len() <= 200)
+        .then(|| (name, Measurement::new(value, StringValue::from(unit))))
 }
 
 /// An event of a span that is not an error: what happened on the way.
@@ -41,8 +46,10 @@ pub(super) fn breadcrumb(event: &Event, span: &SpanData) -> Breadcrumb {
         .map(|entry| (&entry.key, &entry.value));
     let scope = span.instrumentation_scope.name();
     let category = facts.text(&[Target]).map(|target| target.into_owned());
-    let category = category.unwrap_or_else(|| if scope.is_empty() { "otel.event" } else { scope }.into());
-    let message = shortened(&event.name, MAX_MESSAGE_BYTES).unwrap_or_else(|| event.name.clone().into_owned());
+    let category =
+        category.unwrap_or_else(|| if scope.is_empty() { "otel.event" } else { scope }.into());
+    let message = shortened(&event.name, MAX_MESSAGE_BYTES)
+        .unwrap_or_else(|| event.name.clone().into_owned());
     Breadcrumb {
         timestamp: Timestamp::from(event.timestamp).into(),
         ty: "default".into(),

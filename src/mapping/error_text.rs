@@ -10,7 +10,7 @@ use std::str::Chars;
 
 /// What the text of an error says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ErrorText {
+pub(super) struct ErrorText {
     /// What went wrong, in the words of the outermost error.
     pub message: String,
     /// The messages of the causes, from the outermost to the root.
@@ -23,7 +23,7 @@ pub struct ErrorText {
 
 /// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
+pub(super) struct Location {
     /// The path as the compiler wrote it.
     pub file: String,
     /// The line, counted from one.
@@ -63,17 +63,15 @@ impl ErrorText {
     ///
     /// A text without any known structure becomes the message, unchanged.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let unquoted = match string_literal(text) {
             Some((value, "")) => Cow::Owned(value),
             _ => Cow::Borrowed(text),
         };
         let plain = without_ansi(&unquoted);
         let coloured = plain.len() < unquoted.len();
-        Self::from_report(&plain, coloured).unwrap_or_else(|| Self {
-            message: unquoted.into_owned(),
-            ..Self::default()
-        })
+        Self::from_report(&plain, coloured)
+            .unwrap_or_else(|| Self { message: unquoted.into_owned(), ..Self::default() })
     }
 
     /// Reads the report of an error library, or nothing when it is none.
@@ -144,7 +142,7 @@ impl Location {
     ///
     /// Words that do not look like a path are no location.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (file, line, column) = match trailing_number(text) {
             None => (text, None, None),
@@ -154,11 +152,7 @@ impl Location {
             },
         };
         let is_path = file.contains(['/', '\\', '.']) && !file.starts_with('<');
-        is_path.then(|| Self {
-            file: file.to_owned(),
-            line,
-            column,
-        })
+        is_path.then(|| Self { file: file.to_owned(), line, column })
     }
 }
 
@@ -174,8 +168,7 @@ impl Heading {
                 _ => None,
             };
         }
-        line.eq_ignore_ascii_case("stack backtrace:")
-            .then_some(Self::Backtrace)
+        line.eq_ignore_ascii_case("stack backtrace:").then_some(Self::Backtrace)
     }
 }
 
@@ -243,7 +236,7 @@ impl Causes {
 /// a general word for an error, and it is the best there is when the type
 /// itself was not recorded.
 #[must_use]
-pub fn type_of_debug(text: &str) -> Option<&str> {
+pub(super) fn type_of_debug(text: &str) -> Option<&str> {
     let text = text.trim();
     let rest =
         text.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
@@ -261,7 +254,7 @@ pub fn type_of_debug(text: &str) -> Option<&str> {
 ///
 /// A name that is no Rust path, such as a Java class, stays whole.
 #[must_use]
-pub fn split_type(path: &str) -> (Option<&str>, &str) {
+pub(super) fn split_type(path: &str) -> (Option<&str>, &str) {
     let whole = (None, path);
     let mut depth = 0_usize;
     let (mut earlier, mut last) = (' ', ' ');
@@ -311,8 +304,7 @@ pub(super) fn without_ansi(text: &str) -> Cow<'_, str> {
     for piece in pieces {
         let shown = if let Some(sequence) = piece.strip_prefix('[') {
             let end = sequence.trim_start_matches(|letter| matches!(letter, ' '..='?'));
-            end.strip_prefix(|letter| matches!(letter, '@'..='~'))
-                .unwrap_or(end)
+            end.strip_prefix(|letter| matches!(letter, '@'..='~')).unwrap_or(end)
         } else if let Some(command) = piece.strip_prefix(']') {
             command.split_once('\u{7}').map_or("", |(_, shown)| shown)
         } else {
@@ -374,9 +366,7 @@ fn is_first(line: &str) -> bool {
 
 /// Whether a line only tells how to see more.
 fn is_hint(line: &str) -> bool {
-    ["Run with ", "Backtrace omitted", "note: "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    ["Run with ", "Backtrace omitted", "note: "].iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -454,10 +444,7 @@ Run with RUST_BACKTRACE=full to include source snippets.
     const PANIC: &str = "thread 'main' panicked at src/main.rs:20:63:\nboom\nstack backtrace:\n   0:     0x5 - app::main\n";
 
     fn message(text: &str) -> ErrorText {
-        ErrorText {
-            message: text.to_owned(),
-            ..ErrorText::default()
-        }
+        ErrorText { message: text.to_owned(), ..ErrorText::default() }
     }
 
     fn place(location: Option<Location>) -> String {
@@ -583,10 +570,7 @@ nowhere
         let links = "\x1b]8;;http://x\x07a\x1b]8;;\x07 \x1b]8;;http://x\x1b\\b";
         assert_eq!(without_ansi(links), "a b");
         assert_eq!(without_ansi("\x1b[1;31mred\x1b[0m"), "red");
-        assert_eq!(
-            without_ansi("cut \x1b[3").into_owned() + &without_ansi("\x1b"),
-            "cut "
-        );
+        assert_eq!(without_ansi("cut \x1b[3").into_owned() + &without_ansi("\x1b"), "cut ");
     }
 
     #[test]
@@ -610,10 +594,7 @@ app::Outer<fn() -> a::B> | Inner
 alloc::boxed | Box<dyn core::error::Error>";
         for row in divided.lines() {
             let (module, name) = row.split_once(" | ").unwrap();
-            assert_eq!(
-                split_type(&format!("{module}::{name}")),
-                (Some(module), name)
-            );
+            assert_eq!(split_type(&format!("{module}::{name}")), (Some(module), name));
         }
         let whole =
             "java.lang.NullPointerException|&std::io::Error|it was std::io|::Error|Error::|Error|";
@@ -627,11 +608,7 @@ alloc::boxed | Box<dyn core::error::Error>";
         let pieces = "\n| |\"|\\|\x1b]|<|A(|a:|━|\n\nCaused by:\n    0: a|\n\nLocation:\n|\n a";
         for piece in pieces.split('|') {
             let text = piece.repeat(1_000_000 / piece.len());
-            let _ = (
-                ErrorText::parse(&text),
-                type_of_debug(&text),
-                split_type(&text),
-            );
+            let _ = (ErrorText::parse(&text), type_of_debug(&text), split_type(&text));
             let text = piece.repeat(50_000 / piece.len());
             let _ = ErrorText::parse(&format!("\"{text}\""));
             let _ = ErrorText::parse(&format!("{text}\na\n{}", " 0: a\n".repeat(10_000)));

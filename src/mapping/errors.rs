@@ -32,7 +32,9 @@ pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
     recorded.retain(|failure| {
-        let Some(key) = failure.recorded.as_ref().map(Recorded::key) else { return true };
+        let Some(key) = failure.recorded.as_ref().map(Recorded::key) else {
+            return true;
+        };
         if !seen.insert((failure.span.span_context.span_id(), key)) {
             return false;
         }

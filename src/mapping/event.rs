@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 
-use opentelemetry::{Key, StringValue, Value};
+use opentelemetry::StringValue;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{
     Context, Event, Level, LogEntry, OtelContext, SpanStatus, TraceContext, Values,
 };
-use serde_json::{Map, json};
+use serde_json::json;
 
+use super::Mapper;
 use super::breadcrumb;
 use super::errors::Failure;
 use super::exception::{Location, limited};
@@ -17,7 +18,6 @@ use super::resource::limited_map;
 use super::span::valid;
 use super::status;
 use super::transaction::{Crumb, Root};
-use super::Mapper;
 use crate::protocol::{Data, Timestamp, client_sdk};
 use crate::semconv::Attribute::Target;
 
@@ -37,7 +37,8 @@ pub(super) fn event(
     let span = failure.span;
     let facts = Facts::of(&span.attributes);
     let time = failure.event.map_or(span.end_time, |(_, event)| event.timestamp);
-    let index = failure.event.map_or(u64::MAX, |(index, _)| u64::try_from(index).unwrap_or(u64::MAX));
+    let index =
+        failure.event.map_or(u64::MAX, |(index, _)| u64::try_from(index).unwrap_or(u64::MAX));
     let event_facts = failure.event.map(|(_, event)| Facts::of(&event.attributes));
     let logger = event_facts.as_ref().and_then(|facts| facts.text(&[Target]));
     let logger = logger.unwrap_or_else(|| span.instrumentation_scope.name().into());
@@ -59,25 +60,33 @@ pub(super) fn event(
         user: root.user.clone(),
         request: root.request.clone(),
         tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-        breadcrumbs: Values::from(before.skip(skipped).map(Crumb::to_breadcrumb).collect::<Vec<_>>()),
+        breadcrumbs: Values::from(
+            before.skip(skipped).copied().map(Crumb::to_breadcrumb).collect::<Vec<_>>(),
+        ),
         sdk: Some(client_sdk()),
         ..Event::default()
     };
     for (name, context) in &mapper.resource.contexts {
-        event.contexts.insert(name.to_string(), Context::Other(context.fields().clone().into_iter().collect()));
+        event.contexts.insert(
+            name.to_string(),
+            Context::Other(context.fields().clone().into_iter().collect()),
+        );
     }
     event.contexts.insert("trace".into(), trace_context(span, &facts).into());
     event.contexts.insert("otel".into(), otel_context(&failure, mapper).into());
     match failure.recorded {
         Some(recorded) => {
             event.level = recorded.level;
-            event.logentry = recorded.message.map(|message| LogEntry { message, params: Vec::new() });
+            event.logentry =
+                recorded.message.map(|message| LogEntry { message, params: Vec::new() });
             event.exception = Values::from(recorded.chain);
             if let Some(location) = recorded.location {
                 event.contexts.insert("Rust Tracing Location".into(), location_context(location));
             }
             if let Some(raw) = recorded.raw_stacktrace {
-                event.extra.insert("exception.stacktrace".into(), limited(&raw, MAX_RAW_BYTES).into());
+                event
+                    .extra
+                    .insert("exception.stacktrace".into(), limited(&raw, MAX_RAW_BYTES).into());
             }
             if !recorded.fingerprint.is_empty() {
                 event.fingerprint = recorded.fingerprint.into_iter().map(Cow::Owned).collect();
@@ -92,7 +101,9 @@ pub(super) fn event(
 /// which may change from one failure to the next.
 fn error_status(span: &SpanData, facts: &Facts<'_>, event: &mut Event<'static>) {
     let message = match &span.status {
-        opentelemetry::trace::Status::Error { description } if !description.is_empty() => description,
+        opentelemetry::trace::Status::Error { description } if !description.is_empty() => {
+            description
+        }
         _ => &span.name,
     };
     let message = limited(message, 8000);
@@ -119,15 +130,22 @@ fn otel_context(failure: &Failure<'_>, mapper: &Mapper) -> OtelContext {
     // What the event says is nearer to the error, and comes first where not all fits.
     if let Some((_, event)) = failure.event {
         let is_shown = |key: &str| !matches!(key, "exception.message" | "exception.stacktrace");
-        attributes.extend(event.attributes.iter().filter(|entry| is_shown(entry.key.as_str())).cloned());
+        attributes
+            .extend(event.attributes.iter().filter(|entry| is_shown(entry.key.as_str())).cloned());
     }
     for entry in failure.span.attributes.iter().rev() {
         attributes.insert_missing(entry.key.clone(), entry.value.clone());
     }
-    let resource = mapper.resource.contexts.get("otel").and_then(|otel| otel.fields().get("resource"));
+    let resource =
+        mapper.resource.contexts.get("otel").and_then(|otel| otel.fields().get("resource"));
     OtelContext {
         attributes: limited_map(attributes.iter(), MAX_ATTRIBUTE_BYTES).into_iter().collect(),
-        resource: resource.and_then(|map| map.as_object()).cloned().unwrap_or_default().into_iter().collect(),
+        resource: resource
+            .and_then(|map| map.as_object())
+            .cloned()
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
         ..OtelContext::default()
     }
 }

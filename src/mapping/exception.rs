@@ -146,12 +146,18 @@ impl Recorded {
         };
         let causes = if sources.is_empty() { causes } else { sources };
         let status = match &span.status {
-            Status::Error { description } if !description.is_empty() => Some(description.to_string()),
+            Status::Error { description } if !description.is_empty() => {
+                Some(description.to_string())
+            }
             _ => None,
         };
         let (module, ty) = type_of(facts, text.as_deref());
         let escaped = facts.is_true(ExceptionEscaped);
-        let mechanism = Mechanism { ty: "opentelemetry".into(), handled: Some(!escaped), ..Mechanism::default() };
+        let mechanism = Mechanism {
+            ty: "opentelemetry".into(),
+            handled: Some(!escaped),
+            ..Mechanism::default()
+        };
         let itself = exception(ty, module, message.or(status), stacktrace, mechanism);
         let kept = MAX_CHAIN.saturating_sub(1);
         self.chain = causes.into_iter().take(kept).map(cause).collect();
@@ -175,7 +181,8 @@ fn type_of(facts: &Facts<'_>, text: Option<&str>) -> (Option<String>, String) {
         let (module, ty) = split_type(&path);
         return (module.map(str::to_owned), ty.to_owned());
     }
-    let error_type = facts.text(&[ErrorType]).filter(|ty| ty.parse::<i64>().is_err() && *ty != "_OTHER");
+    let error_type =
+        facts.text(&[ErrorType]).filter(|ty| ty.parse::<i64>().is_err() && *ty != "_OTHER");
     let ty = error_type.or_else(|| text.and_then(type_of_debug).map(Into::into));
     (None, ty.map_or_else(|| UNKNOWN_TYPE.to_owned(), |ty| ty.into_owned()))
 }
@@ -194,7 +201,8 @@ fn exception(
     stacktrace: Option<Stacktrace>,
     mechanism: Mechanism,
 ) -> Exception {
-    let value = value.map(|value| limited(&value, MAX_VALUE_BYTES)).filter(|value| !value.is_empty());
+    let value =
+        value.map(|value| limited(&value, MAX_VALUE_BYTES)).filter(|value| !value.is_empty());
     Exception {
         ty: ty.replace('\0', "\u{fffd}").chars().take(MAX_TYPE_CHARS).collect(),
         module: module.map(|module| limited(&module, MAX_TYPE_CHARS)),
@@ -207,11 +215,17 @@ fn exception(
 
 /// How the recorder wants the error grouped (rule EXC-16).
 fn fingerprint(event: &Facts<'_>, span: &Facts<'_>) -> Vec<String> {
-    let Some(value) = event.value(SentryFingerprint).or_else(|| span.value(SentryFingerprint)) else {
+    let Some(value) = event.value(SentryFingerprint).or_else(|| span.value(SentryFingerprint))
+    else {
         return Vec::new();
     };
     let parts = texts(value).map_or_else(|| vec![value.as_str().into_owned()], owned);
-    parts.into_iter().filter(|part| !part.is_empty()).map(|part| limited(&part, 1024)).take(16).collect()
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| limited(&part, 1024))
+        .take(16)
+        .collect()
 }
 
 fn owned(texts: &[StringValue]) -> Vec<String> {

@@ -31,19 +31,23 @@ impl<'a> Facts<'a> {
 
     /// The first of these that holds a text that is not empty, or a number.
     pub(super) fn text(&self, attributes: &[Attribute]) -> Option<Cow<'a, str>> {
-        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| match value {
-            Value::String(text) if text.as_str().is_empty() => None,
-            Value::String(text) => Some(Cow::Borrowed(text.as_str())),
-            Value::I64(_) | Value::F64(_) => Some(value.as_str()),
-            _ => None,
+        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| {
+            match value {
+                Value::String(text) if text.as_str().is_empty() => None,
+                Value::String(text) => Some(Cow::Borrowed(text.as_str())),
+                Value::I64(_) | Value::F64(_) => Some(value.as_str()),
+                _ => None,
+            }
         })
     }
 
     /// The first of these that holds a text that is not empty.
     pub(super) fn string(&self, attributes: &[Attribute]) -> Option<&'a str> {
-        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| match value {
-            Value::String(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
-            _ => None,
+        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| {
+            match value {
+                Value::String(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
+                _ => None,
+            }
         })
     }
 
@@ -54,11 +58,13 @@ impl<'a> Facts<'a> {
 
     /// The first of these that holds a number, be it as text.
     pub(super) fn float(&self, attributes: &[Attribute]) -> Option<f64> {
-        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| match value {
-            Value::F64(value) => Some(*value),
-            Value::I64(value) => Some(*value as f64),
-            Value::String(text) => text.as_str().trim().parse().ok(),
-            _ => None,
+        attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| {
+            match value {
+                Value::F64(value) => Some(*value),
+                Value::I64(value) => Some(*value as f64),
+                Value::String(text) => text.as_str().trim().parse().ok(),
+                _ => None,
+            }
         })
     }
 

@@ -76,9 +76,13 @@ fn headers(span: &SpanData, facts: &Facts<'_>) -> Map<String, String> {
         }
     };
     for entry in &span.attributes {
-        let Some(name) = entry.key.as_str().strip_prefix(HEADER) else { continue };
+        let Some(name) = entry.key.as_str().strip_prefix(HEADER) else {
+            continue;
+        };
         let value = match texts(&entry.value) {
-            Some(values) => values.iter().map(StringValue::as_str).collect::<Vec<_>>().join(",").into(),
+            Some(values) => {
+                values.iter().map(StringValue::as_str).collect::<Vec<_>>().join(",").into()
+            }
             None => entry.value.as_str(),
         };
         insert(name, value);

@@ -19,7 +19,8 @@ pub(super) fn event_id(context: &SpanContext, index: u64) -> Uuid {
 fn id(context: &SpanContext, index: Option<u64>) -> Uuid {
     let half = |half: u8| {
         let mut hasher = DefaultHasher::new();
-        (half, context.trace_id().to_bytes(), context.span_id().to_bytes(), index).hash(&mut hasher);
+        (half, context.trace_id().to_bytes(), context.span_id().to_bytes(), index)
+            .hash(&mut hasher);
         hasher.finish()
     };
     let bits = (u128::from(half(0)) << 64) | u128::from(half(1));
@@ -41,7 +42,12 @@ mod tests {
 
     #[test]
     fn every_item_has_an_id_of_its_own_and_always_the_same() {
-        let ids = [transaction_id(&context(1)), transaction_id(&context(2)), event_id(&context(1), 0), event_id(&context(1), 1)];
+        let ids = [
+            transaction_id(&context(1)),
+            transaction_id(&context(2)),
+            event_id(&context(1), 0),
+            event_id(&context(1), 1),
+        ];
         for (at, id) in ids.iter().enumerate() {
             assert!(!ids[..at].contains(id));
             assert_eq!(id.get_version_num(), 4);

@@ -182,23 +182,23 @@ impl Mapper {
         let root = Root::of(spans.first()?, self);
         let (failures, repeated_errors) =
             errors::failures(&spans, self.status_errors == StatusErrors::Sent);
-        let mut events: Vec<_> =
-            failures.into_iter().map(|failure| event::event(failure, &root, &crumbs, self)).collect();
+        let mut events: Vec<_> = failures
+            .into_iter()
+            .map(|failure| event::event(failure, &root, &crumbs, self))
+            .collect();
         let breadcrumbs = Crumb::last(&crumbs);
         let root = root.into_fields();
         let mut spans = spans.into_iter();
         let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
         transaction.breadcrumbs = breadcrumbs;
         transaction.spans = spans
-            .map(|span| span::Mapped::of(&span, &Facts::of(&span.attributes), false).into_child(span, &self.tags))
+            .map(|span| {
+                span::Mapped::of(&span, &Facts::of(&span.attributes), false)
+                    .into_child(span, &self.tags)
+            })
             .collect();
         self.scrubber.scrub_transaction(&mut transaction);
         events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
         Some(Mapped { transaction, events, repeated_errors })
-    }
-
-    /// Whether the resource names the service; Sentry groups by it.
-    pub(crate) fn names_service(&self) -> bool {
-        self.resource.service_name.is_some()
     }
 }

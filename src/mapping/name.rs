@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use opentelemetry::{Array, StringValue, Value};
 use opentelemetry::trace::SpanKind;
+use opentelemetry::{Array, StringValue, Value};
 
 use super::facts::Facts;
 use super::op::{DESTINATION, Family, HTTP_METHOD};
@@ -45,9 +45,7 @@ impl<'a> Named<'a, '_> {
             return self.or_labeled(self.name.into());
         }
         let inferred = match self.family {
-            Some(Family::Database) => {
-                self.facts.text(&[DbQueryText, DbStatement, DbQuerySummary])
-            }
+            Some(Family::Database) => self.facts.text(&[DbQueryText, DbStatement, DbQuerySummary]),
             Some(Family::Cache) => self.facts.value(CacheKey).map(joined),
             Some(Family::Messaging) => self.facts.text(DESTINATION),
             Some(family) => self.common(family).map(|(name, _)| name),
@@ -71,7 +69,9 @@ impl<'a> Named<'a, '_> {
                 (self.facts.text(&[DbQuerySummary]).unwrap_or_else(own), Source::Task)
             }
             Some(Family::Messaging) => (own(), Source::Task),
-            Some(Family::Faas) if self.facts.text(&[FaasTrigger]).is_some_and(|is| is == "http") => {
+            Some(Family::Faas)
+                if self.facts.text(&[FaasTrigger]).is_some_and(|is| is == "http") =>
+            {
                 (own(), Source::Route)
             }
             Some(Family::Faas) => (own(), Source::Task),
@@ -98,7 +98,8 @@ impl<'a> Named<'a, '_> {
 
     fn http(&self) -> Option<(Cow<'a, str>, Source)> {
         let facts = self.facts;
-        let automatic = || facts.text(&[SentryOrigin]).is_some_and(|origin| origin.starts_with("auto"));
+        let automatic =
+            || facts.text(&[SentryOrigin]).is_some_and(|origin| origin.starts_with("auto"));
         let (target, source) = match self.kind {
             SpanKind::Server => self.server_target(),
             SpanKind::Client => self.client_target(),
@@ -140,7 +141,9 @@ impl<'a> Named<'a, '_> {
             Some(port) => Some(port),
             None => host
                 .rsplit_once(':')
-                .filter(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+                .filter(|(_, port)| {
+                    !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+                })
                 .map(|(_, port)| port.to_owned().into()),
         };
         let bare = match &port {
@@ -152,7 +155,10 @@ impl<'a> Named<'a, '_> {
             Some(scheme) => is_default_port(scheme, port),
             None => port == "80" || port == "443",
         };
-        let port = port.filter(|port| !is_default(port)).map(|port| format!(":{port}")).unwrap_or_default();
+        let port = port
+            .filter(|port| !is_default(port))
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
         let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
         Some(format!("{scheme}{bare}{port}{target}").into())
     }
@@ -185,10 +191,7 @@ impl<'a> Named<'a, '_> {
     }
 
     fn given_source(&self) -> Option<Source> {
-        GIVEN_SOURCE
-            .iter()
-            .filter_map(|key| self.facts.string(&[*key]))
-            .find_map(Source::from_name)
+        GIVEN_SOURCE.iter().filter_map(|key| self.facts.string(&[*key])).find_map(Source::from_name)
     }
 
     fn or_labeled(&self, name: Cow<'a, str>) -> Cow<'a, str> {

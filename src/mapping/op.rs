@@ -121,7 +121,8 @@ fn family_op<'a>(family: Family, facts: &Facts<'a>, kind: &SpanKind) -> Option<C
 }
 
 fn cache(facts: &Facts<'_>) -> Option<&'static str> {
-    let operation = facts.text(&[CacheOperation]).and_then(|operation| lookup(CACHE_OPS, &operation));
+    let operation =
+        facts.text(&[CacheOperation]).and_then(|operation| lookup(CACHE_OPS, &operation));
     operation
         .or_else(|| facts.has(&[CacheHit]).then_some("cache.get"))
         .or_else(|| facts.has(&[CacheKey]).then_some("cache"))
@@ -163,7 +164,8 @@ fn mcp(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
 
 fn messaging(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
     let operation = facts.text(MESSAGING_OPERATION);
-    if !facts.has(&[MessagingSystem]) && !(operation.is_some() && facts.has(DESTINATION)) {
+    let has_destination = operation.is_some() && facts.has(DESTINATION);
+    if !has_destination && !facts.has(&[MessagingSystem]) {
         return None;
     }
     let by_operation = operation.and_then(|operation| lookup(QUEUE_OPS, &operation));

@@ -27,8 +27,11 @@ pub(super) struct ResourceFields {
 const ON_ROOTS: &[&str] =
     &["service.name", "service.namespace", "service.version", "service.instance.id"];
 
+/// A field of a context and the attributes that fill it, the first that is there.
+type Field = (&'static str, &'static [&'static str]);
+
 /// Contexts of Sentry, their fields, and the attributes that fill them: the first that is there.
-const CONTEXTS: &[(&str, &[(&str, &[&str])])] = &[
+const CONTEXTS: &[(&str, &[Field])] = &[
     ("app", &[("app_name", &["service.name"]), ("app_version", &["service.version"])]),
     (
         "cloud_resource",
@@ -43,7 +46,10 @@ const CONTEXTS: &[(&str, &[(&str, &[&str])])] = &[
             ("host.type", &["host.type"]),
         ],
     ),
-    ("device", &[("arch", &["host.arch"]), ("model", &["device.model.name", "device.model.identifier"])]),
+    (
+        "device",
+        &[("arch", &["host.arch"]), ("model", &["device.model.name", "device.model.identifier"])],
+    ),
     (
         "os",
         &[
@@ -93,7 +99,9 @@ impl ResourceFields {
         };
         Self {
             release: release.and_then(|release| legal_release(&release)).map(StringValue::from),
-            environment: environment.and_then(|name| legal_environment(&name)).map(StringValue::from),
+            environment: environment
+                .and_then(|name| legal_environment(&name))
+                .map(StringValue::from),
             server_name: server_name.map(|name| line(&name, 200)).map(StringValue::from),
             data: attributes.iter().filter(is_on_roots).cloned().collect(),
             contexts: contexts(&attributes),
@@ -130,7 +138,9 @@ pub(super) fn limited_map<'a>(
 
 fn contexts(attributes: &[KeyValue]) -> BTreeMap<Cow<'static, str>, Context> {
     let find = |keys: &[&str]| {
-        let mut found = keys.iter().filter_map(|key| attributes.iter().find(|entry| entry.key.as_str() == *key));
+        let mut found = keys
+            .iter()
+            .filter_map(|key| attributes.iter().find(|entry| entry.key.as_str() == *key));
         found.next().map(|entry| line(&entry.value.as_str(), 500))
     };
     let mut contexts = BTreeMap::new();

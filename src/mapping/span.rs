@@ -19,8 +19,11 @@ use crate::semconv::Attribute::{self, *};
 const ORIGIN: &str = "auto.otel";
 
 /// Current keys with the deprecated ones that stand in for them (rule ATTR-6).
-const RENAMED: &[(Attribute, Attribute)] =
-    &[(HttpResponseStatusCode, HttpStatusCode), (UrlFull, HttpUrl), (RpcResponseStatusCode, RpcGrpcStatusCode)];
+const RENAMED: &[(Attribute, Attribute)] = &[
+    (HttpResponseStatusCode, HttpStatusCode),
+    (UrlFull, HttpUrl),
+    (RpcResponseStatusCode, RpcGrpcStatusCode),
+];
 
 /// The same where the peer is the server.
 const RENAMED_ON_CLIENTS: &[(Attribute, Attribute)] =
@@ -161,7 +164,9 @@ fn text(name: Cow<'_, str>, span: &SpanData) -> StringValue {
 
 /// Relay names HTTP spans by method and route on its own (rule NAME-13).
 fn is_derived_http_name(name: &str, facts: &Facts<'_>) -> bool {
-    let Some(method) = facts.text(HTTP_METHOD) else { return false };
+    let Some(method) = facts.text(HTTP_METHOD) else {
+        return false;
+    };
     match (name.strip_prefix(&*method), facts.text(&[HttpRoute])) {
         (Some(""), None) => true,
         (Some(rest), Some(route)) => rest.strip_prefix(' ') == Some(&*route),
@@ -173,7 +178,9 @@ fn is_derived_http_name(name: &str, facts: &Facts<'_>) -> bool {
 fn origin(facts: &Facts<'_>) -> StringValue {
     let is_legal = |origin: &Cow<'_, str>| {
         origin.len() <= 128
-            && origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+            && origin
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
     };
     match facts.text(&[SentryOrigin]).filter(is_legal) {
         Some(origin) => StringValue::from(origin.into_owned()),
@@ -204,7 +211,9 @@ fn url_parts(facts: &Facts<'_>) -> Vec<KeyValue> {
     if !facts.has(HTTP_METHOD) {
         return Vec::new();
     }
-    let Some(url) = facts.text(&[UrlFull, HttpUrl]) else { return Vec::new() };
+    let Some(url) = facts.text(&[UrlFull, HttpUrl]) else {
+        return Vec::new();
+    };
     let url = SplitUrl::new(&url);
     let part = |key: &'static str, text: &str| KeyValue::new(key, text.to_owned());
     let query = url.query.map(|query| part("http.query", query));
@@ -281,4 +290,3 @@ pub(super) fn texts(value: &Value) -> Option<&[StringValue]> {
         _ => None,
     }
 }
-

@@ -31,22 +31,10 @@ const SYSTEM_FUNCTIONS: [&str; 10] = [
 const RUNTIME_PATHS: [&str; 3] = ["/rustc/", "/.rustup/toolchains/", "/rustup/toolchains/"];
 const THIRD_PARTY_CRATES: [&str; 5] = ["anyhow", "eyre", "color_eyre", "log", "rayon_core"];
 /// With `tokio` go the crates named `tokio_…`.
-const THIRD_PARTY_FAMILIES: [&str; 8] = [
-    "tokio",
-    "tracing",
-    "futures",
-    "hyper",
-    "axum",
-    "tower",
-    "opentelemetry",
-    "sentry",
-];
-const THIRD_PARTY_PATHS: [&str; 4] = [
-    "/.cargo/registry/",
-    "/cargo/registry/",
-    "/.cargo/git/",
-    "/cargo/git/checkouts/",
-];
+const THIRD_PARTY_FAMILIES: [&str; 8] =
+    ["tokio", "tracing", "futures", "hyper", "axum", "tower", "opentelemetry", "sentry"];
+const THIRD_PARTY_PATHS: [&str; 4] =
+    ["/.cargo/registry/", "/cargo/registry/", "/.cargo/git/", "/cargo/git/checkouts/"];
 
 /// A call as the text gives it.
 struct Call<'a> {
@@ -69,7 +57,7 @@ enum Origin {
 /// not surely a Rust backtrace, such as prose or a trace of another language,
 /// gives nothing.
 #[must_use]
-pub fn parse(text: &str) -> Option<Stacktrace> {
+pub(super) fn parse(text: &str) -> Option<Stacktrace> {
     let text = without_ansi(text);
     let calls = debug_calls(&text).or_else(|| listed_calls(&text))?;
     let newest_of_end = calls.len().saturating_sub(OLDEST_FRAMES);
@@ -89,10 +77,7 @@ pub fn parse(text: &str) -> Option<Stacktrace> {
             Origin::Runtime => false,
         });
     }
-    (!frames.is_empty()).then(|| Stacktrace {
-        frames,
-        ..Stacktrace::default()
-    })
+    (!frames.is_empty()).then(|| Stacktrace { frames, ..Stacktrace::default() })
 }
 
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
@@ -115,18 +100,10 @@ fn debug_calls(text: &str) -> Option<Vec<Call<'_>>> {
                 rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
                 after.strip_suffix(rest)?.parse().ok()
             });
-            location = Some(Location {
-                file,
-                line,
-                column: None,
-            });
+            location = Some(Location { file, line, column: None });
         }
         rest = rest.strip_prefix(" }")?;
-        calls.push(Call {
-            symbol: symbol.into(),
-            address: None,
-            location,
-        });
+        calls.push(Call { symbol: symbol.into(), address: None, location });
     }
     (!calls.is_empty()).then_some(calls)
 }
@@ -159,11 +136,7 @@ fn listed_calls(text: &str) -> Option<Vec<Call<'_>>> {
             }
             last_number = Some(number);
             is_convincing |= is_plain && (is_located || is_telling(symbol));
-            calls.push(Call {
-                symbol: symbol.into(),
-                address,
-                location: None,
-            });
+            calls.push(Call { symbol: symbol.into(), address, location: None });
         } else if is_inside
             && let Some(location) = position(line)
             && let Some(call) = calls.last_mut()
@@ -171,11 +144,7 @@ fn listed_calls(text: &str) -> Option<Vec<Call<'_>>> {
             call.location = location;
         } else if is_inside && is_continuation(line, is_located) {
             let address = calls.last().and_then(|call| call.address);
-            calls.push(Call {
-                symbol: line.trim().into(),
-                address,
-                location: None,
-            });
+            calls.push(Call { symbol: line.trim().into(), address, location: None });
         } else {
             is_inside = false;
         }
@@ -216,10 +185,7 @@ fn addressed(rest: &str) -> (Option<u64>, &str) {
 
 /// Color-eyre writes `<unknown>` where a symbol has no hash.
 fn without_missing_hash(symbol: &str) -> &str {
-    symbol
-        .strip_suffix("<unknown>")
-        .filter(|name| !name.is_empty())
-        .unwrap_or(symbol)
+    symbol.strip_suffix("<unknown>").filter(|name| !name.is_empty()).unwrap_or(symbol)
 }
 
 /// The place in `at src/main.rs:10:5`; the inner value lacks when it is unknown.
@@ -228,9 +194,7 @@ fn position(line: &str) -> Option<Option<Location>> {
     if path.starts_with("<unknown") {
         return Some(None);
     }
-    Location::parse(path)
-        .filter(|location| location.line.is_some())
-        .map(Some)
+    Location::parse(path).filter(|location| location.line.is_some()).map(Some)
 }
 
 /// Whether a line names a function that was inlined into the one above.
@@ -272,22 +236,14 @@ fn is_symbol(text: &str) -> bool {
 /// Whether a symbol can hardly stand in any other list.
 fn is_telling(symbol: &str) -> bool {
     symbol.contains("::")
-        || matches!(
-            symbol,
-            "main" | "_start" | "rust_begin_unwind" | "<unknown>" | "<no info>"
-        )
-        || ["__rust", "__libc_start", "_ZN", "_R"]
-            .iter()
-            .any(|start| symbol.starts_with(start))
+        || matches!(symbol, "main" | "_start" | "rust_begin_unwind" | "<unknown>" | "<no info>")
+        || ["__rust", "__libc_start", "_ZN", "_R"].iter().any(|start| symbol.starts_with(start))
 }
 
 fn frame(call: &Call<'_>) -> (Frame, Origin) {
     let name = readable(&call.symbol);
     let place = Place::of(&name);
-    let file = call
-        .location
-        .as_ref()
-        .map(|location| location.file.as_str());
+    let file = call.location.as_ref().map(|location| location.file.as_str());
     let origin = origin(&name, place.package.as_deref(), file);
     let function = cut(&name);
     let symbol = cut(&call.symbol);
@@ -316,9 +272,7 @@ fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
     let is_within = |paths: &[&str]| paths.iter().any(|path| file.contains(path));
     let is_runtime = package.map_or_else(|| is_runtime_function(name), is_runtime_crate);
     let is_third_party = package.is_some_and(|package| {
-        let family = package
-            .split_once('_')
-            .map_or(package, |(family, _)| family);
+        let family = package.split_once('_').map_or(package, |(family, _)| family);
         THIRD_PARTY_CRATES.contains(&package) || THIRD_PARTY_FAMILIES.contains(&family)
     });
     if is_runtime || is_within(&RUNTIME_PATHS) {
@@ -336,9 +290,7 @@ fn is_runtime_function(name: &str) -> bool {
     name.contains("::")
         || is_telling(name)
         || SYSTEM_FUNCTIONS.contains(&name)
-        || ["__", "_pthread_", "_Unwind_"]
-            .iter()
-            .any(|start| name.starts_with(start))
+        || ["__", "_pthread_", "_Unwind_"].iter().any(|start| name.starts_with(start))
 }
 
 #[cfg(test)]
@@ -535,12 +487,8 @@ SSL_read | = | |";
     #[test]
     fn libraries_count_as_the_application_only_when_nothing_else_does() {
         let libraries = "0: std::rt::run\n1: tokio_util::task::run\n2: log::flush\n3: main\n";
-        let expected = [
-            "-main",
-            "+log::flush log",
-            "+tokio_util::task::run tokio_util",
-            "-std::rt::run std",
-        ];
+        let expected =
+            ["-main", "+log::flush log", "+tokio_util::task::run tokio_util", "-std::rt::run std"];
         assert_eq!(lines(libraries), expected);
         let application = lines(&format!("{libraries}4: logbook::write\n"));
         assert_eq!(application.join(" ").matches('+').count(), 1);
@@ -556,9 +504,7 @@ SSL_read | = | |";
 
     #[test]
     fn a_long_trace_keeps_both_ends_and_a_long_name_its_start() {
-        let text: String = (0..300)
-            .map(|number| format!("{number}: app::f{number}\n"))
-            .collect();
+        let text: String = (0..300).map(|number| format!("{number}: app::f{number}\n")).collect();
         let frames = parse(&text).unwrap().frames;
         let name = |index: usize| frames[index].function.as_deref().unwrap();
         assert_eq!(frames.len(), 250);

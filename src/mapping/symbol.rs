@@ -10,16 +10,8 @@ use std::fmt::{self, Write};
 const DEMANGLED_BYTES: usize = 4096;
 const NESTED_TYPES: usize = 8;
 
-const RUNTIME_CRATES: [&str; 8] = [
-    "std",
-    "core",
-    "alloc",
-    "backtrace",
-    "proc_macro",
-    "test",
-    "panic_unwind",
-    "panic_abort",
-];
+const RUNTIME_CRATES: [&str; 8] =
+    ["std", "core", "alloc", "backtrace", "proc_macro", "test", "panic_unwind", "panic_abort"];
 
 /// The place of a function among the modules.
 #[derive(Default)]
@@ -45,9 +37,8 @@ impl Write for Bounded {
 
 /// The name of a symbol as its author wrote it.
 pub(super) fn readable(symbol: &str) -> String {
-    let is_mangled = ["_ZN", "ZN", "__ZN", "_R", "__R"]
-        .iter()
-        .any(|start| symbol.starts_with(start));
+    let is_mangled =
+        ["_ZN", "ZN", "__ZN", "_R", "__R"].iter().any(|start| symbol.starts_with(start));
     if is_mangled && let Ok(name) = rustc_demangle::try_demangle(symbol) {
         let mut bounded = Bounded(String::new());
         // A name that is too long stays cut.
@@ -73,9 +64,7 @@ fn unescaped(name: &str) -> Cow<'_, str> {
     let mut is_escaped = false;
     while let Some((before, after)) = rest.split_once('$') {
         decoded.push_str(before);
-        let escape = after
-            .split_once('$')
-            .and_then(|(code, tail)| Some((escaped(code)?, tail)));
+        let escape = after.split_once('$').and_then(|(code, tail)| Some((escaped(code)?, tail)));
         if let Some((letter, tail)) = escape {
             // The underscore only keeps a part of the symbol from starting with a dollar.
             if decoded == "_" || decoded.ends_with("::_") {
@@ -157,21 +146,14 @@ impl Place {
         let Some((inner, rest)) = qualified(name) else {
             let path = without_generics(name);
             let package = path.split_once("::").map(|(package, _)| package.to_owned());
-            return Self {
-                package: package.filter(|package| !package.is_empty()),
-                path,
-            };
+            return Self { package: package.filter(|package| !package.is_empty()), path };
         };
         let (subject, implemented) = match split_outside(inner, " as ") {
             Some((subject, implemented)) => (subject, Self::nested(implemented, nesting)),
             None => (inner, Self::default()),
         };
         let subject = Self::nested(subject, nesting);
-        let path = if subject.path.contains("::") {
-            subject.path
-        } else {
-            implemented.path
-        };
+        let path = if subject.path.contains("::") { subject.path } else { implemented.path };
         Self {
             path: path + &without_generics(rest),
             package: match subject.package {
@@ -192,11 +174,7 @@ fn without_type_prefix(name: &str) -> &str {
             let (lifetimes, rest) = rest.strip_prefix("for<")?.split_once("> ")?;
             (!lifetimes.contains('<')).then_some(rest)
         })
-        .or_else(|| {
-            rest.strip_prefix('\'')?
-                .split_once(' ')
-                .map(|(_, rest)| rest)
-        })
+        .or_else(|| rest.strip_prefix('\'')?.split_once(' ').map(|(_, rest)| rest))
     {
         rest = shorter.trim_start();
     }

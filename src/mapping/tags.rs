@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_list_of_keys_narrows_and_widens() {
-        let policy = TagPolicy::Keys(vec!["retries".into(), "user.id".into(), "k8s.pod.name".into()]);
+        let policy =
+            TagPolicy::Keys(vec!["retries".into(), "user.id".into(), "k8s.pod.name".into()]);
         let tags = r#"{"region":"eu","user.id":"7","retries":"2","k8s.pod.name":"shop-1"}"#;
         assert_eq!(of_segment(&policy), tags);
         assert_eq!(of_span(&policy), r#"{"region":"eu","user.id":"7","retries":"2"}"#);

@@ -169,10 +169,10 @@ impl<'a> Crumb<'a> {
     /// The last ones of these, as many as Sentry keeps.
     pub(super) fn last(crumbs: &[Self]) -> Vec<Breadcrumb> {
         let skipped = crumbs.len().saturating_sub(breadcrumb::MAX);
-        crumbs.iter().skip(skipped).map(Self::to_breadcrumb).collect()
+        crumbs.iter().skip(skipped).copied().map(Self::to_breadcrumb).collect()
     }
 
-    pub(super) fn to_breadcrumb(&self) -> Breadcrumb {
+    pub(super) fn to_breadcrumb(self) -> Breadcrumb {
         breadcrumb(self.event, self.span)
     }
 }

@@ -31,7 +31,9 @@ pub(super) fn path(target: &str) -> &str {
 
 /// `url` with its user info replaced, untouched where it has none (rules URL-2 and URL-5).
 pub(super) fn without_user_info(url: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.into();
+    };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
     match authority.rsplit_once('@') {
@@ -47,11 +49,15 @@ pub(super) fn is_default_port(scheme: &str, port: &str) -> bool {
 
 fn without_secrets(base: &str) -> Cow<'_, str> {
     let clean = without_user_info(base);
-    let Some((scheme, rest)) = clean.split_once("://") else { return clean };
+    let Some((scheme, rest)) = clean.split_once("://") else {
+        return clean;
+    };
     let end = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
     match authority.rsplit_once(':') {
-        Some((host, port)) if is_default_port(scheme, port) => format!("{scheme}://{host}{path}").into(),
+        Some((host, port)) if is_default_port(scheme, port) => {
+            format!("{scheme}://{host}{path}").into()
+        }
         _ => clean,
     }
 }

@@ -12,7 +12,8 @@ pub(super) fn user(facts: &Facts<'_>) -> Option<User> {
         let chars = text.trim().chars().filter(|char| !char.is_control());
         Some(chars.take(max_chars).collect::<String>()).filter(|text| !text.is_empty())
     };
-    let address = text(&[ClientAddress, HttpClientIp], 64).and_then(|text| text.parse::<Address>().ok());
+    let address =
+        text(&[ClientAddress, HttpClientIp], 64).and_then(|text| text.parse::<Address>().ok());
     let full_name = text(&[UserFullName], 128).map(|name| ("name".to_owned(), name.into()));
     let user = User {
         id: text(&[UserId, EnduserId], 128),

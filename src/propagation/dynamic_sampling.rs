@@ -1,5 +1,5 @@
-use opentelemetry::trace::TraceId;
 use opentelemetry::Value;
+use opentelemetry::trace::TraceId;
 use sentry_types::Dsn;
 use sentry_types::protocol::v7::{DynamicSamplingContext, OrganizationId, SampleRand};
 

@@ -173,7 +173,8 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     if !too_long && !text.contains('\0') {
         return None;
     }
-    let end = if too_long { text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8())) } else { text.len() };
+    let room = if too_long { bytes.saturating_sub('…'.len_utf8()) } else { text.len() };
+    let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let kept = text.get(..end).unwrap_or_default();
     let mut out = kept.replace('\0', "\u{fffd}");
     if too_long {
@@ -262,6 +263,8 @@ mod tests {
     fn long_arrays_keep_their_first_elements() {
         let mut data = Data::default();
         data.insert("array", Value::Array((0..1000).collect::<Vec<i64>>().into()));
-        assert!(matches!(data.value("array"), Some(Value::Array(Array::I64(values))) if values.len() == 256));
+        assert!(
+            matches!(data.value("array"), Some(Value::Array(Array::I64(values))) if values.len() == 256)
+        );
     }
 }

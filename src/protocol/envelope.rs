@@ -46,7 +46,11 @@ pub(crate) struct Envelope {
 enum Body {
     Plain(Vec<u8>),
     /// Raw deflate blocks, with checksum and length of what is in them.
-    Deflated { blocks: Vec<u8>, checksum: crc32fast::Hasher, plain_len: usize },
+    Deflated {
+        blocks: Vec<u8>,
+        checksum: crc32fast::Hasher,
+        plain_len: usize,
+    },
 }
 
 /// Compresses bodies one after the other with the same buffers.
@@ -65,19 +69,22 @@ impl ItemKind {
 impl Envelope {
     /// Compresses the item, or keeps it plain where no compression is wanted.
     pub(crate) fn new(item: Item, deflater: Option<&mut Deflater>) -> Self {
-        let mut body = format!(
-            "{{\"type\":\"{}\",\"length\":{}}}\n",
-            item.kind.as_str(),
-            item.payload.len()
-        )
-        .into_bytes();
+        let mut body =
+            format!("{{\"type\":\"{}\",\"length\":{}}}\n", item.kind.as_str(), item.payload.len())
+                .into_bytes();
         body.extend_from_slice(&item.payload);
         body.push(b'\n');
         let body = match deflater {
             Some(deflater) => deflater.deflate(body),
             None => Body::Plain(body),
         };
-        Self { kind: item.kind, event_id: item.event_id, spans: item.spans, trace: item.trace, body }
+        Self {
+            kind: item.kind,
+            event_id: item.event_id,
+            spans: item.spans,
+            trace: item.trace,
+            body,
+        }
     }
 
     /// What the envelope holds in memory, in bytes.
@@ -98,15 +105,8 @@ impl Envelope {
 
     /// The bytes to send now, with `report` as an item besides.
     pub(crate) fn seal(&self, dsn: &str, now: SystemTime, report: Option<&[u8]>) -> Bytes {
-        let header = Header { envelope: self, dsn, sent_at: sent_at(now) };
-        let mut head = serde_json::to_vec(&header).unwrap_or_else(|_| b"{}".to_vec());
-        head.push(b'\n');
-        if let Some(report) = report {
-            let item = format!("{{\"type\":\"client_report\",\"length\":{}}}\n", report.len());
-            head.extend_from_slice(item.as_bytes());
-            head.extend_from_slice(report);
-            head.push(b'\n');
-        }
+        let header = Header { event: Some(self), dsn, sent_at: sent_at(now) };
+        let mut head = head(&header, report);
         match &self.body {
             Body::Plain(body) => {
                 head.extend_from_slice(body);
@@ -143,6 +143,25 @@ impl Deflater {
     }
 }
 
+/// An envelope that holds nothing but a client report.
+pub(crate) fn report_envelope(dsn: &str, now: SystemTime, report: &[u8]) -> Bytes {
+    let header = Header { event: None, dsn, sent_at: sent_at(now) };
+    Bytes::from(head(&header, Some(report)))
+}
+
+/// The header line and the report, if there is one.
+fn head(header: &Header<'_>, report: Option<&[u8]>) -> Vec<u8> {
+    let mut head = serde_json::to_vec(header).unwrap_or_else(|_| b"{}".to_vec());
+    head.push(b'\n');
+    if let Some(report) = report {
+        let item = format!("{{\"type\":\"client_report\",\"length\":{}}}\n", report.len());
+        head.extend_from_slice(item.as_bytes());
+        head.extend_from_slice(report);
+        head.push(b'\n');
+    }
+    head
+}
+
 /// The time as RFC 3339 in UTC.
 pub(crate) fn sent_at(now: SystemTime) -> String {
     let micros = i128::from(Timestamp::from(now).as_micros());
@@ -153,7 +172,8 @@ pub(crate) fn sent_at(now: SystemTime) -> String {
 }
 
 struct Header<'a> {
-    envelope: &'a Envelope,
+    /// Absent where the envelope is about no event or transaction.
+    event: Option<&'a Envelope>,
     dsn: &'a str,
     sent_at: String,
 }
@@ -161,12 +181,13 @@ struct Header<'a> {
 impl Serialize for Header<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        let event_id = self.envelope.event_id.as_simple();
-        map.serialize_entry("event_id", &format_args!("{event_id}"))?;
+        if let Some(event) = self.event {
+            map.serialize_entry("event_id", &format_args!("{}", event.event_id.as_simple()))?;
+        }
         map.serialize_entry("sent_at", &self.sent_at)?;
         map.serialize_entry("dsn", self.dsn)?;
         map.serialize_entry("sdk", &Sdk)?;
-        if let Some(trace) = &self.envelope.trace {
+        if let Some(trace) = self.event.and_then(|event| event.trace.as_ref()) {
             map.serialize_entry("trace", trace)?;
         }
         map.end()

@@ -10,7 +10,9 @@ use super::sdk::PLATFORM;
 /// address of the sender is nobody's.
 pub(crate) fn event_json(event: &Event<'_>) -> serde_json::Result<Value> {
     let mut value = serde_json::to_value(event)?;
-    let Some(fields) = value.as_object_mut() else { return Ok(value) };
+    let Some(fields) = value.as_object_mut() else {
+        return Ok(value);
+    };
     fields.insert("level".into(), json!(event.level));
     fields.insert("platform".into(), json!(PLATFORM));
     fields.insert("timestamp".into(), json!(Timestamp::from(event.timestamp)));
@@ -39,9 +41,13 @@ fn number_chain(values: &mut [Value]) {
         return;
     }
     for (id, exception) in values.iter_mut().rev().enumerate() {
-        let Some(exception) = exception.as_object_mut() else { continue };
+        let Some(exception) = exception.as_object_mut() else {
+            continue;
+        };
         let mechanism = exception.entry("mechanism").or_insert_with(|| json!({"type": "chained"}));
-        let Some(mechanism) = mechanism.as_object_mut() else { continue };
+        let Some(mechanism) = mechanism.as_object_mut() else {
+            continue;
+        };
         mechanism.insert("exception_id".into(), json!(id));
         if let Some(parent) = id.checked_sub(1) {
             mechanism.insert("parent_id".into(), json!(parent));

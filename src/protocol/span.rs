@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::StringValue;
+use opentelemetry::trace::{SpanId, TraceId};
 use sentry_types::protocol::v7::SpanStatus;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -159,4 +159,3 @@ impl<T: std::fmt::Display> Serialize for Hex<T> {
         serializer.collect_str(&self.0)
     }
 }
-

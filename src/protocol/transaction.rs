@@ -149,7 +149,10 @@ impl Serialize for Transaction {
         map.serialize_entry("type", "transaction")?;
         map.serialize_entry("platform", PLATFORM)?;
         map.serialize_entry("transaction", self.name.as_str())?;
-        map.serialize_entry("transaction_info", &BTreeMap::from([("source", self.source.as_str())]))?;
+        map.serialize_entry(
+            "transaction_info",
+            &BTreeMap::from([("source", self.source.as_str())]),
+        )?;
         map.serialize_entry("start_timestamp", &self.start_timestamp)?;
         map.serialize_entry("timestamp", &self.timestamp)?;
         for (key, text) in [

@@ -89,7 +89,8 @@ impl SegmentBuffer {
             let context = &span.span_context;
             if !context.is_sampled() {
                 ingested.unsampled = ingested.unsampled.saturating_add(1);
-            } else if context.trace_id() == TraceId::INVALID || context.span_id() == SpanId::INVALID {
+            } else if context.trace_id() == TraceId::INVALID || context.span_id() == SpanId::INVALID
+            {
                 ingested.invalid = ingested.invalid.saturating_add(1);
             } else if self.is_known(&span) || root_keys.contains(&SpanKey::of(&span)) {
                 ingested.duplicates = ingested.duplicates.saturating_add(1);
@@ -309,7 +310,8 @@ mod tests {
     fn a_circle_of_parents_still_leaves() {
         let mut buffer = SegmentBuffer::new();
         buffer.ingest(vec![span(1, 2), span(2, 1), span(3, 3)], T(0));
-        let mut spans: Vec<u64> = ids(&buffer.drain()).into_iter().flat_map(|(_, ids)| ids).collect();
+        let mut spans: Vec<u64> =
+            ids(&buffer.drain()).into_iter().flat_map(|(_, ids)| ids).collect();
         spans.sort();
         assert_eq!(spans, [1, 2, 3]);
     }
@@ -322,7 +324,10 @@ mod tests {
         let sizes: Vec<_> = segments.iter().map(|segment| segment.spans.len()).collect();
         assert_eq!(sizes, [1001, 500]);
         let parts: Vec<_> = segments.iter().map(|segment| segment.part.unwrap()).collect();
-        assert_eq!(parts.iter().map(|part| (part.number, part.of)).collect::<Vec<_>>(), [(1, 2), (2, 2)]);
+        assert_eq!(
+            parts.iter().map(|part| (part.number, part.of)).collect::<Vec<_>>(),
+            [(1, 2), (2, 2)]
+        );
         assert!(parts.iter().all(|part| part.root == SpanId::from(1)));
         let mut all: Vec<u64> = ids(&segments).into_iter().flat_map(|(_, ids)| ids).collect();
         all.sort();

@@ -39,7 +39,9 @@ pub(super) fn split(segment: Segment, max_spans: usize, into: &mut Vec<Segment>)
         return;
     }
     let places = places(&segment.spans, &weights, limit);
-    let Some(root) = segment.root().map(|root| root.span_context.span_id()) else { return };
+    let Some(root) = segment.root().map(|root| root.span_context.span_id()) else {
+        return;
+    };
     let of = places.iter().map(|place| place.part).max().unwrap_or(0).saturating_add(1);
     let mut parts: Vec<Vec<SpanData>> = (0..of).map(|_| Vec::new()).collect();
     for (span, place) in segment.spans.into_iter().zip(places) {
@@ -63,9 +65,8 @@ fn places(spans: &[SpanData], weights: &[Weight], limit: Weight) -> Vec<Place> {
         let parent = parent.and_then(|parent| places.get(parent)).copied();
         let at = parent.map_or(0, |parent| parent.part);
         let newest = rooms.len().saturating_sub(1);
-        let place = if parent.is_some_and(|parent| parent.whole) {
-            Place { part: at, whole: true }
-        } else if take(&mut rooms, at, *subtree) {
+        let follows = parent.is_some_and(|parent| parent.whole);
+        let place = if follows || take(&mut rooms, at, *subtree) {
             Place { part: at, whole: true }
         } else if !subtree.fits(limit) && take(&mut rooms, at, *weight) {
             Place { part: at, whole: false }
@@ -96,7 +97,9 @@ fn parents(spans: &[SpanData]) -> Vec<Option<usize>> {
 fn subtrees(parents: &[Option<usize>], weights: &[Weight]) -> Vec<Weight> {
     let mut subtrees = weights.to_vec();
     for (at, parent) in parents.iter().enumerate().rev() {
-        let Some(own) = subtrees.get(at).copied() else { continue };
+        let Some(own) = subtrees.get(at).copied() else {
+            continue;
+        };
         if let Some(sum) = parent.and_then(|parent| subtrees.get_mut(parent)) {
             *sum = sum.plus(own);
         }

@@ -26,6 +26,11 @@ impl RateLimits {
         now < self.all || now < self.of(category)
     }
 
+    /// Whether Sentry wants nothing at all, not even a report of what was lost.
+    pub(crate) fn all_limited(&self, now: Duration) -> bool {
+        now < self.all
+    }
+
     /// Takes in what an answer says: `limits` is `X-Sentry-Rate-Limits`, which comes with any
     /// status and makes `Retry-After` void; that one counts only with 429.
     pub(crate) fn update(
@@ -55,7 +60,9 @@ impl RateLimits {
 
     fn add(&mut self, now: Duration, limit: &str) {
         let mut fields = limit.trim().split(':');
-        let Some(delay) = fields.next().and_then(seconds) else { return };
+        let Some(delay) = fields.next().and_then(seconds) else {
+            return;
+        };
         match fields.next().map(str::trim) {
             None => {}
             Some("") => extend(&mut self.all, now, delay),
@@ -136,7 +143,9 @@ mod tests {
             (200, Some("NaN::key"), None, (0, 0, 0)),
             (
                 200,
-                Some("60:transaction;span:organization, 2700:default;error;security:organization:quota:x"),
+                Some(
+                    "60:transaction;span:organization, 2700:default;error;security:organization:quota:x",
+                ),
                 None,
                 (0, 2700, 60),
             ),
@@ -144,7 +153,11 @@ mod tests {
             (200, Some("60:metric_bucket:organization:x:custom"), None, (0, 0, 0)),
             (429, Some("60::key, 86400:transaction;span:organization"), None, (60, 0, day)),
         ] {
-            assert_eq!(after(&[(status, header, retry_after)]), expected, "{status} {header:?} {retry_after:?}");
+            assert_eq!(
+                after(&[(status, header, retry_after)]),
+                expected,
+                "{status} {header:?} {retry_after:?}"
+            );
         }
     }
 
@@ -158,7 +171,8 @@ mod tests {
     fn each_limit_is_judged_alone() {
         let mut limits = RateLimits::default();
         limits.update((NOW, wall()), 200, Some("2::key, 60:error:key"), None);
-        let limited = |category, seconds| limits.is_limited(category, NOW + Duration::from_secs(seconds));
+        let limited =
+            |category, seconds| limits.is_limited(category, NOW + Duration::from_secs(seconds));
         assert!(limited(Category::Transaction, 1) && limited(Category::Error, 1));
         assert!(!limited(Category::Transaction, 2) && limited(Category::Error, 59));
         assert!(!limited(Category::Error, 60));

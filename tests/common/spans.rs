@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{
+    Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::SpanData;
 
@@ -43,7 +45,8 @@ pub fn context(id: u64) -> SpanContext {
 pub trait SpanDataExt: Sized {
     fn kind(self, kind: SpanKind) -> Self;
     fn attributes(self, attributes: impl IntoIterator<Item = KeyValue>) -> Self;
-    fn event(self, name: &str, millis: u64, attributes: impl IntoIterator<Item = KeyValue>) -> Self;
+    fn event(self, name: &str, millis: u64, attributes: impl IntoIterator<Item = KeyValue>)
+    -> Self;
     fn status(self, status: Status) -> Self;
     fn remote_parent(self) -> Self;
 }
@@ -59,7 +62,12 @@ impl SpanDataExt for SpanData {
         self
     }
 
-    fn event(mut self, name: &str, millis: u64, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
+    fn event(
+        mut self,
+        name: &str,
+        millis: u64,
+        attributes: impl IntoIterator<Item = KeyValue>,
+    ) -> Self {
         let attributes = attributes.into_iter().collect();
         self.events.events.push(Event::new(name.to_owned(), at(millis), attributes, 0));
         self

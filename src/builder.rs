@@ -1,0 +1,300 @@
+use std::env::VarError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+use opentelemetry::{StringValue, otel_info};
+use sentry_types::Dsn;
+
+use crate::client::ClientSettings;
+use crate::dsn::parse_dsn;
+use crate::environment::Environment;
+use crate::error::BuildError;
+use crate::exporter::SentrySpanExporter;
+use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
+use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::segment::SegmentBuffer;
+use crate::transport::{HttpTransport, Transport};
+use crate::worker::Settings;
+
+/// Settings of a [`SentrySpanExporter`].
+///
+/// What is set in code wins over the environment, which wins over the resource of the provider,
+/// which wins over the default. An empty text is as good as none.
+#[derive(Clone, Default)]
+#[must_use = "settings do nothing until `build` is called"]
+pub struct SentrySpanExporterBuilder {
+    dsn: Option<String>,
+    release: Option<String>,
+    environment: Option<String>,
+    dist: Option<String>,
+    mapper: Mapper,
+    client: ClientSettings,
+    transport: Option<Arc<dyn Transport>>,
+    segment_timeout: Option<Duration>,
+    max_spans: Option<usize>,
+    max_in_flight: Option<usize>,
+    queue_bytes: Option<usize>,
+}
+
+const DSN_VARIABLE: &str = "SENTRY_DSN";
+const RELEASE_VARIABLE: &str = "SENTRY_RELEASE";
+const ENVIRONMENT_VARIABLE: &str = "SENTRY_ENVIRONMENT";
+const BATCH_VARIABLE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+
+/// The largest batch of the SDK's processors where nothing else is said.
+const DEFAULT_BATCH: usize = 512;
+
+impl SentrySpanExporterBuilder {
+    /// How many requests are on their way at the same time by default.
+    pub const DEFAULT_MAX_IN_FLIGHT: usize = 128;
+
+    /// How much may wait to be sent by default, in bytes of compressed envelopes.
+    pub const DEFAULT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
+    /// How long one request may take by default.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The address of the project, as Sentry shows it: `https://<key>@<host>/<project id>`.
+    ///
+    /// Environment: `SENTRY_DSN`. Default: none, and the exporter does nothing.
+    pub fn with_dsn(mut self, dsn: impl Into<String>) -> Self {
+        self.dsn = Some(dsn.into());
+        self
+    }
+
+    /// The version of the software, best as `name@version`; at most 200 chars, no slash.
+    ///
+    /// Environment: `SENTRY_RELEASE`. Default: the attribute `sentry.release` of the root span,
+    /// then of the resource, then `service.name@service.version`.
+    pub fn with_release(mut self, release: impl Into<String>) -> Self {
+        self.release = Some(release.into());
+        self
+    }
+
+    /// Where the software runs; at most 64 chars, no slash, not `none`.
+    ///
+    /// Environment: `SENTRY_ENVIRONMENT`. Default: the attribute `sentry.environment` of the root
+    /// span, then of the resource, then `deployment.environment.name`, then `production`.
+    pub fn with_environment(mut self, environment: impl Into<String>) -> Self {
+        self.environment = Some(environment.into());
+        self
+    }
+
+    /// The distribution of the release, such as a build number; at most 64 chars of letters,
+    /// digits, `_`, `.` and `-`. Default: none.
+    pub fn with_dist(mut self, dist: impl Into<String>) -> Self {
+        self.dist = Some(dist.into());
+        self
+    }
+
+    /// Which attributes become tags. Default: [`TagPolicy::Root`].
+    pub fn with_tags(mut self, tags: TagPolicy) -> Self {
+        self.mapper = self.mapper.with_tags(tags);
+        self
+    }
+
+    /// Whether addresses, names and mail addresses of users, cookies and credentials of requests
+    /// and values of query strings may be sent. Default: `false`.
+    pub fn with_send_default_pii(mut self, send: bool) -> Self {
+        self.mapper = self.mapper.with_send_default_pii(send);
+        self
+    }
+
+    /// Whether a span with an error status, but without a recorded exception, makes an issue.
+    /// Default: `true`, once for each failing branch of a trace.
+    pub fn with_status_errors(mut self, sent: bool) -> Self {
+        self.mapper = self.mapper.with_status_errors(sent);
+        self
+    }
+
+    /// How long a span waits for its parent before it is sent without it. Default: 300 seconds.
+    pub fn with_segment_timeout(mut self, timeout: Duration) -> Self {
+        self.segment_timeout = Some(timeout);
+        self
+    }
+
+    /// How many spans besides its root a transaction holds before it is sent in parts; at most
+    /// 1000, which is the default.
+    pub fn with_max_spans_per_transaction(mut self, spans: usize) -> Self {
+        self.max_spans = Some(spans.min(MAX_SPANS));
+        self
+    }
+
+    /// How many requests may be on their way at the same time. Default: 128.
+    pub fn with_max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = Some(requests.max(1));
+        self
+    }
+
+    /// How much may wait to be sent, in bytes of compressed envelopes; over it the oldest
+    /// transactions are dropped first and errors last. Default: 32 MiB.
+    pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = Some(bytes);
+        self
+    }
+
+    /// How long one request may take, from connecting to the end of the answer. Default: 30 s.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.client.timeout = Some(timeout);
+        self
+    }
+
+    /// The proxy for all requests, as `http://user:password@host:port`.
+    ///
+    /// Environment: `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`. Default: none. An address of this
+    /// machine in the DSN is reached without the proxy of the environment.
+    pub fn with_proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.client.proxy = Some(proxy.into());
+        self
+    }
+
+    /// Certificates to trust besides those of the operating system, as PEM.
+    pub fn with_ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.client.ca_certificate = Some(pem.into());
+        self
+    }
+
+    /// Accepts any certificate of the server, which makes TLS useless against an attacker in
+    /// between. For tests; for a private authority use
+    /// [`with_ca_certificate`](Self::with_ca_certificate). Default: `false`.
+    pub fn with_danger_accept_invalid_certs(mut self, accept: bool) -> Self {
+        self.client.accept_invalid_certs = accept;
+        self
+    }
+
+    /// The client to send by, in place of the exporter's own; it brings its own timeouts, proxies
+    /// and TLS. It should follow no redirects, and should not be shared with another runtime,
+    /// whose connections would not be served while that runtime stands still.
+    pub fn with_http_client(mut self, client: reqwest::Client) -> Self {
+        self.transport = Some(Arc::new(HttpTransport::new(client)));
+        self
+    }
+
+    /// The way to deliver, in place of HTTP by the exporter's own client.
+    pub fn with_transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Checks the settings and starts the exporter's thread.
+    ///
+    /// # Errors
+    ///
+    /// If a setting cannot work. The error names it, says why, and gives an example.
+    pub fn build(self) -> Result<SentrySpanExporter, BuildError> {
+        self.build_in(&Environment::of_process())
+    }
+
+    fn build_in<Read>(
+        self,
+        environment: &Environment<Read>,
+    ) -> Result<SentrySpanExporter, BuildError>
+    where
+        Read: Fn(&str) -> Result<String, VarError>,
+    {
+        let full_batch = environment.number(BATCH_VARIABLE).unwrap_or(DEFAULT_BATCH);
+        match self.settings(environment)? {
+            Some(settings) => SentrySpanExporter::start(settings, full_batch),
+            None => {
+                otel_info!(name: "SentryExporter.Disabled", reason = "no DSN: set SENTRY_DSN or call with_dsn");
+                Ok(SentrySpanExporter::disabled())
+            }
+        }
+    }
+
+    /// Everything checked; nothing without a DSN.
+    fn settings<Read>(self, environment: &Environment<Read>) -> Result<Option<Settings>, BuildError>
+    where
+        Read: Fn(&str) -> Result<String, VarError>,
+    {
+        let dsn = environment.choose("with_dsn", self.dsn, DSN_VARIABLE)?;
+        let release = environment.choose("with_release", self.release, RELEASE_VARIABLE)?;
+        let place =
+            environment.choose("with_environment", self.environment, ENVIRONMENT_VARIABLE)?;
+        let dist = self.dist.map(|dist| ("with_dist", dist));
+        let release =
+            checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
+        let place = checked(place, environment_fault, "use a short name, such as `production`")?;
+        let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
+        let Some((setting, dsn)) = dsn else {
+            return Ok(None);
+        };
+        let dsn = parse_dsn(setting, &dsn)?;
+        let endpoint =
+            dsn.envelope_api_url().as_str().parse().map_err(|_| BuildError::InvalidSetting {
+                setting,
+                reason: "its host or path cannot be part of an address".into(),
+                remedy: crate::dsn::EXAMPLE,
+            })?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new(self.client.build(setting, &dsn)?)),
+        };
+        let mut mapper = self.mapper;
+        mapper = release.into_iter().fold(mapper, Mapper::with_release);
+        mapper = place.into_iter().fold(mapper, Mapper::with_environment);
+        mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
+        Ok(Some(Settings {
+            endpoint,
+            headers: headers(&dsn, setting)?,
+            dsn,
+            transport,
+            mapper,
+            segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
+            max_spans: self.max_spans.unwrap_or(MAX_SPANS),
+            max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
+            queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),
+        }))
+    }
+}
+
+impl fmt::Debug for SentrySpanExporterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentrySpanExporterBuilder")
+            .field("dsn", &self.dsn.as_ref().map(|_| "[Filtered]"))
+            .field("release", &self.release)
+            .field("environment", &self.environment)
+            .field("dist", &self.dist)
+            .field("segment_timeout", &self.segment_timeout)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("queue_bytes", &self.queue_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn checked(
+    text: Option<(&'static str, String)>,
+    fault: fn(&str) -> Option<&'static str>,
+    remedy: &'static str,
+) -> Result<Option<StringValue>, BuildError> {
+    let Some((setting, text)) = text.filter(|(_, text)| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match fault(&text) {
+        Some(reason) => Err(BuildError::InvalidSetting { setting, reason: reason.into(), remedy }),
+        None => Ok(Some(StringValue::from(text))),
+    }
+}
+
+/// The headers of every request; Sentry wants exactly one form of authentication.
+fn headers(dsn: &Dsn, setting: &'static str) -> Result<HeaderMap, BuildError> {
+    let mut auth =
+        format!("Sentry sentry_key={}, sentry_version=7, sentry_client={CLIENT}", dsn.public_key());
+    if let Some(secret) = dsn.secret_key().filter(|secret| !secret.is_empty()) {
+        auth.push_str(", sentry_secret=");
+        auth.push_str(secret);
+    }
+    let mut auth = HeaderValue::from_str(&auth).map_err(|_| BuildError::InvalidSetting {
+        setting,
+        reason: "its key has characters that no key has".into(),
+        remedy: crate::dsn::EXAMPLE,
+    })?;
+    auth.set_sensitive(true);
+    let mut headers = HeaderMap::new();
+    headers.insert("x-sentry-auth", auth);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-sentry-envelope"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
+    Ok(headers)
+}

@@ -1,0 +1,259 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use opentelemetry::{Context, otel_warn};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::builder::SentrySpanExporterBuilder;
+use crate::error::BuildError;
+use crate::stats::{Amount, DropReason, Ledger, Stats};
+use crate::worker::{self, Answer, Message, Settings, Source};
+
+/// Sends the spans of OpenTelemetry to Sentry.
+///
+/// Register it with the batch processor of a tracer provider, and keep a clone where you want to
+/// [`flush`](Self::flush) or read [`stats`](Self::stats). A clone is a handle to the same thread,
+/// buffers and counters. Without a DSN the exporter does nothing, quietly.
+///
+/// # When spans are delivered
+///
+/// `export` hands its spans to the exporter's own thread. On the thread of the batch processor it
+/// waits until all complete segments are delivered, at most 2 seconds, when its batch was not a
+/// full one; so `provider.force_flush()` means delivered. Anywhere else it never waits: with the
+/// simple processor or the one for asynchronous runtimes, call [`flush`](Self::flush).
+///
+/// Call `provider.shutdown()` before the program ends: what is still buffered then, and segments
+/// whose root has not ended, are only sent by that. In asynchronous code call it through
+/// `tokio::task::spawn_blocking`, because it blocks.
+#[derive(Clone)]
+pub struct SentrySpanExporter {
+    shared: Arc<Shared>,
+    source: Source,
+}
+
+/// What all handles have in common.
+struct Shared {
+    /// Absent without a DSN.
+    inbox: Option<UnboundedSender<Message>>,
+    ledger: Arc<Ledger>,
+    is_shut_down: AtomicBool,
+    next_source: AtomicU64,
+    batches: BatchSizes,
+}
+
+/// Tells a full batch from one that left the processor's queue empty.
+///
+/// The exporter is not told how large a batch of its processor can be, so it learns it: from the
+/// environment, from the largest batch seen, and from batches of the same size in a row.
+#[derive(Debug)]
+struct BatchSizes {
+    largest: AtomicUsize,
+    previous: AtomicUsize,
+}
+
+/// How long a call waits for the thread where the thread itself should have answered before.
+const ANSWER_WAIT: Duration = Duration::from_secs(4);
+
+/// How long dropping the last handle may take.
+const DROP_WAIT: Duration = Duration::from_millis(900);
+
+/// Batches under this size are not taken for full ones because they repeat.
+const MIN_REPEATED: usize = 32;
+
+impl SentrySpanExporter {
+    /// Settings to begin with.
+    pub fn builder() -> SentrySpanExporterBuilder {
+        SentrySpanExporterBuilder::default()
+    }
+
+    /// An exporter that takes everything from the environment: `SENTRY_DSN`, `SENTRY_RELEASE` and
+    /// `SENTRY_ENVIRONMENT`.
+    ///
+    /// # Errors
+    ///
+    /// If a variable has a value that cannot work; the error names it. An absent or empty
+    /// `SENTRY_DSN` is no error: the exporter then does nothing.
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
+        let ledger = Arc::new(Ledger::default());
+        let inbox = worker::spawn(settings, Arc::clone(&ledger))
+            .map_err(|error| BuildError::InternalFailure(error.to_string()))?;
+        Ok(Self::with_inbox(Some(inbox), ledger, full_batch))
+    }
+
+    pub(crate) fn disabled() -> Self {
+        Self::with_inbox(None, Arc::default(), usize::MAX)
+    }
+
+    fn with_inbox(
+        inbox: Option<UnboundedSender<Message>>,
+        ledger: Arc<Ledger>,
+        full_batch: usize,
+    ) -> Self {
+        let shared = Shared {
+            inbox,
+            ledger,
+            is_shut_down: AtomicBool::new(false),
+            next_source: AtomicU64::new(1),
+            batches: BatchSizes {
+                largest: AtomicUsize::new(full_batch),
+                previous: AtomicUsize::new(0),
+            },
+        };
+        Self { shared: Arc::new(shared), source: Source::default() }
+    }
+
+    /// Waits until everything that is complete is delivered or given up, blocking the thread.
+    ///
+    /// Segments whose root has not ended yet stay where they are. Works on any thread, also inside
+    /// of an asynchronous runtime, which it blocks, and after a shutdown.
+    ///
+    /// # Errors
+    ///
+    /// [`OTelSdkError::Timeout`] if `timeout` passed before; everything goes on then.
+    pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        let Some(inbox) = &self.shared.inbox else {
+            return Ok(());
+        };
+        let (answer, answered) = mpsc::sync_channel(1);
+        if inbox.send(Message::Flush(answer)).is_err() {
+            return Ok(());
+        }
+        wait(&answered, timeout).unwrap_or(Ok(()))
+    }
+
+    /// What became of all spans so far.
+    pub fn stats(&self) -> Stats {
+        self.shared.ledger.stats()
+    }
+
+    fn hand_over(&self, spans: Vec<SpanData>) -> OTelSdkResult {
+        let Some(inbox) = &self.shared.inbox else {
+            return Ok(());
+        };
+        let amount = u64::try_from(spans.len()).unwrap_or(u64::MAX);
+        self.shared.ledger.received(amount);
+        if self.shared.is_shut_down.load(Ordering::Acquire) {
+            return self.refuse(amount);
+        }
+        let is_full = self.shared.batches.is_full(spans.len());
+        let (answer, answered) = mpsc::sync_channel(1);
+        let answer = may_wait().then_some(if is_full {
+            Answer::Room(answer)
+        } else {
+            Answer::Delivered(answer)
+        });
+        let waits = answer.is_some();
+        let source = self.source;
+        if inbox.send(Message::Batch { source, spans, answer }).is_err() {
+            return self.refuse(amount);
+        }
+        if waits {
+            // What has not been delivered by now still is in good hands.
+            let _ = answered.recv_timeout(ANSWER_WAIT);
+        }
+        match self.shared.ledger.take_untold() {
+            Some(trouble) => Err(OTelSdkError::InternalFailure(trouble)),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse(&self, spans: u64) -> OTelSdkResult {
+        self.shared.ledger.dropped(Amount::spans(spans), DropReason::ShutDown);
+        Err(OTelSdkError::AlreadyShutdown)
+    }
+}
+
+impl SpanExporter for SentrySpanExporter {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.hand_over(batch)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.shared.shut_down(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.flush(ANSWER_WAIT)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        let Some(inbox) = &self.shared.inbox else {
+            return;
+        };
+        let service = resource.get_ref(&opentelemetry::Key::from_static_str("service.name"));
+        if service.is_none_or(|name| name.as_str().starts_with("unknown_service")) {
+            otel_warn!(
+                name: "SentryExporter.NoServiceName",
+                advice = "Sentry groups by service: set OTEL_SERVICE_NAME, or Resource::builder().with_service_name"
+            );
+        }
+        // Handles of other providers keep theirs.
+        self.source = Source(self.shared.next_source.fetch_add(1, Ordering::Relaxed));
+        let _ = inbox.send(Message::Resource(self.source, resource.clone()));
+    }
+}
+
+impl fmt::Debug for SentrySpanExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentrySpanExporter")
+            .field("enabled", &self.shared.inbox.is_some())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn shut_down(&self, timeout: Duration) -> OTelSdkResult {
+        if self.is_shut_down.swap(true, Ordering::AcqRel) {
+            return Err(OTelSdkError::AlreadyShutdown);
+        }
+        let Some(inbox) = &self.inbox else {
+            return Ok(());
+        };
+        let (answer, answered): (SyncSender<OTelSdkResult>, _) = mpsc::sync_channel(1);
+        if inbox.send(Message::Shutdown(timeout, answer)).is_err() {
+            return Ok(());
+        }
+        wait(&answered, timeout).unwrap_or(Err(OTelSdkError::Timeout(timeout)))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let _ = self.shut_down(DROP_WAIT);
+    }
+}
+
+impl BatchSizes {
+    fn is_full(&self, len: usize) -> bool {
+        let largest = self.largest.fetch_max(len, Ordering::Relaxed);
+        let previous = self.previous.swap(len, Ordering::Relaxed);
+        len >= largest || (len == previous && len >= MIN_REPEATED)
+    }
+}
+
+/// Waits for the thread; nothing if it has ended without an answer.
+fn wait(answered: &Receiver<OTelSdkResult>, timeout: Duration) -> Option<OTelSdkResult> {
+    match answered.recv_timeout(timeout) {
+        Ok(result) => Some(result),
+        Err(RecvTimeoutError::Timeout) => Some(Err(OTelSdkError::Timeout(timeout))),
+        Err(RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+/// Whether this thread is that of the batch processor, which is there to wait.
+///
+/// It has telemetry suppressed and no asynchronous runtime; threads of an application do not.
+fn may_wait() -> bool {
+    Context::is_current_telemetry_suppressed() && tokio::runtime::Handle::try_current().is_err()
+}

@@ -1,0 +1,218 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::transport::{Category, Losses};
+
+/// What became of the spans of an exporter so far.
+///
+/// At every moment `spans_received` = `spans_delivered` + `spans_pending` + `spans_dropped`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Spans that `export` was given.
+    pub spans_received: u64,
+    /// Spans of transactions that the server has accepted.
+    pub spans_delivered: u64,
+    /// Spans that wait for their parent, for a connection or for an answer.
+    pub spans_pending: u64,
+    /// Spans that will not be delivered, for whatever reason.
+    pub spans_dropped: u64,
+    /// Transactions that the server has accepted.
+    pub transactions_delivered: u64,
+    /// Error events that the server has accepted.
+    pub events_delivered: u64,
+    /// Envelopes that the server has accepted.
+    pub envelopes_delivered: u64,
+    /// The bytes of their bodies, compressed as they went over the wire.
+    pub bytes_delivered: u64,
+    /// Transactions that will not be delivered.
+    pub transactions_dropped: u64,
+    /// Error events that will not be delivered.
+    pub events_dropped: u64,
+    /// Records of an error on further spans than the first, which are not sent again.
+    pub repeated_errors: u64,
+    /// The dropped spans by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// What went wrong last, without any secret.
+    pub last_error: Option<String>,
+}
+
+/// Why something was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// A copy of the span had come before.
+    Duplicate,
+    /// Mapping or a transport of the application failed in a way it must not.
+    Internal,
+    /// The trace or span id was zero.
+    InvalidId,
+    /// The span started more than 5 days ago or ended in the future; Sentry would refuse it.
+    OutsideTimeWindow,
+    /// Memory for what waits to be sent was full.
+    QueueFull,
+    /// Sentry had asked to be sent no more of this.
+    RateLimited,
+    /// The server answered, but did not accept.
+    Refused,
+    /// The exporter was shut down before it could be delivered.
+    ShutDown,
+    /// The transaction was larger than Sentry takes, with all texts shortened.
+    TooLarge,
+    /// The server could not be reached.
+    Unreachable,
+    /// The sampler had decided against the span.
+    Unsampled,
+}
+
+/// The counters behind [`Stats`], shared by the handles and the worker of an exporter.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    stats: Stats,
+    untold: Option<String>,
+}
+
+/// Items of one kind that were delivered or dropped together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amount {
+    pub(crate) spans: u64,
+    pub(crate) transactions: u64,
+    pub(crate) events: u64,
+}
+
+impl DropReason {
+    /// The reason in the words of Sentry's client reports; none for what Sentry need not be told.
+    ///
+    /// <https://develop.sentry.dev/sdk/telemetry/client-reports/>
+    pub(crate) fn reported_as(self) -> Option<&'static str> {
+        match self {
+            Self::Duplicate | Self::Unsampled => None,
+            Self::Internal => Some("internal_sdk_error"),
+            Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
+            Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
+            Self::RateLimited => Some("ratelimit_backoff"),
+            Self::Refused => Some("send_error"),
+            Self::TooLarge => Some("buffer_overflow"),
+            Self::Unreachable => Some("network_error"),
+        }
+    }
+
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Duplicate => "the same span had come before",
+            Self::Internal => "it could not be mapped or sent because of an internal error",
+            Self::InvalidId => "the trace or span id is zero",
+            Self::OutsideTimeWindow => "it is older than 5 days or ends in the future",
+            Self::QueueFull => "the queue is full; see with_queue_bytes",
+            Self::RateLimited => "Sentry asked for a pause (rate limit or quota)",
+            Self::Refused => "the server did not accept it",
+            Self::ShutDown => "the exporter was shut down before it could be delivered",
+            Self::TooLarge => "it is larger than Sentry takes",
+            Self::Unreachable => "the server could not be reached",
+            Self::Unsampled => "the sampler decided against it",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.describe())
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} spans received = {} delivered + {} pending + {} dropped; \
+             {} transactions, {} events, {} envelopes, {} bytes",
+            self.spans_received,
+            self.spans_delivered,
+            self.spans_pending,
+            self.spans_dropped,
+            self.transactions_delivered,
+            self.events_delivered,
+            self.envelopes_delivered,
+            self.bytes_delivered,
+        )?;
+        for (reason, spans) in &self.dropped {
+            write!(f, "; {spans} spans dropped: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Amount {
+    pub(crate) fn spans(spans: u64) -> Self {
+        Self { spans, ..Self::default() }
+    }
+
+    /// Puts a loss of this amount into the next client report.
+    pub(crate) fn report(self, reason: DropReason, losses: &mut Losses) {
+        if let Some(reason) = reason.reported_as() {
+            losses.add(reason, Category::Error, self.events);
+            losses.add(reason, Category::Transaction, self.transactions);
+            losses.add(reason, Category::Span, self.spans);
+        }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn stats(&self) -> Stats {
+        let stats = self.entries().stats.clone();
+        let settled = stats.spans_delivered.saturating_add(stats.spans_dropped);
+        Stats { spans_pending: stats.spans_received.saturating_sub(settled), ..stats }
+    }
+
+    pub(crate) fn received(&self, spans: u64) {
+        add(&mut self.entries().stats.spans_received, spans);
+    }
+
+    pub(crate) fn delivered(&self, amount: Amount, bytes: u64) {
+        let stats = &mut self.entries().stats;
+        add(&mut stats.spans_delivered, amount.spans);
+        add(&mut stats.transactions_delivered, amount.transactions);
+        add(&mut stats.events_delivered, amount.events);
+        add(&mut stats.envelopes_delivered, 1);
+        add(&mut stats.bytes_delivered, bytes);
+    }
+
+    /// Counts a loss; tells whether it is the first one of its reason.
+    pub(crate) fn dropped(&self, amount: Amount, reason: DropReason) -> bool {
+        let stats = &mut self.entries().stats;
+        add(&mut stats.spans_dropped, amount.spans);
+        add(&mut stats.transactions_dropped, amount.transactions);
+        add(&mut stats.events_dropped, amount.events);
+        let first = !stats.dropped.contains_key(&reason);
+        add(stats.dropped.entry(reason).or_default(), amount.spans);
+        first
+    }
+
+    pub(crate) fn repeated(&self, errors: u64) {
+        add(&mut self.entries().stats.repeated_errors, errors);
+    }
+
+    /// Notes a trouble, for the statistics and for the next `export` to tell.
+    pub(crate) fn trouble(&self, text: String) {
+        let mut entries = self.entries();
+        entries.stats.last_error = Some(text.clone());
+        entries.untold = Some(text);
+    }
+
+    /// The last trouble, if no `export` has told it yet.
+    pub(crate) fn take_untold(&self) -> Option<String> {
+        self.entries().untold.take()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(counter: &mut u64, amount: u64) {
+    *counter = counter.saturating_add(amount);
+}

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::inbox::{Failure, Message};
+use crate::protocol::ItemKind;
+use crate::stats::Amount;
+use crate::transport::{Losses, Transport};
+
+/// An envelope on its way: what its fate will mean for the books.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// The number under which it is waited for; a report that travels alone has none.
+    pub(super) ticket: Option<u64>,
+    pub(super) amount: Amount,
+    pub(super) bytes: u64,
+    /// The losses that ride along.
+    pub(super) losses: Losses,
+}
+
+/// Tells the worker how a request ended, even if the transport panics.
+#[derive(Debug)]
+struct Watch {
+    inbox: UnboundedSender<Message>,
+    delivery: Option<Delivery>,
+}
+
+impl Amount {
+    pub(super) fn of(kind: ItemKind, spans: u64) -> Self {
+        match kind {
+            ItemKind::Event => Self { events: 1, ..Self::default() },
+            ItemKind::Transaction => Self { spans, transactions: 1, ..Self::default() },
+        }
+    }
+}
+
+impl Delivery {
+    /// Sends the request on a task of its own; its end comes back as a message.
+    pub(super) fn start(
+        self,
+        request: http::Request<Bytes>,
+        transport: Arc<dyn Transport>,
+        inbox: UnboundedSender<Message>,
+    ) {
+        let mut watch = Watch { inbox, delivery: Some(self) };
+        tokio::spawn(async move {
+            let answer = transport.send(request).await.map_err(Failure::Transport);
+            watch.tell(answer);
+        });
+    }
+}
+
+impl Watch {
+    fn tell(&mut self, answer: Result<http::Response<Bytes>, Failure>) {
+        if let Some(delivery) = self.delivery.take() {
+            // No worker, nobody to tell.
+            let _ = self.inbox.send(Message::Answered(delivery, answer));
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tell(Err(Failure::Panicked));
+    }
+}

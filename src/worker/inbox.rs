@@ -1,0 +1,45 @@
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use bytes::Bytes;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::SpanData;
+
+use super::delivery::Delivery;
+use crate::transport::TransportError;
+
+/// What the worker is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The resource of the provider behind this source.
+    Resource(Source, Resource),
+    /// Spans, and who waits for what about them.
+    Batch { source: Source, spans: Vec<SpanData>, answer: Option<Answer> },
+    /// Somebody waits until everything that is complete by now is delivered.
+    Flush(SyncSender<OTelSdkResult>),
+    /// Send what is there, within this time, and end.
+    Shutdown(Duration, SyncSender<OTelSdkResult>),
+    /// A request has ended.
+    Answered(Delivery, Result<http::Response<Bytes>, Failure>),
+}
+
+/// Which provider spans come from; each has a resource and a buffer of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Source(pub(crate) u64);
+
+/// What an `export` waits for, and how to tell it.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Room for more.
+    Room(SyncSender<()>),
+    /// Delivery of all segments that are complete.
+    Delivered(SyncSender<()>),
+}
+
+/// Why a request has ended without an answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Transport(TransportError),
+    Panicked,
+}

@@ -1,0 +1,128 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, SystemTime};
+
+use flate2::Compression;
+use opentelemetry::trace::Status;
+use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
+
+use super::{encode, window};
+use crate::mapping::{Mapped, Mapper};
+use crate::propagation::TraceHead;
+use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
+use crate::segment::Segment;
+use crate::stats::{Amount, DropReason};
+use crate::transport::{Category, RateLimits};
+
+/// The way of a segment to envelopes.
+#[derive(Debug)]
+pub(super) struct Intake {
+    head: TraceHead,
+    deflater: Deflater,
+}
+
+/// What a segment became.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// Errors first.
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) dropped: Vec<(Amount, DropReason)>,
+    pub(super) repeated_errors: u64,
+}
+
+impl Intake {
+    pub(super) fn new(head: TraceHead) -> Self {
+        // The fastest level already shrinks spans, which are alike, to a fifth.
+        Self { head, deflater: Deflater::new(Compression::fast()) }
+    }
+
+    /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
+    pub(super) fn prepare(
+        &mut self,
+        segment: Segment,
+        mapper: &Mapper,
+        limits: &RateLimits,
+        (now, wall): (Duration, SystemTime),
+    ) -> Prepared {
+        let mut prepared = Prepared::default();
+        let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
+        let no_transactions = limits.is_limited(Category::Transaction, now);
+        let no_errors = limits.is_limited(Category::Error, now) || !may_have_errors(&segment.spans);
+        if no_transactions && no_errors {
+            prepared.dropped.push((whole, DropReason::RateLimited));
+            return prepared;
+        }
+        let mapped = catch_unwind(AssertUnwindSafe(|| mapper.map_segment(segment)));
+        let Ok(Some(mapped)) = mapped else {
+            prepared.dropped.push((whole, DropReason::Internal));
+            return prepared;
+        };
+        let Mapped { mut transaction, events, repeated_errors } = mapped;
+        prepared.repeated_errors = repeated_errors;
+        let trace = self.head.context(&transaction);
+        for event in events {
+            self.event(event, &trace, (limits, now), wall, &mut prepared);
+        }
+        if no_transactions {
+            prepared.dropped.push((whole, DropReason::RateLimited));
+        } else if !window::admit(&mut transaction, wall) {
+            prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
+        } else {
+            self.transaction(transaction, trace, whole, &mut prepared);
+        }
+        prepared
+    }
+
+    fn event(
+        &mut self,
+        mut event: Event<'static>,
+        trace: &DynamicSamplingContext,
+        (limits, now): (&RateLimits, Duration),
+        wall: SystemTime,
+        prepared: &mut Prepared,
+    ) {
+        let kind = ItemKind::Event;
+        if limits.is_limited(Category::Error, now) {
+            prepared.dropped.push((Amount::of(kind, 0), DropReason::RateLimited));
+            return;
+        }
+        window::admit_event(&mut event, wall);
+        let Ok(payload) = encode::event(&event) else {
+            prepared.dropped.push((Amount::of(kind, 0), DropReason::Internal));
+            return;
+        };
+        let trace = Some(trace.clone());
+        let item = Item { kind, event_id: event.event_id, spans: 0, trace, payload };
+        prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
+    }
+
+    fn transaction(
+        &mut self,
+        mut transaction: Transaction,
+        trace: DynamicSamplingContext,
+        whole: Amount,
+        prepared: &mut Prepared,
+    ) {
+        let kind = ItemKind::Transaction;
+        let Ok((payload, cut)) = encode::transaction(&mut transaction) else {
+            prepared.dropped.push((whole, DropReason::Internal));
+            return;
+        };
+        if cut > 0 {
+            prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
+        }
+        let spans = whole.spans.saturating_sub(cut);
+        let item =
+            Item { kind, event_id: transaction.event_id, spans, trace: Some(trace), payload };
+        prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
+    }
+}
+
+/// Whether it is worth mapping these spans for their errors alone.
+fn may_have_errors(spans: &[SpanData]) -> bool {
+    spans.iter().any(|span| !span.events.is_empty() || matches!(span.status, Status::Error { .. }))
+}
+
+pub(super) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,136 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::protocol::{Envelope, ItemKind};
+use crate::transport::{Category, RateLimits};
+
+/// Envelopes that wait to be sent: errors before transactions, bounded in bytes.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    events: VecDeque<Queued>,
+    transactions: VecDeque<Queued>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+/// An envelope and the number under which it is waited for.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) ticket: u64,
+    pub(super) envelope: Envelope,
+}
+
+impl Lanes {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self { events: VecDeque::new(), transactions: VecDeque::new(), bytes: 0, max_bytes }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.transactions.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= self.max_bytes
+    }
+
+    /// Puts one in line; gives those that must leave for it, the oldest transactions first.
+    pub(super) fn push(&mut self, queued: Queued) -> Vec<Queued> {
+        self.bytes = self.bytes.saturating_add(queued.envelope.len());
+        match queued.envelope.kind {
+            ItemKind::Event => self.events.push_back(queued),
+            ItemKind::Transaction => self.transactions.push_back(queued),
+        }
+        let mut overflow = Vec::new();
+        while self.bytes > self.max_bytes
+            && let Some(oldest) = self
+                .take(|lanes| lanes.transactions.pop_front().or_else(|| lanes.events.pop_front()))
+        {
+            overflow.push(oldest);
+        }
+        overflow
+    }
+
+    /// The next one to send.
+    pub(super) fn pop(&mut self) -> Option<Queued> {
+        self.take(|lanes| lanes.events.pop_front().or_else(|| lanes.transactions.pop_front()))
+    }
+
+    /// Takes out everything that the limits forbid.
+    pub(super) fn take_limited(&mut self, limits: &RateLimits, now: Duration) -> Vec<Queued> {
+        let mut limited = Vec::new();
+        if limits.is_limited(Category::Error, now) {
+            limited.extend(self.events.drain(..));
+        }
+        if limits.is_limited(Category::Transaction, now) {
+            limited.extend(self.transactions.drain(..));
+        }
+        let bytes = limited.iter().map(|queued| queued.envelope.len());
+        self.bytes = bytes.fold(self.bytes, usize::saturating_sub);
+        limited
+    }
+
+    fn take(&mut self, from: impl FnOnce(&mut Self) -> Option<Queued>) -> Option<Queued> {
+        let queued = from(self)?;
+        self.bytes = self.bytes.saturating_sub(queued.envelope.len());
+        Some(queued)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use sentry_types::Uuid;
+
+    use super::*;
+    use crate::protocol::Item;
+
+    fn queued(ticket: u64, kind: ItemKind) -> Queued {
+        let payload = vec![b'x'; 60];
+        let item = Item { kind, event_id: Uuid::nil(), spans: 1, trace: None, payload };
+        Queued { ticket, envelope: Envelope::new(item, None) }
+    }
+
+    fn tickets(queued: Vec<Queued>) -> Vec<u64> {
+        queued.into_iter().map(|queued| queued.ticket).collect()
+    }
+
+    #[test]
+    fn errors_leave_before_transactions() {
+        let mut lanes = Lanes::new(10_000);
+        for (ticket, kind) in [
+            (1, ItemKind::Transaction),
+            (2, ItemKind::Event),
+            (3, ItemKind::Transaction),
+            (4, ItemKind::Event),
+        ] {
+            assert!(lanes.push(queued(ticket, kind)).is_empty());
+        }
+        assert_eq!(tickets(std::iter::from_fn(|| lanes.pop()).collect()), [2, 4, 1, 3]);
+        assert_eq!((lanes.is_empty(), lanes.bytes), (true, 0));
+    }
+
+    #[test]
+    fn when_memory_is_full_the_oldest_transactions_go_and_errors_last() {
+        let mut lanes = Lanes::new(250);
+        for (ticket, kind) in [(1, ItemKind::Event), (2, ItemKind::Transaction)] {
+            assert!(lanes.push(queued(ticket, kind)).is_empty());
+        }
+        assert_eq!(tickets(lanes.push(queued(3, ItemKind::Transaction))), [2]);
+        assert_eq!(tickets(lanes.push(queued(4, ItemKind::Event))), [3]);
+        assert_eq!(tickets(lanes.push(queued(5, ItemKind::Event))), [1]);
+    }
+
+    #[test]
+    fn a_limit_takes_out_what_it_names() {
+        let mut lanes = Lanes::new(10_000);
+        lanes.push(queued(1, ItemKind::Event));
+        lanes.push(queued(2, ItemKind::Transaction));
+        let mut limits = RateLimits::default();
+        let now = (Duration::from_secs(5), SystemTime::UNIX_EPOCH);
+        limits.update(now, 200, Some("60:transaction;span:organization"), None);
+        assert_eq!(tickets(lanes.take_limited(&limits, now.0)), [2]);
+        assert_eq!(lanes.pop().map(|queued| queued.ticket), Some(1));
+        assert_eq!(lanes.bytes, 0);
+    }
+}

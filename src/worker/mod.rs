@@ -1,0 +1,68 @@
+//! The one thread that owns all state of an exporter: buffers, mapping, lanes, sends in flight.
+//!
+//! Everything reaches it as a [`Message`], the ends of its own requests among them, so that no
+//! part needs a lock. The thread drives a small Tokio runtime of its own and never needs that of
+//! the application. A panic of what it calls costs the segment at hand.
+
+mod delivery;
+mod encode;
+mod inbox;
+mod intake;
+mod lanes;
+mod outbox;
+mod quiet;
+mod run;
+mod window;
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use http::HeaderMap;
+use sentry_types::Dsn;
+use tokio::sync::mpsc::{self, UnboundedSender};
+
+pub(crate) use self::inbox::{Answer, Message, Source};
+use self::quiet::Quiet;
+use self::run::Worker;
+use crate::mapping::Mapper;
+use crate::stats::Ledger;
+use crate::transport::Transport;
+
+/// What a worker needs to know, checked beforehand.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) dsn: Dsn,
+    pub(crate) endpoint: http::Uri,
+    /// The headers of every request.
+    pub(crate) headers: HeaderMap,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) mapper: Mapper,
+    pub(crate) segment_timeout: Duration,
+    pub(crate) max_spans: usize,
+    pub(crate) max_in_flight: usize,
+    pub(crate) queue_bytes: usize,
+}
+
+/// Starts the thread and gives the way to it.
+pub(crate) fn spawn(
+    settings: Settings,
+    ledger: Arc<Ledger>,
+) -> io::Result<UnboundedSender<Message>> {
+    let (sender, inbox) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_name("sentry-transport-dns")
+        .build()?;
+    let to_self = sender.clone();
+    thread::Builder::new().name("sentry-transport".into()).spawn(move || {
+        let quiet = Quiet::new();
+        let worker = Worker::new(settings, ledger, to_self, quiet);
+        runtime.block_on(worker.run(inbox));
+        // A name that is still being looked up must not hold up the end of the thread.
+        runtime.shutdown_background();
+    })?;
+    Ok(sender)
+}

@@ -1,0 +1,189 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Settings;
+use super::delivery::Delivery;
+use super::inbox::Message;
+use super::intake::count;
+use super::lanes::{Lanes, Queued};
+use crate::protocol::{Envelope, report_envelope};
+use crate::stats::{Amount, DropReason, Ledger};
+use crate::transport::{Losses, RateLimits, Transport};
+
+/// What is on its way to Sentry: the lanes, the requests in flight and what was lost.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    lanes: Lanes,
+    in_flight: usize,
+    max_in_flight: usize,
+    /// The numbers of the envelopes whose fate is open.
+    open: BTreeSet<u64>,
+    next_ticket: u64,
+    losses: Losses,
+    /// When losses that found no envelope to ride on are told on their own.
+    report_due: Option<Duration>,
+    pub(super) limits: RateLimits,
+    request: Template,
+    inbox: UnboundedSender<Message>,
+    transport: Arc<dyn Transport>,
+}
+
+/// What all requests have in common.
+#[derive(Debug)]
+struct Template {
+    endpoint: http::Uri,
+    headers: http::HeaderMap,
+    dsn: String,
+}
+
+/// How long losses wait for an envelope to ride on.
+const REPORT_DELAY: Duration = Duration::from_secs(30);
+
+impl Outbox {
+    pub(super) fn new(settings: &Settings, inbox: UnboundedSender<Message>) -> Self {
+        Self {
+            lanes: Lanes::new(settings.queue_bytes),
+            in_flight: 0,
+            max_in_flight: settings.max_in_flight,
+            open: BTreeSet::new(),
+            next_ticket: 0,
+            losses: Losses::default(),
+            report_due: None,
+            limits: RateLimits::default(),
+            request: Template {
+                endpoint: settings.endpoint.clone(),
+                headers: settings.headers.clone(),
+                dsn: settings.dsn.to_string(),
+            },
+            inbox,
+            transport: Arc::clone(&settings.transport),
+        }
+    }
+
+    /// The number that the next envelope will get: all before it are older.
+    pub(super) fn mark(&self) -> u64 {
+        self.next_ticket
+    }
+
+    /// Whether the fate of all envelopes before this mark is known.
+    pub(super) fn is_settled(&self, mark: u64) -> bool {
+        self.open.first().is_none_or(|oldest| *oldest >= mark)
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.lanes.is_empty() && self.in_flight == 0
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.lanes.is_full()
+    }
+
+    pub(super) fn push(&mut self, envelope: Envelope) -> Vec<(Amount, DropReason)> {
+        let ticket = self.next_ticket;
+        self.next_ticket = ticket.saturating_add(1);
+        self.open.insert(ticket);
+        let overflow = self.lanes.push(Queued { ticket, envelope });
+        self.close(overflow, DropReason::QueueFull)
+    }
+
+    /// Puts a loss into the next report.
+    pub(super) fn lose(&mut self, amount: Amount, reason: DropReason, now: Duration) {
+        amount.report(reason, &mut self.losses);
+        if !self.losses.is_empty() && self.report_due.is_none() {
+            self.report_due = Some(now.saturating_add(REPORT_DELAY));
+        }
+    }
+
+    /// When there is something to do even if nothing happens.
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.report_due
+    }
+
+    /// Sends what may be sent now; gives what the limits forbid.
+    pub(super) fn dispatch(
+        &mut self,
+        now: Duration,
+        wall: SystemTime,
+    ) -> Vec<(Amount, DropReason)> {
+        let limited = self.lanes.take_limited(&self.limits, now);
+        let limited = self.close(limited, DropReason::RateLimited);
+        while self.in_flight < self.max_in_flight
+            && let Some(queued) = self.lanes.pop()
+        {
+            let losses = self.take_losses();
+            let report = (!losses.is_empty()).then(|| losses.report(wall));
+            let body = queued.envelope.seal(&self.request.dsn, wall, report.as_deref());
+            let delivery = Delivery {
+                ticket: Some(queued.ticket),
+                amount: Amount::of(queued.envelope.kind, queued.envelope.spans),
+                bytes: count(body.len()),
+                losses,
+            };
+            self.send(delivery, body, queued.envelope.content_encoding());
+        }
+        limited
+    }
+
+    /// Sends the losses on their own, if it is time or `at_once`.
+    pub(super) fn report(&mut self, now: Duration, wall: SystemTime, at_once: bool) {
+        let is_due = self.report_due.is_some_and(|due| at_once || due <= now);
+        if !is_due || self.in_flight >= self.max_in_flight || self.limits.all_limited(now) {
+            return;
+        }
+        let losses = self.take_losses();
+        let body = report_envelope(&self.request.dsn, wall, &losses.report(wall));
+        self.send(Delivery { losses, bytes: count(body.len()), ..Delivery::default() }, body, None);
+    }
+
+    /// Takes note of the end of a request; gives the losses back if they were not told.
+    pub(super) fn settle(&mut self, delivery: Delivery, told: bool, now: Duration) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if let Some(ticket) = delivery.ticket {
+            self.open.remove(&ticket);
+        }
+        if !told && !delivery.losses.is_empty() {
+            self.losses.restore(delivery.losses);
+            self.report_due.get_or_insert(now.saturating_add(REPORT_DELAY));
+        }
+    }
+
+    /// Gives up everything that waits, and counts what is in flight as lost as well.
+    pub(super) fn abandon(&mut self, ledger: &Ledger) {
+        let rest: Vec<_> = std::iter::from_fn(|| self.lanes.pop()).collect();
+        for (amount, reason) in self.close(rest, DropReason::ShutDown) {
+            ledger.dropped(amount, reason);
+        }
+    }
+
+    fn take_losses(&mut self) -> Losses {
+        self.report_due = None;
+        std::mem::take(&mut self.losses)
+    }
+
+    fn send(&mut self, delivery: Delivery, body: Bytes, encoding: Option<&'static str>) {
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.request.endpoint.clone();
+        *request.headers_mut() = self.request.headers.clone();
+        if let Some(encoding) = encoding {
+            request
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        self.in_flight = self.in_flight.saturating_add(1);
+        delivery.start(request, Arc::clone(&self.transport), self.inbox.clone());
+    }
+
+    fn close(&mut self, queued: Vec<Queued>, reason: DropReason) -> Vec<(Amount, DropReason)> {
+        let close = |queued: Queued| {
+            self.open.remove(&queued.ticket);
+            (Amount::of(queued.envelope.kind, queued.envelope.spans), reason)
+        };
+        queued.into_iter().map(close).collect()
+    }
+}
