@@ -39,6 +39,16 @@ pub(crate) fn parse_dsn(setting: &'static str, text: &str) -> Result<Dsn, BuildE
     Ok(dsn)
 }
 
+/// The DSN as it was meant, for the header of envelopes; holds the key.
+pub(crate) fn dsn_text(dsn: &Dsn) -> String {
+    let secret = dsn.secret_key().filter(|secret| !secret.is_empty());
+    let secret = secret.map(|secret| format!(":{secret}")).unwrap_or_default();
+    let is_default = dsn.port() == dsn.scheme().default_port();
+    let port = if is_default { String::new() } else { format!(":{}", dsn.port()) };
+    let (scheme, key, host) = (dsn.scheme(), dsn.public_key(), dsn.host());
+    format!("{scheme}://{key}{secret}@{host}{port}{}{}", dsn.path(), dsn.project_id())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +67,13 @@ mod tests {
             ("http://k@[::1]:8000/1/", "http://[::1]:8000/api/1/envelope/"),
         ] {
             assert_eq!(endpoint(dsn), expected, "{dsn}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_dsn_is_that_which_was_given() {
+        for dsn in ["https://k@h:8443/a/b/42", "https://k@h/42", "http://k:s@127.0.0.1:8000/1"] {
+            assert_eq!(dsn_text(&parse_dsn("with_dsn", dsn).unwrap()), dsn);
         }
     }
 

@@ -1,4 +1,51 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+//!
+//! # Settings
+//!
+//! What is set in code wins over the environment, which wins over the resource of the provider,
+//! which wins over the default. An empty variable is as good as none.
+//!
+//! | setter | environment | resource | default |
+//! |---|---|---|---|
+//! | [`with_dsn`] | `SENTRY_DSN` | | none: the exporter does nothing |
+//! | [`with_release`] | `SENTRY_RELEASE` | `sentry.release`, `service.name@service.version` | none |
+//! | [`with_environment`] | `SENTRY_ENVIRONMENT` | `sentry.environment`, `deployment.environment.name` | `production` |
+//! | [`with_proxy`] | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | | none |
+//!
+//! The others are described at [`SentrySpanExporterBuilder`]. The exporter also reads
+//! `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, to tell a full batch.
+//!
+//! # Attributes that instruct the exporter
+//!
+//! | attribute | effect |
+//! |---|---|
+//! | `sentry.op`, `sentry.origin` | op and origin of the span |
+//! | `sentry.description`, `sentry.custom_span_name` | description of a span below the root |
+//! | `sentry.transaction`, `sentry.segment.name`, `sentry.source` | name of a transaction and its source |
+//! | `sentry.release`, `sentry.environment` | release and environment of a segment, on its root |
+//! | `sentry.fingerprint` | grouping of an error, on its event or span |
+//! | `sentry.sample_rate` | the rate by which the trace was sampled, on its root |
+//! | `tags.<key>` | the tag `<key>` |
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `rustls` | yes | TLS by rustls, with the certificates of the operating system |
+//! | `native-tls` | | TLS by the operating system's library, if `rustls` is off |
+//! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
+//! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
+//!
+//! None of them changes a default or a byte on the wire.
+//!
+//! # Testing what is sent
+//!
+//! [`mapping`] shows what Sentry would get, in process and without any I/O.
+//!
+//! [`with_dsn`]: SentrySpanExporterBuilder::with_dsn
+//! [`with_release`]: SentrySpanExporterBuilder::with_release
+//! [`with_environment`]: SentrySpanExporterBuilder::with_environment
+//! [`with_proxy`]: SentrySpanExporterBuilder::with_proxy
 
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -19,7 +19,7 @@ const MAX_DATA_BYTES: usize = 1500;
 const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// What the bridge from `tracing` says of every event in the same words.
-const NOT_DATA: &[&str] = &["level", "target"];
+const NOT_DATA: &[&str] = &["code.", "level", "target"];
 
 /// The number that an event carries for Sentry to chart (rule TIME-4).
 pub(super) fn measurement(event: &Event) -> Option<(String, Measurement)> {
@@ -42,7 +42,7 @@ pub(super) fn breadcrumb(event: &Event, span: &SpanData) -> Breadcrumb {
     let entries = event
         .attributes
         .iter()
-        .filter(|entry| !NOT_DATA.contains(&entry.key.as_str()))
+        .filter(|entry| !NOT_DATA.iter().any(|not| entry.key.as_str().starts_with(not)))
         .map(|entry| (&entry.key, &entry.value));
     let scope = span.instrumentation_scope.name();
     let category = facts.text(&[Target]).map(|target| target.into_owned());

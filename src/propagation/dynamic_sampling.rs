@@ -58,7 +58,7 @@ fn sample_rand(trace: TraceId, rate: f64) -> Option<SampleRand> {
     const MILLION: f64 = 1e6;
     let [.., a, b, c, d, e, f, g, h] = trace.to_bytes();
     let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
-    let rand = number as f64 / (1_u64 << 63) as f64;
+    let rand = (number as f64 / (1_u64 << 63) as f64).min(0.999_999_9);
     let rand = if rand < rate { rand } else { rand * rate };
     let cut = (rand * MILLION).floor() / MILLION;
     SampleRand::try_from(cut.clamp(0.0, 0.999_999)).ok()

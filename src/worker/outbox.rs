@@ -11,6 +11,7 @@ use super::delivery::Delivery;
 use super::inbox::Message;
 use super::intake::count;
 use super::lanes::{Lanes, Queued};
+use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
 use crate::stats::{Amount, DropReason, Ledger};
 use crate::transport::{Losses, RateLimits, Transport};
@@ -58,7 +59,7 @@ impl Outbox {
             request: Template {
                 endpoint: settings.endpoint.clone(),
                 headers: settings.headers.clone(),
-                dsn: settings.dsn.to_string(),
+                dsn: dsn_text(&settings.dsn),
             },
             inbox,
             transport: Arc::clone(&settings.transport),

@@ -1,4 +1,10 @@
-//! What the tests share: spans with fixed ids and times.
+//! What the tests share.
 #![allow(dead_code)]
 
+pub mod answer;
+pub mod envelope;
+pub mod sentry;
+pub mod server;
 pub mod spans;
+pub mod telemetry;
+pub mod watchdog;

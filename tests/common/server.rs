@@ -1,0 +1,136 @@
+//! The threads behind a [`FakeSentry`](super::sentry::FakeSentry) and what they have seen.
+
+use std::collections::VecDeque;
+use std::io::{BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::answer::{Answer, Form};
+use super::envelope::{Envelope, Request};
+
+#[derive(Debug, Default)]
+pub struct Shared {
+    pub state: Mutex<State>,
+    pub changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub script: VecDeque<Answer>,
+    pub afterwards: Answer,
+    pub speaks_http: bool,
+    pub requests: Vec<Request>,
+    pub envelopes: Vec<Envelope>,
+    pub problems: Vec<String>,
+    pub streams: Vec<TcpStream>,
+    pub connections: usize,
+    pub open_requests: usize,
+    pub most_open_requests: usize,
+    pub threads: usize,
+    pub stopping: bool,
+}
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a thread of the server to its end, whatever that is.
+    pub fn guarded(&self, body: impl FnOnce() -> Result<(), String>) {
+        let result = catch_unwind(AssertUnwindSafe(body));
+        let mut state = self.lock();
+        state.threads -= 1;
+        if let Err(problem) = result.unwrap_or_else(|_| Err("a panic in the server".to_owned())) {
+            state.problems.push(problem);
+        }
+        self.changed.notify_all();
+    }
+
+    pub fn accept(self: &Arc<Self>, listener: &TcpListener) -> Result<(), String> {
+        loop {
+            let (stream, _) = listener.accept().map_err(|error| error.to_string())?;
+            let mut state = self.lock();
+            if state.stopping {
+                return Ok(());
+            }
+            state.connections += 1;
+            state.threads += 1;
+            state.streams.push(stream.try_clone().map_err(|error| error.to_string())?);
+            self.changed.notify_all();
+            drop(state);
+            let shared = Arc::clone(self);
+            thread::spawn(move || shared.guarded(|| shared.talk(stream)));
+        }
+    }
+
+    fn talk(&self, mut stream: TcpStream) -> Result<(), String> {
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        if !self.lock().speaks_http {
+            let _ = stream.read(&mut [0; 4096]);
+            return self.say(&mut stream, Duration::ZERO, b"what a lovely day\r\n");
+        }
+        let mut reader = BufReader::new(stream.try_clone().map_err(|error| error.to_string())?);
+        loop {
+            let Some(request) = Request::read(&mut reader)? else {
+                return Ok(());
+            };
+            let answer = self.take_in(request)?;
+            let result = match &answer.form {
+                Form::Http => self.say(&mut stream, answer.delay, &answer.bytes()),
+                Form::Raw(bytes) => self.say(&mut stream, answer.delay, bytes),
+                Form::Hang => self.say(&mut stream, Duration::MAX, b""),
+            };
+            result?;
+            if !matches!(answer.form, Form::Http) {
+                let _ = stream.shutdown(Shutdown::Both);
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_in(&self, request: Request) -> Result<Answer, String> {
+        let envelope = match request.path.ends_with("/envelope/") {
+            true => Some(request.envelope()?),
+            false => None,
+        };
+        if let Some(dir) = std::env::var_os("ENVELOPE_DIR").filter(|_| envelope.is_some()) {
+            keep(Path::new(&dir), &request.body).map_err(|error| error.to_string())?;
+        }
+        let mut state = self.lock();
+        state.requests.push(request);
+        state.envelopes.extend(envelope);
+        state.open_requests += 1;
+        state.most_open_requests = state.most_open_requests.max(state.open_requests);
+        self.changed.notify_all();
+        Ok(state.script.pop_front().unwrap_or_else(|| state.afterwards.clone()))
+    }
+
+    /// Waits and writes, unless the server stops before; a client that has gone is no fault.
+    fn say(&self, stream: &mut TcpStream, delay: Duration, bytes: &[u8]) -> Result<(), String> {
+        let end = Instant::now().checked_add(delay);
+        let mut state = self.lock();
+        while !state.stopping && end.is_none_or(|end| Instant::now() < end) {
+            let left = end.map_or(Duration::from_secs(1), |end| {
+                end.saturating_duration_since(Instant::now())
+            });
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.open_requests = state.open_requests.saturating_sub(1);
+        drop(state);
+        let _ = stream.write_all(bytes);
+        Ok(())
+    }
+}
+
+fn keep(dir: &Path, body: &[u8]) -> std::io::Result<()> {
+    static COUNTER: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join(format!("{}-{number}.envelope", std::process::id())), body)
+}
