@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use opentelemetry::{StringValue, otel_info};
 use sentry_types::Dsn;
 
-use crate::client::ClientSettings;
+use crate::client::{self, ClientSettings};
 use crate::dsn::parse_dsn;
 use crate::environment::Environment;
 use crate::error::BuildError;
@@ -46,6 +46,24 @@ const BATCH_VARIABLE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
 /// The largest batch of the SDK's processors where nothing else is said.
 const DEFAULT_BATCH: usize = 512;
 
+impl SentrySpanExporter {
+    /// Settings to begin with.
+    pub fn builder() -> SentrySpanExporterBuilder {
+        SentrySpanExporterBuilder::default()
+    }
+
+    /// An exporter that takes everything from the environment: `SENTRY_DSN`, `SENTRY_RELEASE` and
+    /// `SENTRY_ENVIRONMENT`.
+    ///
+    /// # Errors
+    ///
+    /// If a variable has a value that cannot work; the error names it. An absent or empty
+    /// `SENTRY_DSN` is no error: the exporter then does nothing.
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+}
+
 impl SentrySpanExporterBuilder {
     /// How many requests are on their way at the same time by default.
     pub const DEFAULT_MAX_IN_FLIGHT: usize = 128;
@@ -54,7 +72,7 @@ impl SentrySpanExporterBuilder {
     pub const DEFAULT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
     /// How long one request may take by default.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+    pub const DEFAULT_TIMEOUT: Duration = client::DEFAULT_TIMEOUT;
 
     /// The address of the project, as Sentry shows it: `https://<key>@<host>/<project id>`.
     ///

@@ -4,7 +4,6 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, Proxy, redirect};
 use sentry_types::{Dsn, Scheme};
 
-use crate::builder::SentrySpanExporterBuilder;
 use crate::error::BuildError;
 use crate::transport::TransportError;
 
@@ -16,6 +15,9 @@ pub(crate) struct ClientSettings {
     pub(crate) ca_certificate: Option<Vec<u8>>,
     pub(crate) accept_invalid_certs: bool,
 }
+
+/// How long one request may take.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to try to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +34,7 @@ impl ClientSettings {
                 remedy: "enable the feature `rustls` or `native-tls` of opentelemetry-sentry",
             });
         }
-        let timeout = self.timeout.unwrap_or(SentrySpanExporterBuilder::DEFAULT_TIMEOUT);
+        let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
         // A redirect would turn the POST into a GET that looks like a success.
         let mut client = Client::builder()
             .http1_only()

@@ -10,7 +10,6 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::builder::SentrySpanExporterBuilder;
 use crate::error::BuildError;
 use crate::stats::{Amount, DropReason, Ledger, Stats};
 use crate::worker::{self, Answer, Message, Settings, Source};
@@ -67,22 +66,6 @@ const DROP_WAIT: Duration = Duration::from_millis(900);
 const MIN_REPEATED: usize = 32;
 
 impl SentrySpanExporter {
-    /// Settings to begin with.
-    pub fn builder() -> SentrySpanExporterBuilder {
-        SentrySpanExporterBuilder::default()
-    }
-
-    /// An exporter that takes everything from the environment: `SENTRY_DSN`, `SENTRY_RELEASE` and
-    /// `SENTRY_ENVIRONMENT`.
-    ///
-    /// # Errors
-    ///
-    /// If a variable has a value that cannot work; the error names it. An absent or empty
-    /// `SENTRY_DSN` is no error: the exporter then does nothing.
-    pub fn from_env() -> Result<Self, BuildError> {
-        Self::builder().build()
-    }
-
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
         let ledger = Arc::new(Ledger::default());
         let inbox = worker::spawn(settings, Arc::clone(&ledger))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::sentry::{Answer, FakeSentry, KEY, SOON};
 use common::telemetry::{
-    export, export_and_wait, exporter, exporter_for, last_error, span, stats, work,
+    export, export_and_wait, exporter, exporter_for, last_error, provider, span, stats, work,
 };
 use common::watchdog::watchdog;
 use opentelemetry_sdk::error::OTelSdkError;
@@ -91,6 +91,23 @@ fn flush_ends_in_time_if_the_server_hangs_and_keeps_what_is_in_flight() {
         assert!(matches!(result, Err(OTelSdkError::Timeout(_))), "{result:?}");
         assert!((limit..limit + GRACE).contains(&start.elapsed()), "{:?}", start.elapsed());
         assert_eq!(stats(&exporter).spans_pending, 1);
+    });
+}
+
+#[test]
+#[ignore = "a batch as large as the one before is taken for a full one, and not waited for"]
+fn every_force_flush_means_delivered_also_if_each_has_as_many_spans_as_the_one_before() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::always(Answer::default().delay(Duration::from_millis(200)));
+        let exporter = exporter(&sentry);
+        let provider = provider(&exporter);
+        for round in 1..=3 {
+            for _ in 0..20 {
+                work(&provider);
+            }
+            provider.force_flush().unwrap();
+            assert_eq!(stats(&exporter).spans_delivered, round * 40, "round {round}");
+        }
     });
 }
 

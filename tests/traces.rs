@@ -110,7 +110,20 @@ fn several_requests_are_in_flight_at_the_same_time() {
         exporter.flush(SOON).unwrap();
         assert_eq!(sentry.transactions().len(), 20);
         assert!(sentry.most_open_requests() >= 4, "{} at a time", sentry.most_open_requests());
-        assert!(sentry.connections() <= sentry.most_open_requests(), "connections are used again");
+    });
+}
+
+#[test]
+fn connections_are_used_again() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry);
+        for trace in 1..=20 {
+            export(&exporter, vec![span(trace, 1, 0, "work")]).unwrap();
+            exporter.flush(SOON).unwrap();
+        }
+        assert_eq!(sentry.transactions().len(), 20);
+        assert!(sentry.connections() < 10, "{} connections", sentry.connections());
     });
 }
 
@@ -123,7 +136,8 @@ fn no_more_requests_are_in_flight_than_allowed() {
         let traces = (1..=10).map(|trace| span(trace, 1, 0, "work")).collect();
         export(&exporter, traces).unwrap();
         exporter.flush(SOON).unwrap();
-        assert_eq!((sentry.transactions().len(), sentry.most_open_requests()), (10, 2));
+        assert_eq!(sentry.transactions().len(), 10);
+        assert!(sentry.most_open_requests() <= 2, "{} at a time", sentry.most_open_requests());
     });
 }
 
@@ -132,12 +146,14 @@ fn providers_that_share_an_exporter_keep_their_resources() {
     watchdog(LIMIT, || {
         let sentry = FakeSentry::start();
         let exporter = exporter(&sentry);
-        for name in ["shop", "stock"] {
+        // The end of one provider would be that of the exporter, so both live on.
+        let _providers = ["shop", "stock"].map(|name| {
             let resource = Resource::builder_empty().with_service_name(name).build();
             let builder = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
             let provider = builder.with_resource(resource).build();
             provider.tracer("tests").start(name).end();
-        }
+            provider
+        });
         exporter.flush(SOON).unwrap();
         let transactions = sentry.transactions();
         assert_eq!(transactions.len(), 2);

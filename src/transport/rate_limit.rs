@@ -26,9 +26,9 @@ impl RateLimits {
         now < self.all || now < self.of(category)
     }
 
-    /// Whether Sentry wants nothing at all, not even a report of what was lost.
-    pub(crate) fn all_limited(&self, now: Duration) -> bool {
-        now < self.all
+    /// Until when Sentry wants nothing at all, not even a report of what was lost.
+    pub(crate) fn all_until(&self) -> Duration {
+        self.all
     }
 
     /// Takes in what an answer says: `limits` is `X-Sentry-Rate-Limits`, which comes with any

@@ -3,21 +3,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::inbox::{Failure, Message};
+use super::inbox::{Delivery, Failure, Message};
 use crate::protocol::ItemKind;
 use crate::stats::Amount;
-use crate::transport::{Losses, Transport};
-
-/// An envelope on its way: what its fate will mean for the books.
-#[derive(Debug, Default)]
-pub(crate) struct Delivery {
-    /// The number under which it is waited for; a report that travels alone has none.
-    pub(super) ticket: Option<u64>,
-    pub(super) amount: Amount,
-    pub(super) bytes: u64,
-    /// The losses that ride along.
-    pub(super) losses: Losses,
-}
+use crate::transport::Transport;
 
 /// Tells the worker how a request ended, even if the transport panics.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::delivery::Delivery;
-use crate::transport::TransportError;
+use crate::stats::Amount;
+use crate::transport::{Losses, TransportError};
 
 /// What the worker is told.
 #[derive(Debug)]
@@ -42,4 +42,15 @@ pub(crate) enum Answer {
 pub(crate) enum Failure {
     Transport(TransportError),
     Panicked,
+}
+
+/// An envelope on its way: what its fate will mean for the books.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// The number under which it is waited for; a report that travels alone has none.
+    pub(super) ticket: Option<u64>,
+    pub(super) amount: Amount,
+    pub(super) bytes: u64,
+    /// The losses that ride along.
+    pub(super) losses: Losses,
 }

@@ -12,6 +12,9 @@ mod lanes;
 mod outbox;
 mod quiet;
 mod run;
+mod verdict;
+mod voice;
+mod waiting;
 mod window;
 
 use std::io;

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -7,8 +7,7 @@ use http::{HeaderValue, Method, Request, header};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Settings;
-use super::delivery::Delivery;
-use super::inbox::Message;
+use super::inbox::{Delivery, Message};
 use super::intake::count;
 use super::lanes::{Lanes, Queued};
 use crate::dsn::dsn_text;
@@ -22,8 +21,8 @@ pub(super) struct Outbox {
     lanes: Lanes,
     in_flight: usize,
     max_in_flight: usize,
-    /// The numbers of the envelopes whose fate is open.
-    open: BTreeSet<u64>,
+    /// The envelopes whose fate is open, by number.
+    open: BTreeMap<u64, Amount>,
     next_ticket: u64,
     losses: Losses,
     /// When losses that found no envelope to ride on are told on their own.
@@ -51,7 +50,7 @@ impl Outbox {
             lanes: Lanes::new(settings.queue_bytes),
             in_flight: 0,
             max_in_flight: settings.max_in_flight,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             next_ticket: 0,
             losses: Losses::default(),
             report_due: None,
@@ -73,7 +72,7 @@ impl Outbox {
 
     /// Whether the fate of all envelopes before this mark is known.
     pub(super) fn is_settled(&self, mark: u64) -> bool {
-        self.open.first().is_none_or(|oldest| *oldest >= mark)
+        self.open.first_key_value().is_none_or(|(oldest, _)| *oldest >= mark)
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -87,7 +86,7 @@ impl Outbox {
     pub(super) fn push(&mut self, envelope: Envelope) -> Vec<(Amount, DropReason)> {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
-        self.open.insert(ticket);
+        self.open.insert(ticket, Amount::of(envelope.kind, envelope.spans));
         let overflow = self.lanes.push(Queued { ticket, envelope });
         self.close(overflow, DropReason::QueueFull)
     }
@@ -102,7 +101,9 @@ impl Outbox {
 
     /// When there is something to do even if nothing happens.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        self.report_due
+        // With all requests in flight, the end of one of them is the next thing to happen.
+        let due = self.report_due.filter(|_| self.in_flight < self.max_in_flight)?;
+        Some(due.max(self.limits.all_until()))
     }
 
     /// Sends what may be sent now; gives what the limits forbid.
@@ -133,7 +134,7 @@ impl Outbox {
     /// Sends the losses on their own, if it is time or `at_once`.
     pub(super) fn report(&mut self, now: Duration, wall: SystemTime, at_once: bool) {
         let is_due = self.report_due.is_some_and(|due| at_once || due <= now);
-        if !is_due || self.in_flight >= self.max_in_flight || self.limits.all_limited(now) {
+        if !is_due || self.in_flight >= self.max_in_flight || now < self.limits.all_until() {
             return;
         }
         let losses = self.take_losses();
@@ -153,11 +154,10 @@ impl Outbox {
         }
     }
 
-    /// Gives up everything that waits, and counts what is in flight as lost as well.
+    /// Gives up everything that waits or is in flight.
     pub(super) fn abandon(&mut self, ledger: &Ledger) {
-        let rest: Vec<_> = std::iter::from_fn(|| self.lanes.pop()).collect();
-        for (amount, reason) in self.close(rest, DropReason::ShutDown) {
-            ledger.dropped(amount, reason);
+        for amount in std::mem::take(&mut self.open).into_values() {
+            ledger.dropped(amount, DropReason::ShutDown);
         }
     }
 

@@ -1,0 +1,77 @@
+use std::collections::HashSet;
+
+use opentelemetry::{otel_debug, otel_info, otel_warn};
+
+use super::inbox::Delivery;
+use super::quiet::Quiet;
+use crate::stats::{Amount, DropReason, Stats};
+
+/// What the thread says in OpenTelemetry's internal log; never a key or a body.
+#[derive(Debug)]
+pub(super) struct Voice {
+    quiet: Quiet,
+    /// Troubles that have been said and need not be said again until it works again.
+    said: HashSet<String>,
+}
+
+impl Voice {
+    pub(super) fn new(quiet: Quiet) -> Self {
+        Self { quiet, said: HashSet::new() }
+    }
+
+    /// The first loss of its kind.
+    pub(super) fn dropped(&mut self, amount: Amount, reason: DropReason) {
+        let Amount { spans, events, .. } = amount;
+        self.quiet.speak(|| {
+            otel_warn!(
+                name: "SentryExporter.Dropped",
+                reason = reason.to_string(),
+                spans = spans,
+                events = events,
+                note = "further losses of this kind are counted in stats()"
+            );
+        });
+    }
+
+    /// What keeps envelopes from being delivered, once until it works again.
+    pub(super) fn trouble(&mut self, what: String) {
+        if !self.said.contains(&what) {
+            self.quiet.speak(|| {
+                otel_warn!(name: "SentryExporter.DeliveryFailed", reason = what.as_str());
+            });
+            self.said.insert(what);
+        }
+    }
+
+    pub(super) fn works(&mut self) {
+        if !self.said.is_empty() {
+            self.said.clear();
+            self.quiet.speak(|| {
+                otel_info!(name: "SentryExporter.DeliveryWorks");
+            });
+        }
+    }
+
+    pub(super) fn answered(&mut self, status: u16, delivery: &Delivery) {
+        let (bytes, amount) = (delivery.bytes, delivery.amount);
+        self.quiet.speak(|| {
+            otel_debug!(
+                name: "SentryExporter.Answered",
+                status = status,
+                bytes = bytes,
+                transactions = amount.transactions,
+                spans = amount.spans,
+                events = amount.events
+            );
+        });
+    }
+
+    /// The totals at the end, if anything was lost.
+    pub(super) fn ended(&mut self, stats: &Stats) {
+        if stats.spans_dropped > 0 || stats.events_dropped > 0 {
+            self.quiet.speak(|| {
+                otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
+            });
+        }
+    }
+}
