@@ -17,8 +17,16 @@ pub struct SegmentBuffer {
     pending: Pending,
     sent: SentSpans,
     timeout: Duration,
-    max_pending: usize,
+    max_pending: Bounds,
     max_spans: usize,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    spans: usize,
+    bytes: usize,
+    traces: usize,
 }
 
 /// What a batch brought.
@@ -40,7 +48,13 @@ impl SegmentBuffer {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
     /// How many spans wait by default before the oldest are sent without their parent.
-    pub const DEFAULT_MAX_PENDING: usize = 100_000;
+    pub const DEFAULT_MAX_PENDING_SPANS: usize = 100_000;
+
+    /// How much memory waiting spans take by default before the oldest are sent, in bytes.
+    pub const DEFAULT_MAX_PENDING_BYTES: usize = 128 * 1024 * 1024;
+
+    /// How many traces may have waiting spans by default before the oldest are sent.
+    pub const DEFAULT_MAX_PENDING_TRACES: usize = 100_000;
 
     /// How many ids of sent spans are remembered, to know a late child from an orphan.
     const REMEMBERED: usize = 100_000;
@@ -51,7 +65,11 @@ impl SegmentBuffer {
             pending: Pending::default(),
             sent: SentSpans::new(Self::REMEMBERED),
             timeout: Self::DEFAULT_TIMEOUT,
-            max_pending: Self::DEFAULT_MAX_PENDING,
+            max_pending: Bounds {
+                spans: Self::DEFAULT_MAX_PENDING_SPANS,
+                bytes: Self::DEFAULT_MAX_PENDING_BYTES,
+                traces: Self::DEFAULT_MAX_PENDING_TRACES,
+            },
             max_spans: crate::protocol::MAX_SPANS,
         }
     }
@@ -65,8 +83,22 @@ impl SegmentBuffer {
 
     /// How many spans may wait; over it the oldest leave without their parent.
     #[must_use]
-    pub fn with_max_pending(mut self, spans: usize) -> Self {
-        self.max_pending = spans;
+    pub fn with_max_pending_spans(mut self, spans: usize) -> Self {
+        self.max_pending.spans = spans;
+        self
+    }
+
+    /// How much memory waiting spans may take, in bytes; over it the oldest leave.
+    #[must_use]
+    pub fn with_max_pending_bytes(mut self, bytes: usize) -> Self {
+        self.max_pending.bytes = bytes;
+        self
+    }
+
+    /// How many traces may have waiting spans; over it the oldest span leaves.
+    #[must_use]
+    pub fn with_max_pending_traces(mut self, traces: usize) -> Self {
+        self.max_pending.traces = traces;
         self
     }
 
@@ -105,7 +137,7 @@ impl SegmentBuffer {
         for (root, kind) in roots {
             self.complete(root, kind, &mut ingested.segments);
         }
-        while self.pending.len() > self.max_pending
+        while self.is_over_bounds()
             && let Some(top) = self.pending.take_oldest_top()
         {
             self.complete(top, SegmentKind::Orphan, &mut ingested.segments);
@@ -146,6 +178,12 @@ impl SegmentBuffer {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn is_over_bounds(&self) -> bool {
+        let Bounds { spans, bytes, traces } = self.max_pending;
+        let pending = &self.pending;
+        pending.len() > spans || pending.bytes() > bytes || pending.traces() > traces
     }
 
     fn is_known(&self, span: &SpanData) -> bool {
@@ -280,10 +318,36 @@ mod tests {
 
     #[test]
     fn over_the_bound_the_oldest_are_sent_and_not_dropped() {
-        let mut buffer = SegmentBuffer::new().with_max_pending(2);
+        let mut buffer = SegmentBuffer::new().with_max_pending_spans(2);
         let orphans = buffer.ingest(vec![span(2, 9), span(3, 9), span(4, 2)], T(0)).segments;
         assert_eq!(ids(&orphans), [(SegmentKind::Orphan, vec![2, 4])]);
         assert_eq!(buffer.len(), 1);
+    }
+
+    #[test]
+    fn bytes_and_traces_are_bounds_as_well() {
+        let mut buffer = SegmentBuffer::new().with_max_pending_bytes(4096);
+        let big = SpanData { name: "n".repeat(3000).into(), ..span(2, 9) };
+        assert!(buffer.ingest(vec![big.clone()], T(0)).segments.is_empty());
+        let big = SpanData { name: "n".repeat(3000).into(), ..span(3, 9) };
+        let orphans = buffer.ingest(vec![big], T(1)).segments;
+        assert_eq!(ids(&orphans), [(SegmentKind::Orphan, vec![2])]);
+
+        let of_trace = |trace: u128, id| {
+            let context = SpanContext::new(
+                TraceId::from(trace),
+                SpanId::from(id),
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::NONE,
+            );
+            SpanData { span_context: context, ..span(id, 9) }
+        };
+        let mut buffer = SegmentBuffer::new().with_max_pending_traces(2);
+        let batch = vec![of_trace(1, 2), of_trace(1, 3), of_trace(2, 4)];
+        assert!(buffer.ingest(batch, T(0)).segments.is_empty());
+        let orphans = buffer.ingest(vec![of_trace(3, 5)], T(1)).segments;
+        assert_eq!(ids(&orphans), [(SegmentKind::Orphan, vec![2]), (SegmentKind::Orphan, vec![3])]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod buffer;
 mod pending;
 mod sent;
+mod size;
 mod split;
 
 use opentelemetry_sdk::trace::SpanData;

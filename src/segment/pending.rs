@@ -1,9 +1,12 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 use slab::Slab;
+
+use super::size::heap_bytes;
 
 /// A span of a trace; span ids alone are only unique within their trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +25,9 @@ pub(super) struct Pending {
     by_id: HashMap<SpanKey, usize>,
     by_parent: HashMap<SpanKey, List>,
     by_age: List,
+    /// How many spans of each trace wait.
+    traces: HashMap<TraceId, usize>,
+    bytes: usize,
 }
 
 /// The ends of a list that runs through the slots.
@@ -41,6 +47,7 @@ struct Links {
 #[derive(Debug)]
 struct Slot {
     span: SpanData,
+    bytes: usize,
     arrived: Duration,
     siblings: Links,
     ages: Links,
@@ -61,6 +68,15 @@ impl Pending {
         self.slots.len()
     }
 
+    /// What the waiting spans take in memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn traces(&self) -> usize {
+        self.traces.len()
+    }
+
     pub(super) fn contains(&self, key: &SpanKey) -> bool {
         self.by_id.contains_key(key)
     }
@@ -68,10 +84,14 @@ impl Pending {
     /// Takes a span in; the caller has made sure that its id is not there.
     pub(super) fn insert(&mut self, span: SpanData, arrived: Duration) {
         let (id, parent) = (SpanKey::of(&span), SpanKey::of_parent(&span));
+        let bytes = heap_bytes(&span);
+        self.bytes = self.bytes.saturating_add(bytes);
+        let waiting = self.traces.entry(id.trace).or_default();
+        *waiting = waiting.saturating_add(1);
         let children = self.by_parent.entry(parent).or_default();
         let siblings = Links { before: children.last, after: None };
         let ages = Links { before: self.by_age.last, after: None };
-        let slot = self.slots.insert(Slot { span, arrived, siblings, ages });
+        let slot = self.slots.insert(Slot { span, bytes, arrived, siblings, ages });
         children.append(slot, &mut self.slots, |slot| &mut slot.siblings);
         self.by_age.append(slot, &mut self.slots, |slot| &mut slot.ages);
         self.by_id.insert(id, slot);
@@ -132,7 +152,15 @@ impl Pending {
     /// Removes a slot from the ages and the ids; its siblings are the caller's to mend.
     fn remove(&mut self, slot: usize) -> Option<Slot> {
         let slot = self.slots.try_remove(slot)?;
-        self.by_id.remove(&SpanKey::of(&slot.span));
+        let id = SpanKey::of(&slot.span);
+        self.by_id.remove(&id);
+        self.bytes = self.bytes.saturating_sub(slot.bytes);
+        if let Entry::Occupied(mut waiting) = self.traces.entry(id.trace) {
+            match waiting.get().saturating_sub(1) {
+                0 => drop(waiting.remove()),
+                rest => drop(waiting.insert(rest)),
+            }
+        }
         self.by_age.cut(slot.ages, &mut self.slots, |slot| &mut slot.ages);
         Some(slot)
     }

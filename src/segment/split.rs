@@ -1,14 +1,14 @@
 use std::collections::HashMap;
 
-use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
+use super::size::wire_bytes;
 use super::{Part, Segment, SegmentKind};
 
-/// How much of a transaction its spans may fill, in bytes of JSON, as estimated before mapping.
+/// How much of a transaction its spans may fill, in bytes of JSON, estimated from above.
 ///
 /// Relay cuts the list of spans at 819,200 bytes and refuses an item over 1 MiB.
-const MAX_BYTES: usize = 600_000;
+const MAX_BYTES: usize = 780_000;
 
 /// What a span takes of the room in a transaction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,12 +32,16 @@ struct Place {
 /// had to move before it; only one that no part could hold is divided.
 pub(super) fn split(segment: Segment, max_spans: usize, into: &mut Vec<Segment>) {
     let limit = Weight { spans: max_spans.saturating_add(1), bytes: MAX_BYTES };
-    let weights: Vec<Weight> = segment.spans.iter().map(Weight::of).collect();
-    let whole = weights.iter().fold(Weight::default(), |sum, weight| sum.plus(*weight));
-    if whole.fits(limit) {
+    let weigh = |exact| segment.spans.iter().map(move |span| Weight::of(span, exact));
+    let fits = |weights: &mut dyn Iterator<Item = Weight>| {
+        weights.fold(Weight::default(), Weight::plus).fits(limit)
+    };
+    // Most segments are far too small for a closer look.
+    if fits(&mut weigh(false)) || fits(&mut weigh(true)) {
         into.push(segment);
         return;
     }
+    let weights: Vec<Weight> = weigh(true).collect();
     let places = places(&segment.spans, &weights, limit);
     let Some(root) = segment.root().map(|root| root.span_context.span_id()) else {
         return;
@@ -118,12 +122,9 @@ fn take(rooms: &mut [Weight], part: usize, weight: Weight) -> bool {
 }
 
 impl Weight {
-    fn of(span: &SpanData) -> Self {
-        let links = span.links.iter().map(|link| attributes(&link.attributes).saturating_add(160));
-        let bytes = links.fold(attributes(&span.attributes), usize::saturating_add);
-        let bytes = bytes.saturating_add(span.name.len().saturating_mul(2)).saturating_add(500);
+    fn of(span: &SpanData, exact: bool) -> Self {
         // One that is larger than the room has its values shortened later, so it fits alone.
-        Self { spans: 1, bytes: bytes.min(MAX_BYTES) }
+        Self { spans: 1, bytes: wire_bytes(span, exact).min(MAX_BYTES) }
     }
 
     fn plus(self, other: Self) -> Self {
@@ -143,16 +144,4 @@ impl Weight {
     fn fits(self, room: Self) -> bool {
         self.spans <= room.spans && self.bytes <= room.bytes
     }
-}
-
-fn attributes(attributes: &[KeyValue]) -> usize {
-    attributes.iter().fold(0, |sum, entry| {
-        let value = match &entry.value {
-            Value::String(text) => text.as_str().len(),
-            Value::Array(array) => array.to_string().len(),
-            _ => 20,
-        };
-        let value = value.min(crate::protocol::Data::MAX_TEXT_BYTES);
-        sum.saturating_add(value).saturating_add(entry.key.as_str().len()).saturating_add(8)
-    })
 }

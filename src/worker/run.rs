@@ -188,7 +188,9 @@ impl Worker {
                 self.voice.works();
             }
             Verdict::Lost { reason, is_reported, trouble } => {
-                if is_reported {
+                if delivery.ticket.is_none() {
+                    // A lost report is no loss; what it told is told again.
+                } else if is_reported {
                     self.lose(delivery.amount, reason);
                 } else {
                     self.ledger.dropped(delivery.amount, reason);
