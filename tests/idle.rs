@@ -109,7 +109,7 @@ fn while_a_shutdown_without_end_waits_for_an_answer() {
 }
 
 #[test]
-#[ignore = "a report of losses that is due, but must not be sent, keeps the thread busy"]
+#[ignore = "takes half a minute, the time that losses wait for an envelope to ride on"]
 fn while_sentry_wants_nothing_at_all_and_there_are_losses_to_report() {
     alone(|| {
         let sentry = FakeSentry::start_with([Answer::status(429).header("Retry-After", "3600")]);

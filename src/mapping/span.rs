@@ -13,10 +13,16 @@ use super::op::{self, Family, HTTP_METHOD};
 use super::status::{self, http_code};
 use super::tags::TagPolicy;
 use super::url::{SplitUrl, without_user_info};
-use crate::protocol::{Data, Link, Measurement, Span, Timestamp, TransactionSource};
+use crate::protocol::{
+    Data, Link, Measurement, Span, Timestamp, TransactionSource, fit_links, shortened,
+};
 use crate::semconv::Attribute::{self, *};
 
 const ORIGIN: &str = "auto.otel";
+
+/// How much of a transaction a single span may take with its data, and again with its links.
+const MAX_DATA_BYTES: usize = 200_000;
+const MAX_LINK_BYTES: usize = 50_000;
 
 /// Current keys with the deprecated ones that stand in for them (rule ATTR-6).
 const RENAMED: &[(Attribute, Attribute)] = &[
@@ -125,6 +131,7 @@ impl Mapped {
         if let Some(name) = self.low_cardinality_name.take() {
             data.insert_missing("sentry.name", Value::String(name));
         }
+        data.fit(MAX_DATA_BYTES);
         data
     }
 
@@ -156,6 +163,9 @@ pub(super) fn valid(id: SpanId) -> Option<SpanId> {
 
 /// Keeps a name without a copy where it is the one of the span.
 fn text(name: Cow<'_, str>, span: &SpanData) -> StringValue {
+    if let Some(short) = shortened(&name, Data::MAX_TEXT_BYTES) {
+        return StringValue::from(short);
+    }
     match (name, &span.name) {
         (Cow::Borrowed(name), Cow::Borrowed(own)) if name == *own => StringValue::from(*own),
         (name, _) => StringValue::from(name.into_owned()),
@@ -190,7 +200,7 @@ fn origin(facts: &Facts<'_>) -> StringValue {
 
 /// Links with valid ids; Relay refuses the others (rule META-4).
 fn links(links: &[SpanLink]) -> Vec<Link> {
-    links
+    let mut links: Vec<_> = links
         .iter()
         .filter(|link| link.span_context.is_valid())
         .map(|link| {
@@ -203,7 +213,9 @@ fn links(links: &[SpanLink]) -> Vec<Link> {
             }
             Link::new(trace, span, context.is_sampled(), attributes)
         })
-        .collect()
+        .collect();
+    fit_links(&mut links, MAX_LINK_BYTES);
+    links
 }
 
 /// The URL in parts, for spans that tell it whole (rules URL-1 to URL-3).

@@ -17,6 +17,9 @@ impl Data {
     /// The most elements that an array value keeps.
     pub const MAX_ARRAY_LEN: usize = 256;
 
+    /// The longest key that is kept, in bytes; longer ones are cut and marked with `…`.
+    pub const MAX_KEY_BYTES: usize = 512;
+
     /// The value under `key`.
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.0.iter().find(|entry| entry.key.as_str() == key).map(|entry| &entry.value)
@@ -27,7 +30,7 @@ impl Data {
     /// An empty key is not taken (rule ATTR-10); texts and arrays over the limits are shortened
     /// and a NUL becomes U+FFFD (rule ATTR-9).
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = key.into();
+        let key = short_key(key.into());
         let value = within_limits(value.into());
         match self.0.iter_mut().find(|entry| entry.key == key) {
             Some(entry) => entry.value = value,
@@ -85,6 +88,9 @@ impl From<Vec<KeyValue>> for Data {
             let Some(entry) = rest.first_mut() else { break };
             if entry.key.as_str().is_empty() {
                 continue;
+            }
+            if let Some(short) = shortened(entry.key.as_str(), Self::MAX_KEY_BYTES) {
+                entry.key = Key::from(short);
             }
             entry.value = within_limits(std::mem::replace(&mut entry.value, Value::Bool(false)));
             let earlier = kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key);
@@ -181,6 +187,10 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
         out.push('…');
     }
     Some(out)
+}
+
+fn short_key(key: Key) -> Key {
+    shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
 }
 
 fn within_limits(value: Value) -> Value {

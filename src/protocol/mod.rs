@@ -9,6 +9,7 @@
 mod data;
 mod envelope;
 mod event;
+mod fit;
 mod sdk;
 mod span;
 mod tags;
@@ -24,6 +25,7 @@ pub use transaction::{Context, Measurement, Transaction, TransactionSource};
 pub(crate) use data::{json_value, shortened};
 pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::event_json;
+pub(crate) use fit::{fit_links, shorten};
 pub(crate) use sdk::{CLIENT, client_sdk};
 
 /// What Relay takes as one event or transaction, in bytes of JSON.

@@ -13,6 +13,9 @@ const WIRE_FIELDS: usize = 480;
 /// What the counts of what the SDK has dropped take besides.
 const WIRE_COUNTS: usize = 160;
 
+/// What a measurement of a span takes.
+const WIRE_MEASUREMENT: usize = 300;
+
 /// A character of a text becomes at most this many bytes of JSON.
 const MAX_ESCAPE: usize = 6;
 
@@ -83,6 +86,9 @@ pub(super) fn wire_bytes(span: &SpanData, exact: bool) -> usize {
     let dropped =
         [span.dropped_attributes_count, span.events.dropped_count, span.links.dropped_count];
     let counts = if dropped.iter().any(|count| *count > 0) { WIRE_COUNTS } else { 0 };
+    let charts = |entry: &KeyValue| entry.key.as_str() == "sentry.measurement_value";
+    let charts = span.events.iter().filter(|event| event.attributes.iter().any(charts)).count();
+    let counts = counts.saturating_add(charts.saturating_mul(WIRE_MEASUREMENT));
     let state = span.span_context.trace_state().header().len();
     let links = sum(span.links.iter().map(|link| attributes(&link.attributes).saturating_add(200)));
     let twice =
