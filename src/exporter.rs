@@ -128,6 +128,12 @@ impl SentrySpanExporter {
         if self.shared.is_shut_down.load(Ordering::Acquire) {
             return self.refuse(amount);
         }
+        if !self.shared.ledger.hand_over(spans.len()) {
+            self.shared.ledger.dropped(Amount::spans(amount), DropReason::QueueFull);
+            return Err(OTelSdkError::InternalFailure(
+                "spans come faster than they are mapped".into(),
+            ));
+        }
         let is_full = self.shared.batches.is_full(spans.len());
         let (answer, answered) = mpsc::sync_channel(1);
         let answer = may_wait().then_some(if is_full {

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::transport::{Category, Losses};
@@ -50,6 +51,8 @@ pub enum DropReason {
     InvalidId,
     /// The span started more than 5 days ago or ended in the future; Sentry would refuse it.
     OutsideTimeWindow,
+    /// The span describes a request to the server that spans are sent to.
+    OwnTraffic,
     /// Memory for what waits to be sent was full.
     QueueFull,
     /// Sentry had asked to be sent no more of this.
@@ -68,7 +71,11 @@ pub enum DropReason {
 
 /// The counters behind [`Stats`], shared by the handles and the worker of an exporter.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(Mutex<Entries>);
+pub(crate) struct Ledger {
+    entries: Mutex<Entries>,
+    /// Spans that were handed over and that the thread has not looked at yet.
+    unread: AtomicUsize,
+}
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -84,13 +91,18 @@ pub(crate) struct Amount {
     pub(crate) events: u64,
 }
 
+/// How many spans may be handed over before the thread takes them.
+///
+/// Only producers that never wait come near to it.
+const MAX_UNREAD: usize = 50_000;
+
 impl DropReason {
     /// The reason in the words of Sentry's client reports; none for what Sentry need not be told.
     ///
     /// <https://develop.sentry.dev/sdk/telemetry/client-reports/>
     pub(crate) fn reported_as(self) -> Option<&'static str> {
         match self {
-            Self::Duplicate | Self::Unsampled => None,
+            Self::Duplicate | Self::OwnTraffic | Self::Unsampled => None,
             Self::Internal => Some("internal_sdk_error"),
             Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
@@ -107,6 +119,7 @@ impl DropReason {
             Self::Internal => "it could not be mapped or sent because of an internal error",
             Self::InvalidId => "the trace or span id is zero",
             Self::OutsideTimeWindow => "it is older than 5 days or ends in the future",
+            Self::OwnTraffic => "it describes a request to the server that spans are sent to",
             Self::QueueFull => "the queue is full; see with_queue_bytes",
             Self::RateLimited => "Sentry asked for a pause (rate limit or quota)",
             Self::Refused => "the server did not accept it",
@@ -168,6 +181,21 @@ impl Ledger {
         Stats { spans_pending: stats.spans_received.saturating_sub(settled), ..stats }
     }
 
+    /// Notes that spans are handed over; tells whether there is room for them.
+    pub(crate) fn hand_over(&self, spans: usize) -> bool {
+        let unread = self.unread.fetch_add(spans, Ordering::Relaxed).saturating_add(spans);
+        let has_room = unread <= MAX_UNREAD || unread == spans;
+        if !has_room {
+            self.take(spans);
+        }
+        has_room
+    }
+
+    /// Notes that the thread has taken spans.
+    pub(crate) fn take(&self, spans: usize) {
+        self.unread.fetch_sub(spans, Ordering::Relaxed);
+    }
+
     pub(crate) fn received(&self, spans: u64) {
         add(&mut self.entries().stats.spans_received, spans);
     }
@@ -209,7 +237,7 @@ impl Ledger {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

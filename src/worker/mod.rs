@@ -10,6 +10,7 @@ mod inbox;
 mod intake;
 mod lanes;
 mod outbox;
+mod own_traffic;
 mod quiet;
 mod run;
 mod verdict;

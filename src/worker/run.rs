@@ -14,6 +14,7 @@ use super::Settings;
 use super::inbox::{Delivery, Failure, Message, Source};
 use super::intake::{Intake, count};
 use super::outbox::Outbox;
+use super::own_traffic::OwnTraffic;
 use super::quiet::Quiet;
 use super::verdict::Verdict;
 use super::voice::Voice;
@@ -31,6 +32,7 @@ pub(super) struct Worker {
     started: Instant,
     sources: HashMap<Source, (SegmentBuffer, Mapper)>,
     intake: Intake,
+    own_traffic: OwnTraffic,
     outbox: Outbox,
     waiting: Waiting,
     voice: Voice,
@@ -58,6 +60,7 @@ impl Worker {
     ) -> Self {
         Self {
             intake: Intake::new(TraceHead::of(&settings.dsn)),
+            own_traffic: OwnTraffic::to(&settings.dsn),
             outbox: Outbox::new(&settings, to_self),
             settings,
             ledger,
@@ -97,6 +100,7 @@ impl Worker {
                 self.source(source).1 = self.settings.mapper.clone().with_resource(&resource);
             }
             Message::Batch { source, spans, answer } => {
+                self.ledger.take(spans.len());
                 self.ingest(source, spans);
                 if let Some(answer) = answer {
                     self.waiting.export(answer, self.outbox.mark(), self.now());
@@ -116,14 +120,17 @@ impl Worker {
         })
     }
 
-    fn ingest(&mut self, source: Source, spans: Vec<SpanData>) {
+    fn ingest(&mut self, source: Source, mut spans: Vec<SpanData>) {
         if self.closing.is_some() {
             self.lose(Amount::spans(count(spans.len())), DropReason::ShutDown);
             return;
         }
-        let now = self.now();
+        let (now, all) = (self.now(), spans.len());
+        spans.retain(|span| !self.own_traffic.includes(span));
+        let own = count(all.saturating_sub(spans.len()));
         let ingested = self.source(source).0.ingest(spans, now);
         for (spans, reason) in [
+            (own, DropReason::OwnTraffic),
             (ingested.unsampled, DropReason::Unsampled),
             (ingested.invalid, DropReason::InvalidId),
             (ingested.duplicates, DropReason::Duplicate),
