@@ -25,15 +25,19 @@ fn alone(body: impl FnOnce() + Send + 'static) {
     watchdog(LIMIT, body);
 }
 
-/// The exporter's thread, once it has its name and that of the test before is gone.
-fn task() -> PathBuf {
+/// All threads of exporters; a name is cut after 15 bytes.
+fn tasks() -> Vec<PathBuf> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let is_ours = |name: String| name.trim_end() == "sentry-transpor";
+    tasks.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(is_ours)).collect()
+}
+
+/// Waits for that many threads: one that starts has no name yet, and one that ends is still there.
+fn wait_for_tasks(count: usize) -> Vec<PathBuf> {
     loop {
-        let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
-        // A name is cut after 15 bytes.
-        let is_ours = |name: String| name.trim_end() == "sentry-transpor";
-        let ours = tasks.filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(is_ours));
-        if let [task] = &ours.collect::<Vec<_>>()[..] {
-            return task.clone();
+        let tasks = tasks();
+        if tasks.len() == count {
+            return tasks;
         }
         thread::sleep(Duration::from_millis(10));
     }
@@ -50,12 +54,25 @@ fn effort(task: &Path) -> (u64, u64) {
 }
 
 fn assert_idle() {
-    let task = task();
+    let task = wait_for_tasks(1).remove(0);
     let before = effort(&task);
     thread::sleep(Duration::from_secs(1));
     let after = effort(&task);
     let (ticks, sleeps) = (after.0 - before.0, after.1 - before.1);
     assert!(ticks < 20 && sleeps < 50, "{ticks} hundredths of work, {sleeps} times asleep");
+}
+
+#[test]
+fn it_is_gone_after_a_shutdown_and_after_the_drop_of_the_last_handle() {
+    alone(|| {
+        let sentry = FakeSentry::start();
+        let (one, other) = (exporter(&sentry), exporter(&sentry));
+        wait_for_tasks(2);
+        one.shutdown().unwrap();
+        wait_for_tasks(1);
+        drop(other);
+        wait_for_tasks(0);
+    });
 }
 
 #[test]

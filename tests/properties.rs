@@ -200,10 +200,10 @@ fn known_keys() -> Vec<&'static str> {
 
 fn text() -> BoxedStrategy<String> {
     prop_oneof![
-        8 => select(TEXTS).prop_map(str::to_owned),
-        3 => vec(any::<char>(), 0..12).prop_map(String::from_iter),
-        3 => "[a-zA-Z /:._-]{1,20}",
-        1 => (any::<char>(), 0..400_usize).prop_map(|(char, times)| char.to_string().repeat(times)),
+        24 => select(TEXTS).prop_map(str::to_owned),
+        8 => vec(any::<char>(), 0..12).prop_map(String::from_iter),
+        8 => "[a-zA-Z /:._-]{1,20}",
+        2 => (any::<char>(), 0..400_usize).prop_map(|(char, times)| char.to_string().repeat(times)),
         1 => (select(TEXTS), 0..1500_usize).prop_map(|(text, times)| text.repeat(times)),
     ]
     .boxed()
@@ -228,14 +228,14 @@ fn value() -> BoxedStrategy<Value> {
     let texts = vec(text(), 0..4)
         .prop_map(|texts| texts.into_iter().map(StringValue::from).collect::<Vec<_>>());
     prop_oneof![
-        8 => text().prop_map(|text| Value::String(text.into())),
-        1 => any::<bool>().prop_map(Value::Bool),
-        2 => integer().prop_map(Value::I64),
-        2 => float().prop_map(Value::F64),
-        1 => texts.prop_map(|texts| Value::Array(Array::String(texts))),
-        1 => vec(any::<bool>(), 0..3).prop_map(|values| Value::Array(Array::Bool(values))),
-        1 => vec(integer(), 0..3).prop_map(|values| Value::Array(Array::I64(values))),
-        1 => vec(float(), 0..3).prop_map(|values| Value::Array(Array::F64(values))),
+        40 => text().prop_map(|text| Value::String(text.into())),
+        5 => any::<bool>().prop_map(Value::Bool),
+        10 => integer().prop_map(Value::I64),
+        10 => float().prop_map(Value::F64),
+        5 => texts.prop_map(|texts| Value::Array(Array::String(texts))),
+        4 => vec(any::<bool>(), 0..3).prop_map(|values| Value::Array(Array::Bool(values))),
+        4 => vec(integer(), 0..3).prop_map(|values| Value::Array(Array::I64(values))),
+        4 => vec(float(), 0..3).prop_map(|values| Value::Array(Array::F64(values))),
         1 => text().prop_map(|text| Value::Array(Array::String(vec![text.into(); 1000]))),
         1 => float().prop_map(|value| Value::Array(Array::F64(vec![value; 1000]))),
     ]
@@ -254,15 +254,13 @@ fn key() -> BoxedStrategy<String> {
 }
 
 fn entry() -> BoxedStrategy<KeyValue> {
-    let measured = (Just("sentry.measurement_value".to_owned()), float().prop_map(Value::F64));
     let logged = select(&["ERROR", "WARN", "INFO"][..]).prop_map(Value::from);
-    let place = vec(text(), 0..60)
+    let chain = vec(text(), 0..60)
         .prop_map(|texts| Value::Array(Array::String(texts.into_iter().map(Into::into).collect())));
     prop_oneof![
         30 => (key(), value()),
-        1 => measured,
         3 => (Just("level".to_owned()), logged),
-        1 => (Just("exception.stacktrace".to_owned()), place),
+        1 => (Just("exception.stacktrace".to_owned()), chain),
         3 => (Just("http.request.method".to_owned()), Just(Value::from("GET"))),
     ]
     .prop_map(|(key, value)| KeyValue::new(key, value))
@@ -288,13 +286,16 @@ fn event(start: SystemTime) -> impl Strategy<Value = Event> {
     let name = prop_oneof![Just("exception".to_owned()), text()];
     let attributes = vec(entry(), 0..6);
     let error = (select(&["exception.message", "exception.type"][..]), text())
-        .prop_map(|(key, text)| KeyValue::new(key, text));
-    (name, time(start), attributes, prop::option::of(error)).prop_map(
-        |(name, time, mut attributes, error)| {
-            attributes.extend(error);
-            Event::new(name, time, attributes, 0)
-        },
-    )
+        .prop_map(|(key, text)| vec![KeyValue::new(key, text)]);
+    let measurement = (value(), value()).prop_map(|(value, unit)| {
+        let unit = KeyValue::new("sentry.measurement_unit", unit);
+        vec![KeyValue::new("sentry.measurement_value", value), unit]
+    });
+    let shape = prop_oneof![4 => Just(Vec::new()), 4 => error, 1 => measurement];
+    (name, time(start), attributes, shape).prop_map(|(name, time, mut attributes, shape)| {
+        attributes.extend(shape);
+        Event::new(name, time, attributes, 0)
+    })
 }
 
 fn link() -> impl Strategy<Value = Link> {
