@@ -517,8 +517,8 @@ fn check_tags(holder: &Json) -> Result<(), TestCaseError> {
 }
 
 fn check_transaction(transaction: &Json) -> Result<(), TestCaseError> {
-    let _name = transaction["transaction"].as_str().unwrap_or_default();
-    //TMP prop_assert!((1..=200).contains(&name.trim().chars().count()), "{name:?}");
+    let name = transaction["transaction"].as_str().unwrap_or_default();
+    prop_assert!((1..=200).contains(&name.trim().chars().count()), "{name:?}");
     check_times(transaction)?;
     check_tags(transaction)?;
     for child in transaction["spans"].as_array().expect("an array of spans") {
