@@ -1,12 +1,11 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::pending::{Pending, SpanKey};
-use super::sent::SentSpans;
-use super::{Segment, SegmentKind, split};
+use super::trace::Trace;
+use super::{IdMap, Segment, SegmentKind, split};
 
 /// Holds spans until their local root has come, then gives the whole segment.
 ///
@@ -14,8 +13,14 @@ use super::{Segment, SegmentKind, split};
 /// here waits or sleeps. Cost per span is constant however much is waiting.
 #[derive(Debug)]
 pub struct SegmentBuffer {
-    pending: Pending,
-    sent: SentSpans,
+    traces: IdMap<TraceId, Trace>,
+    /// The traces with waiting spans, by the arrival of the oldest one or an earlier moment.
+    ages: BTreeSet<(Duration, [u8; 16])>,
+    waiting: usize,
+    bytes: usize,
+    /// How many spans of which trace left, in order, so that the oldest are forgotten first.
+    sent: VecDeque<(TraceId, usize)>,
+    remembered: usize,
     timeout: Duration,
     max_pending: Bounds,
     max_spans: usize,
@@ -48,7 +53,7 @@ impl SegmentBuffer {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
     /// How many spans wait by default before the oldest are sent without their parent.
-    pub const DEFAULT_MAX_PENDING_SPANS: usize = 100_000;
+    pub const DEFAULT_MAX_PENDING_SPANS: usize = 200_000;
 
     /// How much memory waiting spans take by default before the oldest are sent, in bytes.
     pub const DEFAULT_MAX_PENDING_BYTES: usize = 128 * 1024 * 1024;
@@ -62,8 +67,12 @@ impl SegmentBuffer {
     /// A buffer with the defaults.
     pub fn new() -> Self {
         Self {
-            pending: Pending::default(),
-            sent: SentSpans::new(Self::REMEMBERED),
+            traces: IdMap::default(),
+            ages: BTreeSet::new(),
+            waiting: 0,
+            bytes: 0,
+            sent: VecDeque::new(),
+            remembered: 0,
             timeout: Self::DEFAULT_TIMEOUT,
             max_pending: Bounds {
                 spans: Self::DEFAULT_MAX_PENDING_SPANS,
@@ -116,31 +125,39 @@ impl SegmentBuffer {
     pub fn ingest(&mut self, batch: Vec<SpanData>, now: Duration) -> Ingested {
         let mut ingested = Ingested::default();
         let mut roots = Vec::new();
-        let mut root_keys = HashSet::new();
         for span in batch {
             let context = &span.span_context;
+            let (trace_id, id) = (context.trace_id(), context.span_id());
             if !context.is_sampled() {
                 ingested.unsampled = ingested.unsampled.saturating_add(1);
-            } else if context.trace_id() == TraceId::INVALID || context.span_id() == SpanId::INVALID
-            {
-                ingested.invalid = ingested.invalid.saturating_add(1);
-            } else if self.is_known(&span) || root_keys.contains(&SpanKey::of(&span)) {
-                ingested.duplicates = ingested.duplicates.saturating_add(1);
-            } else if let Some(kind) = self.kind_of_root(&span) {
-                root_keys.insert(SpanKey::of(&span));
-                roots.push((span, kind));
-            } else {
-                self.pending.insert(span, now);
+                continue;
             }
+            if trace_id == TraceId::INVALID || id == SpanId::INVALID {
+                ingested.invalid = ingested.invalid.saturating_add(1);
+                continue;
+            }
+            let trace = self.traces.entry(trace_id).or_default();
+            if trace.knows(id) {
+                ingested.duplicates = ingested.duplicates.saturating_add(1);
+                continue;
+            }
+            let kind = kind_of_root(&span, trace);
+            roots.extend(kind.map(|kind| (span.start_time, trace_id, id, kind)));
+            if trace.known_since.is_none() {
+                trace.known_since = Some(now);
+                self.ages.insert((now, trace_id.to_bytes()));
+            }
+            self.waiting = self.waiting.saturating_add(1);
+            self.bytes = self.bytes.saturating_add(trace.insert(span, now, kind.is_some()));
         }
-        roots.sort_by_key(|(span, _)| span.start_time);
-        for (root, kind) in roots {
-            self.complete(root, kind, &mut ingested.segments);
+        roots.sort_by_key(|(start, ..)| *start);
+        for (_, trace, id, kind) in roots {
+            self.complete(trace, id, kind, &mut ingested.segments);
         }
         while self.is_over_bounds()
-            && let Some(top) = self.pending.take_oldest_top()
+            && let Some((trace, oldest, _)) = self.oldest()
         {
-            self.complete(top, SegmentKind::Orphan, &mut ingested.segments);
+            self.give_up(trace, oldest, &mut ingested.segments);
         }
         ingested
     }
@@ -148,10 +165,10 @@ impl SegmentBuffer {
     /// Gives what has waited for its parent longer than the timeout.
     pub fn expire(&mut self, now: Duration) -> Vec<Segment> {
         let mut segments = Vec::new();
-        while self.next_deadline().is_some_and(|deadline| deadline <= now)
-            && let Some(top) = self.pending.take_oldest_top()
+        while let Some((trace, oldest, arrived)) = self.oldest()
+            && arrived.saturating_add(self.timeout) <= now
         {
-            self.complete(top, SegmentKind::Orphan, &mut segments);
+            self.give_up(trace, oldest, &mut segments);
         }
         segments
     }
@@ -159,63 +176,113 @@ impl SegmentBuffer {
     /// Gives everything that waits, whatever its age.
     pub fn drain(&mut self) -> Vec<Segment> {
         let mut segments = Vec::new();
-        while let Some(top) = self.pending.take_oldest_top() {
-            self.complete(top, SegmentKind::Orphan, &mut segments);
+        while let Some((trace, oldest, _)) = self.oldest() {
+            self.give_up(trace, oldest, &mut segments);
         }
         segments
     }
 
-    /// When [`expire`](Self::expire) will have something to give, if nothing comes in before.
+    /// When [`expire`](Self::expire) may have something to give, if nothing comes in before.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.pending.oldest_arrival().map(|arrived| arrived.saturating_add(self.timeout))
+        self.ages.first().map(|(arrived, _)| arrived.saturating_add(self.timeout))
     }
 
     /// How many spans wait for their parent.
     pub fn len(&self) -> usize {
-        self.pending.len()
+        self.waiting
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.waiting == 0
     }
 
     fn is_over_bounds(&self) -> bool {
         let Bounds { spans, bytes, traces } = self.max_pending;
-        let pending = &self.pending;
-        pending.len() > spans || pending.bytes() > bytes || pending.traces() > traces
+        self.waiting > spans || self.bytes > bytes || self.ages.len() > traces
     }
 
-    fn is_known(&self, span: &SpanData) -> bool {
-        let key = SpanKey::of(span);
-        self.pending.contains(&key) || self.sent.contains(&key)
-    }
-
-    /// What makes this span a root, if it need not wait for its parent.
-    fn kind_of_root(&self, span: &SpanData) -> Option<SegmentKind> {
-        if span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote {
-            Some(SegmentKind::Root)
-        } else if self.sent.contains(&SpanKey::of_parent(span)) {
-            Some(SegmentKind::Late)
-        } else {
-            None
+    /// The span that has waited longest of all, with its arrival.
+    fn oldest(&mut self) -> Option<(TraceId, SpanId, Duration)> {
+        while let Some(&(since, id)) = self.ages.first() {
+            let trace_id = TraceId::from_bytes(id);
+            let trace = self.traces.get_mut(&trace_id)?;
+            match trace.oldest() {
+                Some((span, arrived)) if arrived == since => {
+                    return Some((trace_id, span, arrived));
+                }
+                // Older ones have left since; the trace takes the place of its oldest by now.
+                oldest => {
+                    trace.known_since = oldest.map(|(_, arrived)| arrived);
+                    self.ages.pop_first();
+                    self.ages.extend(trace.known_since.map(|arrived| (arrived, id)));
+                }
+            }
         }
+        None
     }
 
-    fn complete(&mut self, root: SpanData, kind: SegmentKind, segments: &mut Vec<Segment>) {
-        let key = SpanKey::of(&root);
-        let mut spans = vec![root];
-        self.pending.take_descendants(key, &mut spans);
-        for span in &spans {
-            self.sent.insert(SpanKey::of(span));
+    /// Sends a span that waited in vain, with all that waits above and below it.
+    fn give_up(&mut self, trace_id: TraceId, oldest: SpanId, segments: &mut Vec<Segment>) {
+        let top = self.traces.get(&trace_id).map_or(oldest, |trace| trace.top(oldest));
+        self.complete(trace_id, top, SegmentKind::Orphan, segments);
+    }
+
+    fn complete(
+        &mut self,
+        trace_id: TraceId,
+        root: SpanId,
+        kind: SegmentKind,
+        segments: &mut Vec<Segment>,
+    ) {
+        let Some(trace) = self.traces.get_mut(&trace_id) else { return };
+        let (spans, bytes) = trace.take_subtree(root);
+        if spans.is_empty() {
+            return;
         }
+        if trace.waiting() == 0
+            && let Some(since) = trace.known_since.take()
+        {
+            self.ages.remove(&(since, trace_id.to_bytes()));
+        }
+        self.waiting = self.waiting.saturating_sub(spans.len());
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.remember(trace_id, spans.len());
         split::split(Segment::new(spans, kind), self.max_spans, segments);
+    }
+
+    /// Notes that spans of a trace left, and forgets the oldest ones beyond what is remembered.
+    fn remember(&mut self, trace_id: TraceId, spans: usize) {
+        self.sent.push_back((trace_id, spans));
+        self.remembered = self.remembered.saturating_add(spans);
+        while self.remembered > Self::REMEMBERED
+            && self.sent.len() > 1
+            && let Some((trace_id, spans)) = self.sent.pop_front()
+        {
+            self.remembered = self.remembered.saturating_sub(spans);
+            let Some(trace) = self.traces.get_mut(&trace_id) else { continue };
+            trace.sent.forget(spans);
+            if trace.sent.is_empty() && trace.waiting() == 0 {
+                self.traces.remove(&trace_id);
+            }
+        }
     }
 }
 
 impl Default for SegmentBuffer {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What makes this span a root, if it need not wait for its parent.
+fn kind_of_root(span: &SpanData, trace: &Trace) -> Option<SegmentKind> {
+    if span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote {
+        Some(SegmentKind::Root)
+    } else if trace.sent.contains(span.parent_span_id) {
+        Some(SegmentKind::Late)
+    } else {
+        None
     }
 }
 

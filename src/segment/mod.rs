@@ -5,14 +5,21 @@
 //! [`SegmentBuffer`] holds what waits for its root. It has no clock and no lock: the time comes in.
 
 mod buffer;
-mod pending;
 mod sent;
 mod size;
 mod split;
+mod trace;
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
 use opentelemetry_sdk::trace::SpanData;
 
 pub use buffer::{Ingested, SegmentBuffer};
+
+/// Maps and sets of ids, which are random already and need no slow hash.
+type IdMap<K, V> = HashMap<K, V, RandomState>;
+type IdSet<K> = HashSet<K, RandomState>;
 
 /// A local root and the spans below it, or what stands in for that.
 #[derive(Clone, Debug)]

@@ -1,52 +1,63 @@
-use std::collections::{HashSet, VecDeque};
+use opentelemetry::trace::SpanId;
 
-use super::pending::SpanKey;
+use super::IdSet;
 
-/// The ids of the spans that left last, so that a late child is known as one at any depth.
-///
-/// Exact and bounded: the oldest id makes room for the newest.
-#[derive(Debug)]
-pub(super) struct SentSpans {
-    known: HashSet<SpanKey>,
-    order: VecDeque<SpanKey>,
-    capacity: usize,
+/// The ids of the spans of a trace that left, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct SentIds {
+    list: std::collections::VecDeque<SpanId>,
+    /// The same, once the list is too long to be searched.
+    set: Option<IdSet<SpanId>>,
 }
 
-impl SentSpans {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { known: HashSet::new(), order: VecDeque::new(), capacity }
+/// How many ids are searched from end to end.
+const SHORT: usize = 64;
+
+impl SentIds {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
-    pub(super) fn contains(&self, key: &SpanKey) -> bool {
-        self.known.contains(key)
+    pub(super) fn contains(&self, id: SpanId) -> bool {
+        match &self.set {
+            Some(set) => set.contains(&id),
+            None => self.list.contains(&id),
+        }
     }
 
-    pub(super) fn insert(&mut self, key: SpanKey) {
-        if self.capacity == 0 || !self.known.insert(key) {
-            return;
+    pub(super) fn extend(&mut self, ids: impl Iterator<Item = SpanId> + Clone) {
+        self.list.extend(ids.clone());
+        match &mut self.set {
+            Some(set) => set.extend(ids),
+            None if self.list.len() > SHORT => self.set = Some(self.list.iter().copied().collect()),
+            None => {}
         }
-        if self.order.len() >= self.capacity
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
+    }
+
+    /// Forgets the oldest ones.
+    pub(super) fn forget(&mut self, count: usize) {
+        for id in self.list.drain(..count.min(self.list.len())) {
+            if let Some(set) = &mut self.set {
+                set.remove(&id);
+            }
         }
-        self.order.push_back(key);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::{SpanId, TraceId};
-
     use super::*;
 
     #[test]
-    fn the_oldest_id_is_forgotten_first_and_none_before_the_table_is_full() {
-        let key = |id: u64| SpanKey { trace: TraceId::from(1), span: SpanId::from(id) };
-        let mut sent = SentSpans::new(3);
-        for id in [1, 2, 2, 3, 4] {
-            sent.insert(key(id));
+    fn the_oldest_ids_are_forgotten_first_however_many_there_are() {
+        for len in [3_u64, 300] {
+            let mut sent = SentIds::default();
+            sent.extend((1..=len).map(SpanId::from));
+            sent.forget(2);
+            let knows = |id| sent.contains(SpanId::from(id));
+            assert_eq!([1, 2, 3, len, len + 1].map(knows), [false, false, true, true, false]);
+            sent.forget(1000);
+            assert!(sent.is_empty());
         }
-        assert_eq!([1, 2, 3, 4].map(|id| sent.contains(&key(id))), [false, true, true, true]);
     }
 }
