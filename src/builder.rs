@@ -82,7 +82,7 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// The version of the software, best as `name@version`; at most 200 chars, no slash.
+    /// The version of the software, best as `name@version`; at most 200 bytes, no slash.
     ///
     /// Environment: `SENTRY_RELEASE`. Default: the attribute `sentry.release` of the root span,
     /// then of the resource, then `service.name@service.version`.
@@ -91,7 +91,7 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// Where the software runs; at most 64 chars, no slash, not `none`.
+    /// Where the software runs; at most 64 bytes, no slash, not `none`.
     ///
     /// Environment: `SENTRY_ENVIRONMENT`. Default: the attribute `sentry.environment` of the root
     /// span, then of the resource, then `deployment.environment.name`, then `production`.

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry::{Context, otel_warn};
 use opentelemetry_sdk::Resource;
@@ -18,7 +18,9 @@ use crate::worker::{self, Answer, Message, Settings, Source};
 ///
 /// Register it with the batch processor of a tracer provider, and keep a clone where you want to
 /// [`flush`](Self::flush) or read [`stats`](Self::stats). A clone is a handle to the same thread,
-/// buffers and counters. Without a DSN the exporter does nothing, quietly.
+/// buffers and counters: two providers can share one exporter, each with its own resource, and the
+/// first of them that shuts down shuts it down for both. Without a DSN the exporter does nothing,
+/// quietly.
 ///
 /// # When spans are delivered
 ///
@@ -49,11 +51,17 @@ struct Shared {
 /// Tells a full batch from one that left the processor's queue empty.
 ///
 /// The exporter is not told how large a batch of its processor can be, so it learns it: from the
-/// environment, from the largest batch seen, and from batches of the same size in a row.
+/// environment, from the largest batch seen, and from batches of the same size that follow each
+/// other at once, as they do while the queue is being emptied.
 #[derive(Debug)]
 struct BatchSizes {
     largest: AtomicUsize,
     previous: AtomicUsize,
+    /// How many batches of the same size in a row followed each other at once.
+    repeats: AtomicUsize,
+    started: Instant,
+    /// When the last `export` ended, in microseconds since the start.
+    ended: AtomicU64,
 }
 
 /// How long a call waits for the thread where the thread itself should have answered before.
@@ -64,6 +72,12 @@ const DROP_WAIT: Duration = Duration::from_millis(900);
 
 /// Batches under this size are not taken for full ones because they repeat.
 const MIN_REPEATED: usize = 32;
+
+/// How many times a size has to repeat.
+const REPEATS: usize = 3;
+
+/// How soon after a full batch the next one comes.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl SentrySpanExporter {
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
@@ -87,10 +101,7 @@ impl SentrySpanExporter {
             ledger,
             is_shut_down: AtomicBool::new(false),
             next_source: AtomicU64::new(1),
-            batches: BatchSizes {
-                largest: AtomicUsize::new(full_batch),
-                previous: AtomicUsize::new(0),
-            },
+            batches: BatchSizes::new(full_batch),
         };
         Self { shared: Arc::new(shared), source: Source::default() }
     }
@@ -150,6 +161,7 @@ impl SentrySpanExporter {
             // What has not been delivered by now still is in good hands.
             let _ = answered.recv_timeout(ANSWER_WAIT);
         }
+        self.shared.batches.ended();
         match self.shared.ledger.take_untold() {
             Some(trouble) => Err(OTelSdkError::InternalFailure(trouble)),
             None => Ok(()),
@@ -224,10 +236,35 @@ impl Drop for Shared {
 }
 
 impl BatchSizes {
+    fn new(full_batch: usize) -> Self {
+        Self {
+            largest: AtomicUsize::new(full_batch),
+            previous: AtomicUsize::new(0),
+            repeats: AtomicUsize::new(0),
+            started: Instant::now(),
+            ended: AtomicU64::new(0),
+        }
+    }
+
     fn is_full(&self, len: usize) -> bool {
         let largest = self.largest.fetch_max(len, Ordering::Relaxed);
         let previous = self.previous.swap(len, Ordering::Relaxed);
-        len >= largest || (len == previous && len >= MIN_REPEATED)
+        let pause = self.micros().saturating_sub(self.ended.load(Ordering::Relaxed));
+        let follows_at_once = Duration::from_micros(pause) < AT_ONCE;
+        if len == previous && len >= MIN_REPEATED && follows_at_once {
+            self.repeats.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.repeats.store(0, Ordering::Relaxed);
+        }
+        len >= largest || self.repeats.load(Ordering::Relaxed) >= REPEATS
+    }
+
+    fn ended(&self) {
+        self.ended.store(self.micros(), Ordering::Relaxed);
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -4,8 +4,10 @@
 //! of users, no cookies and credentials of requests, no values of query strings. With or without:
 //! no passwords in URLs.
 
+use std::borrow::Cow;
+
 use opentelemetry::{StringValue, Value};
-use sentry_types::protocol::v7::{Breadcrumb, Event, Map, Request, User, Value as Json};
+use sentry_types::protocol::v7::{Context, Event, Map, Request, User, Value as Json};
 
 use crate::protocol::{Data, Tags, Transaction};
 
@@ -63,6 +65,13 @@ const SECRET_HEADERS: &[&str] = &[
 /// Where captured headers stand among the attributes.
 const HEADERS: &[&str] = &["http.request.header.", "http.response.header."];
 
+/// What is to become of an attribute.
+enum Fate {
+    Keep,
+    Replace(String),
+    Remove,
+}
+
 impl Scrubber {
     pub(crate) fn with_send_default_pii(mut self, send: bool) -> Self {
         self.send_default_pii = send;
@@ -70,78 +79,109 @@ impl Scrubber {
     }
 
     pub(crate) fn scrub_transaction(&self, transaction: &mut Transaction) {
-        if self.send_default_pii {
-            return;
-        }
-        scrub_data(&mut transaction.trace.data);
-        scrub_tags(&mut transaction.tags);
-        transaction.trace.links.iter_mut().for_each(|link| scrub_data(&mut link.attributes));
+        self.data(&mut transaction.trace.data);
+        self.tags(&mut transaction.tags);
+        transaction.trace.links.iter_mut().for_each(|link| self.data(&mut link.attributes));
         for span in &mut transaction.spans {
-            scrub_data(&mut span.data);
-            scrub_tags(&mut span.tags);
-            span.links.iter_mut().for_each(|link| scrub_data(&mut link.attributes));
+            self.data(&mut span.data);
+            self.tags(&mut span.tags);
+            span.links.iter_mut().for_each(|link| self.data(&mut link.attributes));
         }
-        transaction.breadcrumbs.iter_mut().for_each(scrub_breadcrumb);
-        scrub_user(&mut transaction.user);
-        scrub_request(&mut transaction.request);
+        transaction.breadcrumbs.iter_mut().for_each(|breadcrumb| self.json(&mut breadcrumb.data));
+        self.person(&mut transaction.user, &mut transaction.request);
     }
 
     pub(crate) fn scrub_event(&self, event: &mut Event<'_>) {
-        if self.send_default_pii {
-            return;
-        }
-        for (key, value) in &mut event.tags {
-            if let Some(clean) = scrubbed(key, value) {
+        event.tags.retain(|key, value| match self.fate(key, Some(value)) {
+            Fate::Keep => true,
+            Fate::Replace(clean) => {
                 *value = clean;
+                true
+            }
+            Fate::Remove => false,
+        });
+        let breadcrumbs = &mut event.breadcrumbs.values;
+        breadcrumbs.iter_mut().for_each(|breadcrumb| self.json(&mut breadcrumb.data));
+        if let Some(Context::Otel(otel)) = event.contexts.get_mut("otel") {
+            self.json(&mut otel.attributes);
+        }
+        self.person(&mut event.user, &mut event.request);
+    }
+
+    fn data(&self, data: &mut Data) {
+        data.retain(|key, value| {
+            let text = match &*value {
+                Value::String(text) => Some(text.as_str()),
+                _ => None,
+            };
+            match self.fate(key.as_str(), text) {
+                Fate::Keep => true,
+                Fate::Replace(clean) => {
+                    *value = Value::String(StringValue::from(clean));
+                    true
+                }
+                Fate::Remove => false,
+            }
+        });
+    }
+
+    fn tags(&self, tags: &mut Tags) {
+        let fates: Vec<_> = tags
+            .iter()
+            .map(|(key, value)| (key.clone(), self.fate(key.as_str(), Some(value.as_str()))))
+            .filter(|(_, fate)| !matches!(fate, Fate::Keep))
+            .collect();
+        for (key, fate) in fates {
+            tags.remove(key.as_str());
+            if let Fate::Replace(clean) = fate {
+                tags.insert(key, StringValue::from(clean));
             }
         }
-        event.breadcrumbs.values.iter_mut().for_each(scrub_breadcrumb);
-        if let Some(sentry_types::protocol::v7::Context::Otel(otel)) =
-            event.contexts.get_mut("otel")
-        {
-            scrub_json(&mut otel.attributes);
-        }
-        scrub_user(&mut event.user);
-        scrub_request(&mut event.request);
     }
-}
 
-fn scrub_data(data: &mut Data) {
-    data.retain(|key, _| !PERSONAL.contains(&key.as_str()));
-    for (key, value) in data.iter_mut() {
-        let text = match &*value {
-            Value::String(text) => scrubbed(key.as_str(), text.as_str()),
-            Value::Array(_) if is_secret_header(key.as_str()) => Some(FILTERED.to_owned()),
-            _ => None,
-        };
-        if let Some(text) = text {
-            *value = Value::String(StringValue::from(text));
+    fn json(&self, data: &mut Map<String, Json>) {
+        data.retain(|key, value| match self.fate(key, value.as_str()) {
+            Fate::Keep => true,
+            Fate::Replace(clean) => {
+                *value = clean.into();
+                true
+            }
+            Fate::Remove => false,
+        });
+    }
+
+    fn person(&self, user: &mut Option<User>, request: &mut Option<Request>) {
+        if !self.send_default_pii {
+            scrub_user(user);
+            scrub_request(request);
         }
     }
-}
 
-fn scrub_tags(tags: &mut Tags) {
-    let changes: Vec<_> = tags
-        .iter()
-        .filter_map(|(key, value)| Some((key.clone(), scrubbed(key.as_str(), value.as_str())?)))
-        .collect();
-    for (key, value) in changes {
-        tags.remove(key.as_str());
-        tags.insert(key, StringValue::from(value));
-    }
-}
-
-fn scrub_breadcrumb(breadcrumb: &mut Breadcrumb) {
-    scrub_json(&mut breadcrumb.data);
-}
-
-fn scrub_json(data: &mut Map<String, Json>) {
-    data.retain(|key, _| !PERSONAL.contains(&key.as_str()));
-    for (key, value) in data {
+    /// Decides by the key and, where it is one, by the text.
+    fn fate(&self, key: &str, text: Option<&str>) -> Fate {
+        let is_url = URLS.contains(&key);
+        if self.send_default_pii {
+            return match text.filter(|_| is_url).map(without_user_info) {
+                Some(Cow::Owned(clean)) => Fate::Replace(clean),
+                _ => Fate::Keep,
+            };
+        }
+        if PERSONAL.contains(&key) {
+            return Fate::Remove;
+        }
         if is_secret_header(key) {
-            *value = FILTERED.into();
-        } else if let Some(clean) = value.as_str().and_then(|text| scrubbed(key, text)) {
-            *value = clean.into();
+            return Fate::Replace(FILTERED.to_owned());
+        }
+        match text {
+            Some(query) if QUERIES.contains(&key) => Fate::Replace(without_values(query)),
+            Some(url) if is_url => {
+                let clean = without_user_info(url);
+                match (without_query_values(&clean), clean) {
+                    (Some(clean), _) | (None, Cow::Owned(clean)) => Fate::Replace(clean),
+                    (None, Cow::Borrowed(_)) => Fate::Keep,
+                }
+            }
+            _ => Fate::Keep,
         }
     }
 }
@@ -164,18 +204,23 @@ fn scrub_request(request: &mut Option<Request>) {
     }
 }
 
-/// The value to send in place of this one, if it must not be sent as it is.
-fn scrubbed(key: &str, value: &str) -> Option<String> {
-    if QUERIES.contains(&key) {
-        return Some(without_values(value));
+/// `url` with its user info replaced, untouched where it has none (rules URL-2 and URL-5).
+pub(crate) fn without_user_info(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    match authority.rsplit_once('@') {
+        Some(("[Filtered]:[Filtered]", _)) | None => url.into(),
+        Some((_, host)) => format!("{scheme}://[Filtered]:[Filtered]@{host}{tail}").into(),
     }
-    if URLS.contains(&key) {
-        let (base, query) = value.split_once('?')?;
-        let (query, fragment) = query.split_once('#').unwrap_or((query, ""));
-        let mark = if fragment.is_empty() { "" } else { "#" };
-        return Some(format!("{base}?{}{mark}{fragment}", without_values(query)));
-    }
-    is_secret_header(key).then(|| FILTERED.to_owned())
+}
+
+/// A URL without the values of its query, if it has one.
+fn without_query_values(url: &str) -> Option<String> {
+    let (base, query) = url.split_once('?')?;
+    let (query, fragment) = query.split_once('#').unwrap_or((query, ""));
+    let mark = if fragment.is_empty() { "" } else { "#" };
+    Some(format!("{base}?{}{mark}{fragment}", without_values(query)))
 }
 
 /// A query string with its keys and no values.
@@ -208,20 +253,30 @@ mod tests {
             KeyValue::new("client.address", "203.0.113.7"),
             KeyValue::new("user.email", "a@example.com"),
             KeyValue::new("user.id", "7"),
-            KeyValue::new("url.full", "https://h/p?token=abc&page=2&flag#top"),
+            KeyValue::new("url.full", "https://me:pw@h/p?token=abc&page=2&flag#top"),
             KeyValue::new("url.query", "token=abc"),
             KeyValue::new("http.request.header.cookie", "sid=1"),
             KeyValue::new("http.request.header.accept", "*/*"),
         ]);
-        scrub_data(&mut data);
+        Scrubber::default().data(&mut data);
         assert_eq!(
             serde_json::to_string(&data).unwrap(),
             "{\"user.id\":\"7\",\
-             \"url.full\":\"https://h/p?token=[Filtered]&page=[Filtered]&flag#top\",\
+             \"url.full\":\"https://[Filtered]:[Filtered]@h/p?token=[Filtered]&page=[Filtered]&flag#top\",\
              \"url.query\":\"token=[Filtered]\",\
              \"http.request.header.cookie\":\"[Filtered]\",\
              \"http.request.header.accept\":\"*/*\"}"
         );
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_never_sent() {
+        let open = Scrubber::default().with_send_default_pii(true);
+        let mut tags = Tags::default();
+        tags.insert("http.url".into(), "https://me:pw@h/?a=1".into());
+        open.tags(&mut tags);
+        let clean = r#"{"http.url":"https://[Filtered]:[Filtered]@h/?a=1"}"#;
+        assert_eq!(serde_json::to_string(&tags).unwrap(), clean);
     }
 
     #[test]

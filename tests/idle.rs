@@ -99,7 +99,6 @@ fn while_a_server_hangs() {
 }
 
 #[test]
-#[ignore = "a deadline beyond the end of the clock makes the thread wake up all the time"]
 fn while_a_child_waits_for_its_root_without_end() {
     alone(|| {
         let sentry = FakeSentry::start();
@@ -112,7 +111,6 @@ fn while_a_child_waits_for_its_root_without_end() {
 }
 
 #[test]
-#[ignore = "a deadline beyond the end of the clock makes the thread wake up all the time"]
 fn while_a_shutdown_without_end_waits_for_an_answer() {
     alone(|| {
         let sentry = FakeSentry::always(Answer::default().delay(Duration::from_secs(2)));

@@ -98,7 +98,6 @@ fn flush_ends_in_time_if_the_server_hangs_and_keeps_what_is_in_flight() {
 }
 
 #[test]
-#[ignore = "a batch as large as the one before is taken for a full one, and not waited for"]
 fn every_force_flush_means_delivered_also_if_each_has_as_many_spans_as_the_one_before() {
     watchdog(LIMIT, || {
         let sentry = FakeSentry::always(Answer::default().delay(Duration::from_millis(200)));

@@ -518,7 +518,7 @@ fn check_tags(holder: &Json) -> Result<(), TestCaseError> {
 
 fn check_transaction(transaction: &Json) -> Result<(), TestCaseError> {
     let name = transaction["transaction"].as_str().unwrap_or_default();
-    prop_assert!((1..=200).contains(&name.trim().chars().count()), "{name:?}");
+    prop_assert!((1..=200).contains(&name.trim().chars().count()), "the name is {name:?}");
     check_times(transaction)?;
     check_tags(transaction)?;
     for child in transaction["spans"].as_array().expect("an array of spans") {

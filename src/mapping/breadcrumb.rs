@@ -25,15 +25,62 @@ const NOT_DATA: &[&str] = &["code.", "level", "target"];
 pub(super) fn measurement(event: &Event) -> Option<(String, Measurement)> {
     let facts = Facts::of(&event.attributes);
     let value = facts.float(&[SentryMeasurementValue]).filter(|value| value.is_finite())?;
-    let unit = facts.text(&[SentryMeasurementUnit]).map(|unit| unit.into_owned());
     let is_legal = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
-    let name: String =
-        event.name.chars().map(|char| if is_legal(char) { char } else { '_' }).collect();
+    let name = event.name.chars().map(|char| if is_legal(char) { char } else { '_' });
+    let name = name.collect::<String>().to_ascii_lowercase();
     let name = name.trim_start_matches(|char: char| !char.is_ascii_alphabetic()).to_owned();
-    let unit =
-        unit.filter(|unit| unit.len() <= 15 && unit.is_ascii()).unwrap_or_else(|| "none".into());
+    let unit = facts.text(&[SentryMeasurementUnit]).map_or("none", |given| unit(&given));
     (!name.is_empty() && name.len() <= 200)
         .then(|| (name, Measurement::new(value, StringValue::from(unit))))
+}
+
+/// The unit in Sentry's words; `none` for one that Sentry does not know.
+fn unit(given: &str) -> &'static str {
+    const ALIASES: [(&str, &str); 12] = [
+        ("%", "percent"),
+        ("1", "ratio"),
+        ("b", "byte"),
+        ("by", "byte"),
+        ("d", "day"),
+        ("h", "hour"),
+        ("kib", "kibibyte"),
+        ("mib", "mebibyte"),
+        ("ms", "millisecond"),
+        ("ns", "nanosecond"),
+        ("s", "second"),
+        ("us", "microsecond"),
+    ];
+    const KNOWN: [&str; 25] = [
+        "bit",
+        "byte",
+        "day",
+        "exabyte",
+        "exbibyte",
+        "gibibyte",
+        "gigabyte",
+        "hour",
+        "kibibyte",
+        "kilobyte",
+        "mebibyte",
+        "megabyte",
+        "microsecond",
+        "millisecond",
+        "minute",
+        "nanosecond",
+        "none",
+        "pebibyte",
+        "percent",
+        "petabyte",
+        "ratio",
+        "second",
+        "tebibyte",
+        "terabyte",
+        "week",
+    ];
+    let given = given.trim().to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == given).map(|(_, unit)| *unit);
+    let known = || KNOWN.into_iter().find(|unit| *unit == given);
+    alias.or_else(known).unwrap_or("none")
 }
 
 /// An event of a span that is not an error: what happened on the way.

@@ -15,7 +15,7 @@ use super::facts::Facts;
 use super::id::event_id;
 use super::op;
 use super::resource::limited_map;
-use super::span::valid;
+use super::span::parent;
 use super::status;
 use super::transaction::{Crumb, Root};
 use crate::protocol::{Data, Timestamp, client_sdk};
@@ -118,7 +118,7 @@ fn trace_context(span: &SpanData, facts: &Facts<'_>) -> TraceContext {
     TraceContext {
         span_id: span.span_context.span_id().to_bytes().into(),
         trace_id: span.span_context.trace_id().to_bytes().into(),
-        parent_span_id: valid(span.parent_span_id).map(|id| id.to_bytes().into()),
+        parent_span_id: parent(span).map(|id| id.to_bytes().into()),
         op: op::op(facts, &span.span_kind).0.map(|op| op.to_string()),
         status: Some(status),
         ..TraceContext::default()
@@ -128,12 +128,12 @@ fn trace_context(span: &SpanData, facts: &Facts<'_>) -> TraceContext {
 fn otel_context(failure: &Failure<'_>, mapper: &Mapper) -> OtelContext {
     let mut attributes = Data::default();
     // What the event says is nearer to the error, and comes first where not all fits.
+    let is_shown = |key: &str| !matches!(key, "exception.message" | "exception.stacktrace");
     if let Some((_, event)) = failure.event {
-        let is_shown = |key: &str| !matches!(key, "exception.message" | "exception.stacktrace");
         attributes
             .extend(event.attributes.iter().filter(|entry| is_shown(entry.key.as_str())).cloned());
     }
-    for entry in failure.span.attributes.iter().rev() {
+    for entry in failure.span.attributes.iter().rev().filter(|entry| is_shown(entry.key.as_str())) {
         attributes.insert_missing(entry.key.clone(), entry.value.clone());
     }
     let resource =

@@ -105,8 +105,11 @@ impl Recorded {
         if role == Role::Exception {
             recorded.read_exception(&facts, span);
         } else if recorded.message.is_none() {
+            let named = [name, &span.name].into_iter().find(|name| !name.trim().is_empty());
+            let name = named.map_or("an error without a message", |name| name);
             recorded.message = Some(limited(name, MAX_VALUE_BYTES));
         }
+        recorded.message = recorded.message.filter(|message| !message.trim().is_empty());
         recorded
     }
 

@@ -25,12 +25,15 @@ pub(super) fn request(span: &SpanData, facts: &Facts<'_>) -> Option<Request> {
         return None;
     }
     let method = facts.text(HTTP_METHOD)?;
-    let method: String = method.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    let is_method = |method: &str| {
+        let is_part = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
+        (3..=32).contains(&method.len()) && method.bytes().all(is_part)
+    };
     let address = facts.text(&[ClientAddress, HttpClientIp]);
     let env = address.map(|address| ("REMOTE_ADDR".to_owned(), address.into_owned()));
     Some(Request {
         url: url(facts),
-        method: Some(method.to_ascii_uppercase()).filter(|method| !method.is_empty()),
+        method: Some(method.to_ascii_uppercase()).filter(|method| is_method(method)),
         query_string: query(facts).filter(|query| query.len() <= MAX_QUERY_BYTES),
         headers: headers(span, facts),
         env: env.into_iter().collect(),

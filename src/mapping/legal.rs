@@ -6,7 +6,7 @@ pub(crate) fn release_fault(release: &str) -> Option<&'static str> {
         "" => Some("it is empty"),
         "." | ".." | "latest" => Some("Sentry keeps this word for itself"),
         _ if release.trim() != release => Some("it begins or ends with a blank"),
-        _ if release.chars().count() > 200 => Some("it is longer than 200 chars"),
+        _ if release.len() > 200 => Some("it is longer than 200 bytes"),
         _ if release.contains(['/', '\\']) => Some("it contains a slash"),
         _ if release.contains(char::is_control) => Some("it contains a line break or tab"),
         _ => None,
@@ -20,7 +20,7 @@ pub(crate) fn environment_fault(environment: &str) -> Option<&'static str> {
         "." | ".." => Some("Sentry keeps this word for itself"),
         _ if environment.eq_ignore_ascii_case("none") => Some("Sentry keeps this word for itself"),
         _ if environment.trim() != environment => Some("it begins or ends with a blank"),
-        _ if environment.chars().count() > 64 => Some("it is longer than 64 chars"),
+        _ if environment.len() > 64 => Some("it is longer than 64 bytes"),
         _ if environment.contains(['/', '\\']) => Some("it contains a slash"),
         _ if environment.contains(char::is_control) => Some("it contains a line break or tab"),
         _ => None,
@@ -50,11 +50,17 @@ pub(super) fn legal_environment(environment: &str) -> Option<String> {
     legal(environment, 64).filter(|environment| environment_fault(environment).is_none())
 }
 
-fn legal(text: &str, max_chars: usize) -> Option<String> {
+fn legal(text: &str, max_bytes: usize) -> Option<String> {
     let is_illegal = |char: char| char.is_control() || matches!(char, '/' | '\\');
-    let chars = text.trim().chars().map(|char| if is_illegal(char) { '-' } else { char });
-    let text: String = chars.take(max_chars).collect();
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    let mut legal = String::new();
+    for char in text.trim().chars() {
+        let char = if is_illegal(char) { '-' } else { char };
+        if legal.len().saturating_add(char.len_utf8()) > max_bytes {
+            break;
+        }
+        legal.push(char);
+    }
+    Some(legal.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -63,10 +69,10 @@ mod tests {
 
     #[test]
     fn what_sentry_would_remove_is_known_beforehand() {
-        for bad in ["", ".", "..", "latest", "a/b", "a\\b", "a\nb", " a", &"r".repeat(201)] {
+        for bad in ["", ".", "..", "latest", "a/b", "a\\b", "a\nb", " a", &"é".repeat(101)] {
             assert!(release_fault(bad).is_some(), "{bad:?}");
         }
-        for good in ["shop@1.2.3", "1.0+build (x)", &"é".repeat(200)] {
+        for good in ["shop@1.2.3", "1.0+build (x)", &"é".repeat(100)] {
             assert_eq!(release_fault(good), None, "{good:?}");
         }
         for bad in ["", ".", " ", "none", "None", "a/b", "a\tb", "a ", &"e".repeat(65)] {

@@ -167,7 +167,7 @@ impl<'a> Named<'a, '_> {
     fn route_in_name(&self) -> Option<(Cow<'a, str>, Source)> {
         let is_template = self.name.contains(['{', '<', '*']) || self.name.contains("/:");
         let source = if is_template { Source::Route } else { Source::Url };
-        self.name.starts_with('/').then(|| (self.name.into(), source))
+        self.name.starts_with('/').then(|| (path(self.name).into(), source))
     }
 
     fn graphql_operations(&self) -> String {
@@ -228,15 +228,17 @@ fn joined(value: &Value) -> Cow<'_, str> {
 
 /// A name as Sentry keeps it: no blanks around it, no NUL, not too long.
 fn short(name: Cow<'_, str>) -> Cow<'_, str> {
-    let trimmed = name.trim();
-    let fits = name.len() <= MAX_CHARS || name.chars().count() <= MAX_CHARS;
-    if trimmed.is_empty() {
-        UNLABELED.into()
-    } else if fits && trimmed.len() == name.len() && !name.contains(char::is_control) {
-        name
-    } else {
-        let line = trimmed.chars().map(|char| if char.is_control() { ' ' } else { char });
-        let cut: String = line.take(MAX_CHARS).collect();
-        cut.trim_end().to_owned().into()
-    }
+    let is_legal = |name: &str| {
+        let fits = name.len() <= MAX_CHARS || name.chars().count() <= MAX_CHARS;
+        fits && name.trim().len() == name.len() && !name.contains(char::is_control)
+    };
+    let name = if is_legal(&name) { name } else { line(&name).into() };
+    if name.is_empty() { UNLABELED.into() } else { name }
+}
+
+fn line(name: &str) -> String {
+    let line: String =
+        name.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+    let cut: String = line.trim().chars().take(MAX_CHARS).collect();
+    cut.trim_end().to_owned()
 }

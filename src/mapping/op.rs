@@ -92,7 +92,7 @@ pub(super) fn op(facts: &Facts<'_>, kind: &SpanKind) -> (Option<StringValue>, Op
         _ => inferred.as_ref().map(|(family, _)| *family),
     };
     let op = given.or(inferred.map(|(_, op)| op)).map(|op| match op {
-        Cow::Borrowed(op) if op.len() > MAX_CHARS => op.chars().take(MAX_CHARS).collect(),
+        op if op.len() > MAX_CHARS => op.chars().take(MAX_CHARS).collect(),
         op => op.into_owned(),
     });
     (op.map(StringValue::from), family)

@@ -9,7 +9,7 @@ use super::legal::{legal_environment, legal_release};
 use crate::protocol::{Context, json_value, shortened};
 
 /// What the resource of a provider says, worked out once for all of its spans.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct ResourceFields {
     pub(super) release: Option<StringValue>,
     pub(super) environment: Option<StringValue>,
@@ -111,6 +111,12 @@ impl ResourceFields {
     }
 }
 
+impl Default for ResourceFields {
+    fn default() -> Self {
+        Self::of(&Resource::builder_empty().build())
+    }
+}
+
 /// The attributes as a map that stays within `max_bytes` of JSON; what does not fit is left out.
 pub(super) fn limited_map<'a>(
     attributes: impl Iterator<Item = (&'a Key, &'a Value)>,
@@ -125,7 +131,7 @@ pub(super) fn limited_map<'a>(
         {
             *text = short;
         }
-        let size = value.to_string().len().saturating_add(key.as_str().len()).saturating_add(8);
+        let size = size(&value).saturating_add(key.as_str().len()).saturating_add(8);
         let total = bytes.saturating_add(size);
         if key.as_str().is_empty() || total > max_bytes {
             continue;
@@ -136,12 +142,27 @@ pub(super) fn limited_map<'a>(
     map
 }
 
+/// How much of a budget Relay counts for a value: numbers go by all of their decimal digits.
+fn size(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => format!("{float}").len(),
+            None => number.to_string().len(),
+        },
+        serde_json::Value::Array(values) => values
+            .iter()
+            .fold(2, |sum: usize, value| sum.saturating_add(size(value)).saturating_add(1)),
+        value => value.to_string().len(),
+    }
+}
+
 fn contexts(attributes: &[KeyValue]) -> BTreeMap<Cow<'static, str>, Context> {
     let find = |keys: &[&str]| {
         let mut found = keys
             .iter()
             .filter_map(|key| attributes.iter().find(|entry| entry.key.as_str() == *key));
-        found.next().map(|entry| line(&entry.value.as_str(), 500))
+        let is_told = |entry: &&KeyValue| !entry.value.as_str().starts_with("unknown_service");
+        found.find(is_told).map(|entry| line(&entry.value.as_str(), 500))
     };
     let mut contexts = BTreeMap::new();
     for (context, fields) in CONTEXTS {

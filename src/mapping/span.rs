@@ -12,10 +12,11 @@ use super::name::Named;
 use super::op::{self, Family, HTTP_METHOD};
 use super::status::{self, http_code};
 use super::tags::TagPolicy;
-use super::url::{SplitUrl, without_user_info};
+use super::url::SplitUrl;
 use crate::protocol::{
     Data, Link, Measurement, Span, Timestamp, TransactionSource, fit_links, shortened,
 };
+use crate::scrub::without_user_info;
 use crate::semconv::Attribute::{self, *};
 
 const ORIGIN: &str = "auto.otel";
@@ -115,13 +116,8 @@ impl Mapped {
     /// The typed data of the span: its own attributes and what is known besides.
     pub(super) fn data(&mut self, attributes: Vec<KeyValue>) -> Data {
         let mut data = Data::from(attributes);
-        data.retain(|key, value| {
+        data.retain(|key, _| {
             let key = key.as_str();
-            if matches!(key, "url.full" | "http.url")
-                && let Cow::Owned(clean) = without_user_info(&value.as_str())
-            {
-                *value = clean.into();
-            }
             !CARRIERS.contains(&key) && !key.starts_with("tags.")
         });
         data.extend(self.replaced.drain(..));
@@ -141,7 +137,7 @@ impl Mapped {
         Span {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
-            parent_span_id: valid(span.parent_span_id),
+            parent_span_id: parent(&span),
             data: self.data(span.attributes),
             op: self.op,
             description: self.name,
@@ -156,9 +152,10 @@ impl Mapped {
     }
 }
 
-/// A parent id of zeros is none (rule R14).
-pub(super) fn valid(id: SpanId) -> Option<SpanId> {
-    (id != SpanId::INVALID).then_some(id)
+/// The parent of a span; an id of zeros is none (rule R14), and nothing is its own parent.
+pub(super) fn parent(span: &SpanData) -> Option<SpanId> {
+    let parent = span.parent_span_id;
+    (parent != SpanId::INVALID && parent != span.span_context.span_id()).then_some(parent)
 }
 
 /// Keeps a name without a copy where it is the one of the span.

@@ -14,15 +14,19 @@ use super::facts::Facts;
 use super::http::request;
 use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
-use super::span::{self, valid};
+use super::span::{self, parent};
 use super::status::http_code;
 use super::user::user;
-use crate::protocol::{Context, Timestamp, TraceContext, Transaction};
+use crate::protocol::{Context, Timestamp, TraceContext, Transaction, fit_links};
 use crate::segment::{Part, SegmentKind};
 use crate::semconv::Attribute::*;
 
 /// The environment of software that does not say where it runs.
 const ENVIRONMENT: &str = "production";
+
+/// Relay leaves links of a root out without a word if they and its data take more than 8 KiB.
+const MAX_LINK_BYTES: usize = 3000;
+const MAX_DATA_BYTES_BESIDE_LINKS: usize = 4500;
 
 /// What the root of a segment says about the whole of it.
 #[derive(Debug)]
@@ -108,6 +112,7 @@ impl RootFields {
     ) -> Transaction {
         let resource = &mapper.resource;
         let tags = mapper.tags.of_segment(&[&span.attributes], resource);
+        let parent_span_id = parent(&span);
         let mut attributes = span.attributes;
         attributes.extend(flags(kind, part));
         let mut data = self.mapped.data(attributes);
@@ -118,6 +123,10 @@ impl RootFields {
         }
         for entry in &resource.data {
             data.insert_missing(entry.key.clone(), entry.value.clone());
+        }
+        if !self.mapped.links.is_empty() {
+            fit_links(&mut self.mapped.links, MAX_LINK_BYTES);
+            data.fit(MAX_DATA_BYTES_BESIDE_LINKS);
         }
         let mut contexts: BTreeMap<Cow<'static, str>, Context> = resource.contexts.clone();
         contexts.extend(self.contexts.into_iter().map(|(name, context)| (name.into(), context)));
@@ -131,7 +140,7 @@ impl RootFields {
             trace: TraceContext {
                 trace_id: context.trace_id(),
                 span_id: context.span_id(),
-                parent_span_id: valid(span.parent_span_id),
+                parent_span_id,
                 op: self.mapped.op,
                 status: self.mapped.status,
                 origin: self.mapped.origin,

@@ -2,6 +2,8 @@ use std::borrow::Cow;
 
 use url::Url;
 
+use crate::scrub::without_user_info;
+
 /// A URL taken apart for display: without user info, query and fragment (rules URL-1 to URL-4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SplitUrl<'a> {
@@ -27,19 +29,6 @@ impl<'a> SplitUrl<'a> {
 /// The part of a path or target before its query and fragment.
 pub(super) fn path(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or_default()
-}
-
-/// `url` with its user info replaced, untouched where it has none (rules URL-2 and URL-5).
-pub(super) fn without_user_info(url: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.into();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://[Filtered]:[Filtered]@{host}{tail}").into(),
-        None => url.into(),
-    }
 }
 
 /// Whether `port` is what the scheme stands for anyway.

@@ -26,7 +26,9 @@ impl TraceHead {
             Some(Value::String(rate)) => rate.as_str().parse().unwrap_or(1.0),
             _ => 1.0,
         };
-        let rate = if rate > 0.0 && rate <= 1.0 { rate } else { 1.0 };
+        // The header tells it in single precision, where a tiny rate would be none.
+        let rate = f64::from(rate as f32);
+        let rate = if rate > 1e-6 && rate <= 1.0 { rate } else { 1.0 };
         let mut context = DynamicSamplingContext::new()
             .with_trace_id(transaction.trace.trace_id.to_bytes().into())
             .with_public_key(self.public_key.clone())

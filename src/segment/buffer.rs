@@ -13,7 +13,8 @@ use super::{IdMap, Segment, SegmentKind, split};
 /// here waits or sleeps. Cost per span is constant however much is waiting.
 #[derive(Debug)]
 pub struct SegmentBuffer {
-    traces: IdMap<TraceId, Trace>,
+    /// Boxed, because a table of small entries stays in the caches of the machine.
+    traces: IdMap<TraceId, Box<Trace>>,
     /// The traces with waiting spans, by the arrival of the oldest one or an earlier moment.
     ages: BTreeSet<(Duration, [u8; 16])>,
     waiting: usize,
@@ -395,7 +396,7 @@ mod tests {
     fn bytes_and_traces_are_bounds_as_well() {
         let mut buffer = SegmentBuffer::new().with_max_pending_bytes(4096);
         let big = SpanData { name: "n".repeat(3000).into(), ..span(2, 9) };
-        assert!(buffer.ingest(vec![big.clone()], T(0)).segments.is_empty());
+        assert!(buffer.ingest(vec![big], T(0)).segments.is_empty());
         let big = SpanData { name: "n".repeat(3000).into(), ..span(3, 9) };
         let orphans = buffer.ingest(vec![big], T(1)).segments;
         assert_eq!(ids(&orphans), [(SegmentKind::Orphan, vec![2])]);

@@ -1,3 +1,5 @@
+use std::io;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -23,7 +25,13 @@ impl Transport for HttpTransport {
         request: ::http::Request<Bytes>,
     ) -> Result<::http::Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request).map_err(explain)?;
-        let mut answer = self.0.execute(request).await.map_err(explain)?;
+        // The server may close a connection at the very moment at which it is used again.
+        let again = request.try_clone();
+        let mut answer = match (self.0.execute(request).await, again) {
+            (Err(error), Some(again)) if is_closed(&error) => self.0.execute(again).await,
+            (answer, _) => answer,
+        }
+        .map_err(explain)?;
         let mut body = Vec::new();
         // The status decides; a body that breaks off or never ends changes nothing about it.
         while let Ok(Some(chunk)) = answer.chunk().await {
@@ -37,6 +45,21 @@ impl Transport for HttpTransport {
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)
     }
+}
+
+/// Whether the connection ended before any answer; a second copy would be recognised as one.
+fn is_closed(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let reset = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if reset == Some(io::ErrorKind::ConnectionReset)
+            || error.to_string().contains("connection closed before message completed")
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 fn explain(error: reqwest::Error) -> TransportError {

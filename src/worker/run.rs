@@ -48,7 +48,7 @@ struct Closing {
     is_reported: bool,
 }
 
-/// How long to sleep where nothing is due.
+/// How long to sleep at most.
 const IDLE: Duration = Duration::from_secs(3600);
 
 impl Worker {
@@ -74,8 +74,8 @@ impl Worker {
 
     pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
-            let wake = self.started.checked_add(self.next_deadline()).unwrap_or_else(Instant::now);
-            match tokio::time::timeout_at(wake, inbox.recv()).await {
+            let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
+            match tokio::time::timeout(sleep, inbox.recv()).await {
                 Ok(Some(message)) => self.handle(message),
                 Ok(None) => return,
                 Err(_) => {}
@@ -172,7 +172,8 @@ impl Worker {
             self.process(source, segments);
         }
         // Some of the time is kept for what follows the last request.
-        let deadline = self.now().saturating_add(timeout.mul_f32(0.95));
+        let kept = timeout.div_f32(20.0).min(Duration::from_millis(100));
+        let deadline = self.now().saturating_add(timeout.saturating_sub(kept));
         self.closing = Some(Closing { timeout, deadline, answer, is_reported: false });
     }
 
@@ -274,6 +275,6 @@ impl Worker {
         let closing = self.closing.iter().map(|closing| closing.deadline);
         let others = self.waiting.next_deadline().into_iter().chain(self.outbox.next_deadline());
         let due = buffers.chain(closing).chain(others).min();
-        due.unwrap_or_else(|| self.now().saturating_add(IDLE))
+        due.unwrap_or(Duration::MAX)
     }
 }
