@@ -98,18 +98,19 @@ impl Recorded {
             fingerprint: fingerprint(&facts, &span_facts),
         };
         // An event of `tracing` is named by its message, or by its place where it has none.
-        let name = &event.name;
-        if !(name == "exception" || name.is_empty() || name.starts_with("event ")) {
-            recorded.message = Some(limited(name, MAX_VALUE_BYTES));
-        }
+        let is_message = |name: &&str| {
+            !name.trim().is_empty() && *name != "exception" && !name.starts_with("event ")
+        };
+        let message = Some(&*event.name).filter(is_message);
         if role == Role::Exception {
+            recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
             recorded.read_exception(&facts, span);
-        } else if recorded.message.is_none() {
-            let named = [name, &span.name].into_iter().find(|name| !name.trim().is_empty());
-            let name = named.map_or("an error without a message", |name| name);
-            recorded.message = Some(limited(name, MAX_VALUE_BYTES));
+        } else {
+            let names = message.into_iter().chain([&*event.name, &*span.name]);
+            let named = names.into_iter().find(|name| !name.trim().is_empty());
+            let message = named.unwrap_or("an error without a message");
+            recorded.message = Some(limited(message, MAX_VALUE_BYTES));
         }
-        recorded.message = recorded.message.filter(|message| !message.trim().is_empty());
         recorded
     }
 
