@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Proxy, redirect};
+use reqwest::{Client, Proxy, redirect};
 use sentry_types::{Dsn, Scheme};
 
 use crate::error::BuildError;
@@ -75,7 +75,7 @@ impl ClientSettings {
             remedy: "give certificates as PEM, beginning with -----BEGIN CERTIFICATE-----",
         };
         let certificates =
-            Certificate::from_pem_bundle(pem).map_err(|error| fault(error.to_string()))?;
+            reqwest::Certificate::from_pem_bundle(pem).map_err(|error| fault(error.to_string()))?;
         if certificates.is_empty() {
             return Err(fault("it holds no certificate".into()));
         }
