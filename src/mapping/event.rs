@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use opentelemetry::StringValue;
+use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{
     Context, Event, Level, LogEntry, OtelContext, SpanStatus, TraceContext, Values,
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::Mapper;
 use super::breadcrumb;
 use super::errors::Failure;
-use super::exception::{Location, limited};
+use super::exception::{Location, limited, message};
 use super::facts::Facts;
 use super::id::event_id;
 use super::op;
@@ -100,13 +101,11 @@ pub(super) fn event(
 /// An error status where nobody recorded an exception; grouped by what failed, not by the text,
 /// which may change from one failure to the next.
 fn error_status(span: &SpanData, facts: &Facts<'_>, event: &mut Event<'static>) {
-    let message = match &span.status {
-        opentelemetry::trace::Status::Error { description } if !description.is_empty() => {
-            description
-        }
-        _ => &span.name,
+    let description = match &span.status {
+        Status::Error { description } => &**description,
+        _ => "",
     };
-    let message = limited(message, 8000);
+    let message = message([description, &*span.name]);
     event.logentry = Some(LogEntry { message, params: Vec::new() });
     let op = op::op(facts, &span.span_kind).0.map_or_else(|| "default".into(), |op| op.to_string());
     let parts = ["opentelemetry.status".into(), op, limited(&span.name, 1024)];

@@ -106,10 +106,7 @@ impl Recorded {
             recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
             recorded.read_exception(&facts, span);
         } else {
-            let names = message.into_iter().chain([&*event.name, &*span.name]);
-            let named = names.into_iter().find(|name| !name.trim().is_empty());
-            let message = named.unwrap_or("an error without a message");
-            recorded.message = Some(limited(message, MAX_VALUE_BYTES));
+            recorded.message = Some(self::message([&*event.name, &*span.name]));
         }
         recorded
     }
@@ -234,6 +231,12 @@ fn fingerprint(event: &Facts<'_>, span: &Facts<'_>) -> Vec<String> {
 
 fn owned(texts: &[StringValue]) -> Vec<String> {
     texts.iter().map(|text| text.as_str().to_owned()).collect()
+}
+
+/// The first text that says something; Sentry takes no event without one.
+pub(super) fn message<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let text = texts.into_iter().find(|text| !text.trim().is_empty());
+    limited(text.unwrap_or("an error without a message"), MAX_VALUE_BYTES)
 }
 
 pub(super) fn limited(text: &str, bytes: usize) -> String {
