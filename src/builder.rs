@@ -14,7 +14,7 @@ use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
-use crate::segment::SegmentBuffer;
+use crate::segment::{Bounds, SegmentBuffer};
 use crate::transport::{HttpTransport, Transport};
 use crate::worker::Settings;
 
@@ -33,6 +33,7 @@ pub struct SentrySpanExporterBuilder {
     client: ClientSettings,
     transport: Option<Arc<dyn Transport>>,
     segment_timeout: Option<Duration>,
+    pending: Bounds,
     max_spans: Option<usize>,
     max_in_flight: Option<usize>,
     queue_bytes: Option<usize>,
@@ -124,6 +125,28 @@ impl SentrySpanExporterBuilder {
     /// Default: `true`, once for each failing branch of a trace.
     pub fn with_status_errors(mut self, sent: bool) -> Self {
         self.mapper = self.mapper.with_status_errors(sent);
+        self
+    }
+
+    /// How many spans may wait for their parents; over it the oldest are sent without theirs.
+    /// Default: 200,000.
+    pub fn with_max_pending_spans(mut self, spans: usize) -> Self {
+        self.pending.spans = spans;
+        self
+    }
+
+    /// How much memory spans may take that wait for their parents, in bytes, counted from what
+    /// their texts, attributes, events and links take; over it the oldest are sent without theirs.
+    /// Default: 128 MiB.
+    pub fn with_max_pending_bytes(mut self, bytes: usize) -> Self {
+        self.pending.bytes = bytes;
+        self
+    }
+
+    /// How many traces may have spans that wait for their parents; over it the oldest are sent
+    /// without theirs. Default: 100,000.
+    pub fn with_max_pending_traces(mut self, traces: usize) -> Self {
+        self.pending.traces = traces;
         self
     }
 
@@ -261,6 +284,7 @@ impl SentrySpanExporterBuilder {
             transport,
             mapper,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
+            pending: self.pending,
             max_spans: self.max_spans.unwrap_or(MAX_SPANS),
             max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
             queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),

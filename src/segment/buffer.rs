@@ -29,10 +29,10 @@ pub struct SegmentBuffer {
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
-    spans: usize,
-    bytes: usize,
-    traces: usize,
+pub(crate) struct Bounds {
+    pub(crate) spans: usize,
+    pub(crate) bytes: usize,
+    pub(crate) traces: usize,
 }
 
 /// What a batch brought.
@@ -75,11 +75,7 @@ impl SegmentBuffer {
             sent: VecDeque::new(),
             remembered: 0,
             timeout: Self::DEFAULT_TIMEOUT,
-            max_pending: Bounds {
-                spans: Self::DEFAULT_MAX_PENDING_SPANS,
-                bytes: Self::DEFAULT_MAX_PENDING_BYTES,
-                traces: Self::DEFAULT_MAX_PENDING_TRACES,
-            },
+            max_pending: Bounds::default(),
             max_spans: crate::protocol::MAX_SPANS,
         }
     }
@@ -109,6 +105,11 @@ impl SegmentBuffer {
     #[must_use]
     pub fn with_max_pending_traces(mut self, traces: usize) -> Self {
         self.max_pending.traces = traces;
+        self
+    }
+
+    pub(crate) fn with_max_pending(mut self, bounds: Bounds) -> Self {
+        self.max_pending = bounds;
         self
     }
 
@@ -266,6 +267,16 @@ impl SegmentBuffer {
             if trace.sent.is_empty() && trace.waiting() == 0 {
                 self.traces.remove(&trace_id);
             }
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            spans: SegmentBuffer::DEFAULT_MAX_PENDING_SPANS,
+            bytes: SegmentBuffer::DEFAULT_MAX_PENDING_BYTES,
+            traces: SegmentBuffer::DEFAULT_MAX_PENDING_TRACES,
         }
     }
 }

@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 use opentelemetry_sdk::trace::SpanData;
 
+pub(crate) use buffer::Bounds;
 pub use buffer::{Ingested, SegmentBuffer};
 
 /// Maps and sets of ids, which are random already and need no slow hash.

@@ -31,6 +31,7 @@ pub(crate) use self::inbox::{Answer, Message, Source};
 use self::quiet::Quiet;
 use self::run::Worker;
 use crate::mapping::Mapper;
+use crate::segment::Bounds;
 use crate::stats::Ledger;
 use crate::transport::Transport;
 
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) mapper: Mapper,
     pub(crate) segment_timeout: Duration,
+    pub(crate) pending: Bounds,
     pub(crate) max_spans: usize,
     pub(crate) max_in_flight: usize,
     pub(crate) queue_bytes: usize,

@@ -113,10 +113,10 @@ impl Worker {
     }
 
     fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
-        let Settings { mapper, segment_timeout, max_spans, .. } = &self.settings;
+        let Settings { mapper, segment_timeout, pending, max_spans, .. } = &self.settings;
         self.sources.entry(source).or_insert_with(|| {
-            let buffer = SegmentBuffer::new();
-            (buffer.with_timeout(*segment_timeout).with_max_spans(*max_spans), mapper.clone())
+            let buffer = SegmentBuffer::new().with_timeout(*segment_timeout);
+            (buffer.with_max_pending(*pending).with_max_spans(*max_spans), mapper.clone())
         })
     }
 
@@ -204,7 +204,7 @@ impl Worker {
                     self.ledger.dropped(delivery.amount, reason);
                 }
                 let trouble = format!("could not deliver to Sentry: {trouble}");
-                self.voice.trouble(trouble.clone());
+                self.voice.trouble(&trouble, reason);
                 self.ledger.trouble(trouble);
             }
         }

@@ -10,13 +10,18 @@ use crate::stats::{Amount, DropReason, Stats};
 #[derive(Debug)]
 pub(super) struct Voice {
     quiet: Quiet,
-    /// Troubles that have been said and need not be said again until it works again.
+    /// Troubles that have been said and need not be said again.
     said: HashSet<String>,
+    /// The same, until the server is reached again.
+    said_of_outage: HashSet<String>,
 }
+
+/// How many different troubles are said.
+const MAX_SAID: usize = 32;
 
 impl Voice {
     pub(super) fn new(quiet: Quiet) -> Self {
-        Self { quiet, said: HashSet::new() }
+        Self { quiet, said: HashSet::new(), said_of_outage: HashSet::new() }
     }
 
     /// The first loss of its kind.
@@ -33,19 +38,22 @@ impl Voice {
         });
     }
 
-    /// What keeps envelopes from being delivered, once until it works again.
-    pub(super) fn trouble(&mut self, what: String) {
-        if !self.said.contains(&what) {
+    /// What keeps envelopes from being delivered, once; an outage, once each time.
+    pub(super) fn trouble(&mut self, what: &str, reason: DropReason) {
+        let said = match reason {
+            DropReason::Unreachable => &mut self.said_of_outage,
+            _ => &mut self.said,
+        };
+        if said.len() < MAX_SAID && said.insert(what.to_owned()) {
             self.quiet.speak(|| {
-                otel_warn!(name: "SentryExporter.DeliveryFailed", reason = what.as_str());
+                otel_warn!(name: "SentryExporter.DeliveryFailed", reason = what);
             });
-            self.said.insert(what);
         }
     }
 
     pub(super) fn works(&mut self) {
-        if !self.said.is_empty() {
-            self.said.clear();
+        if !self.said_of_outage.is_empty() {
+            self.said_of_outage.clear();
             self.quiet.speak(|| {
                 otel_info!(name: "SentryExporter.DeliveryWorks");
             });
