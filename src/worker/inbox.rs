@@ -5,6 +5,7 @@ use bytes::Bytes;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
+use sentry_types::Uuid;
 
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
@@ -49,6 +50,7 @@ pub(crate) enum Failure {
 pub(crate) struct Delivery {
     /// The number under which it is waited for; a report that travels alone has none.
     pub(super) ticket: Option<u64>,
+    pub(super) event_id: Option<Uuid>,
     pub(super) amount: Amount,
     pub(super) bytes: u64,
     /// The losses that ride along.

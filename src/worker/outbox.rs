@@ -122,6 +122,7 @@ impl Outbox {
             let body = queued.envelope.seal(&self.request.dsn, wall, report.as_deref());
             let delivery = Delivery {
                 ticket: Some(queued.ticket),
+                event_id: Some(queued.envelope.event_id),
                 amount: Amount::of(queued.envelope.kind, queued.envelope.spans),
                 bytes: count(body.len()),
                 losses,

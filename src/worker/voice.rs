@@ -62,10 +62,12 @@ impl Voice {
 
     pub(super) fn answered(&mut self, status: u16, delivery: &Delivery) {
         let (bytes, amount) = (delivery.bytes, delivery.amount);
+        let event_id = delivery.event_id.map(|id| id.simple().to_string()).unwrap_or_default();
         self.quiet.speak(|| {
             otel_debug!(
                 name: "SentryExporter.Answered",
                 status = status,
+                event_id = event_id,
                 bytes = bytes,
                 transactions = amount.transactions,
                 spans = amount.spans,
