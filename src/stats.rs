@@ -81,6 +81,8 @@ pub(crate) struct Ledger {
 struct Entries {
     stats: Stats,
     untold: Option<String>,
+    /// The same of an outage, which need not be told any more once it is over.
+    untold_outage: Option<String>,
 }
 
 /// Items of one kind that were delivered or dropped together.
@@ -225,15 +227,25 @@ impl Ledger {
     }
 
     /// Notes a trouble, for the statistics and for the next `export` to tell.
-    pub(crate) fn trouble(&self, text: String) {
+    pub(crate) fn trouble(&self, text: String, reason: DropReason) {
         let mut entries = self.entries();
         entries.stats.last_error = Some(text.clone());
-        entries.untold = Some(text);
+        match reason {
+            DropReason::Unreachable => entries.untold_outage = Some(text),
+            _ => entries.untold = Some(text),
+        }
+    }
+
+    /// Notes that the server can be reached.
+    pub(crate) fn reached(&self) {
+        self.entries().untold_outage = None;
     }
 
     /// The last trouble, if no `export` has told it yet.
     pub(crate) fn take_untold(&self) -> Option<String> {
-        self.entries().untold.take()
+        let mut entries = self.entries();
+        let outage = entries.untold_outage.take();
+        entries.untold.take().or(outage)
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {

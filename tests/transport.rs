@@ -96,11 +96,58 @@ fn a_transport_that_panics_costs_the_envelope_and_no_more() {
 #[test]
 fn a_transport_says_in_its_own_words_why_no_answer_came() {
     watchdog(LIMIT, || {
-        let (_, exporter) = moody(1, || TransportError::new(std::io::Error::other("no carrier")));
+        let (_, exporter) = moody(99, || TransportError::new(std::io::Error::other("no carrier")));
         let error = export_and_wait(&exporter, vec![span(1, 1, 0, "work")]).unwrap_err();
         assert!(error.to_string().contains("no carrier"), "{error}");
         assert!(last_error(&exporter).contains("no carrier"));
+        assert_eq!(stats(&exporter).spans_pending, 1);
+        exporter.shutdown().unwrap();
         assert_eq!(stats(&exporter).dropped.get(&DropReason::Unreachable), Some(&1));
+    });
+}
+
+#[test]
+fn an_outage_loses_nothing_and_delays_no_longer_than_it_has_to() {
+    watchdog(LIMIT, || {
+        let (transport, exporter) =
+            moody(4, || TransportError::new(std::io::Error::other("no carrier")));
+        let spans: Vec<_> = (1..=100).map(|id| span(id.into(), id, 0, "work")).collect();
+        for span in spans {
+            export(&exporter, vec![span]).ok();
+        }
+        exporter.flush(LIMIT).unwrap();
+        let stats = stats(&exporter);
+        assert_eq!((stats.spans_delivered, stats.spans_dropped), (100, 0), "{stats}");
+        let ids = |request: &http::Request<Bytes>| request.body().clone();
+        let kept: std::collections::HashSet<_> =
+            transport.kept.lock().unwrap().iter().map(ids).collect();
+        assert_eq!(kept.len(), 100, "each once");
+        // What is over is no trouble any more.
+        export_and_wait(&exporter, vec![span(101, 101, 0, "work")]).unwrap();
+    });
+}
+
+#[test]
+fn while_the_server_is_down_producers_wait_for_nothing() {
+    watchdog(LIMIT, || {
+        let transport = Moody {
+            fails: || TransportError::new(std::io::Error::other("no carrier")),
+            left: Arc::new(usize::MAX.into()),
+            kept: Arc::default(),
+        };
+        let builder =
+            SentrySpanExporter::builder().with_dsn(format!("https://{KEY}@sentry.invalid/42"));
+        let exporter = builder.with_queue_bytes(4096).with_transport(transport).build().unwrap();
+        let start = std::time::Instant::now();
+        for trace in 0..20_u64 {
+            let batch =
+                (0..512).map(|at| span(u128::from(trace * 512 + at + 1), at + 1, 0, "work"));
+            export_and_wait(&exporter, batch.collect()).ok();
+        }
+        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+        let stats = stats(&exporter);
+        assert!(stats.dropped[&DropReason::QueueFull] > 10_000, "{stats}");
+        exporter.shutdown().ok();
     });
 }
 

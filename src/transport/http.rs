@@ -67,7 +67,12 @@ fn explain(error: reqwest::Error) -> TransportError {
     let error = TransportError::new(error.without_url());
     let text = error.reason.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    error.with_advice(if says(&["certificate", "unknownissuer", "handshake", "tls", "ssl"]) {
+    let is_final =
+        says(&["invalid http", "invalid content-length", "head is too large", "builder error"]);
+    let error = TransportError { is_final, ..error };
+    error.with_advice(if is_final {
+        "something answers there that is no Sentry server; check host and port of the DSN"
+    } else if says(&["certificate", "unknownissuer", "handshake", "tls", "ssl"]) {
         "trust the server's certificate by with_ca_certificate, or, for tests only, set \
          with_danger_accept_invalid_certs; check that the DSN says http or https as the server does"
     } else if says(&["proxy", "tunnel"]) {

@@ -1,5 +1,6 @@
 //! From envelopes to Sentry: sending, and understanding the answers.
 
+mod backoff;
 mod http;
 mod losses;
 mod rate_limit;
@@ -9,6 +10,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub(crate) use self::backoff::Backoff;
 pub(crate) use self::http::HttpTransport;
 pub(crate) use self::losses::{Category, Losses};
 pub(crate) use self::rate_limit::RateLimits;
@@ -49,7 +51,8 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If no answer came: the host cannot be found or reached, TLS failed, time ran out.
+    /// If no answer came: the host cannot be found or reached, TLS failed, time ran out. The same
+    /// envelope is then sent again later, unless the error says that this is of no use.
     async fn send(
         &self,
         request: ::http::Request<Bytes>,
@@ -65,6 +68,8 @@ pub struct TransportError {
     pub reason: String,
     /// What to check, if that is known.
     pub advice: Option<&'static str>,
+    /// Whether trying again is of no use, because something came that is no answer of HTTP.
+    pub is_final: bool,
 }
 
 impl TransportError {
@@ -80,7 +85,7 @@ impl TransportError {
             }
             source = error.source();
         }
-        Self { reason, advice: None }
+        Self { reason, advice: None, is_final: false }
     }
 
     pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {

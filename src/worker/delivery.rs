@@ -12,7 +12,7 @@ use crate::transport::Transport;
 #[derive(Debug)]
 struct Watch {
     inbox: UnboundedSender<Message>,
-    delivery: Option<Delivery>,
+    delivery: Option<Box<Delivery>>,
 }
 
 impl Amount {
@@ -27,7 +27,7 @@ impl Amount {
 impl Delivery {
     /// Sends the request on a task of its own; its end comes back as a message.
     pub(super) fn start(
-        self,
+        self: Box<Self>,
         request: http::Request<Bytes>,
         transport: Arc<dyn Transport>,
         inbox: UnboundedSender<Message>,

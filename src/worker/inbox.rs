@@ -5,8 +5,8 @@ use bytes::Bytes;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::Uuid;
 
+use super::lanes::Queued;
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
 
@@ -22,7 +22,7 @@ pub(crate) enum Message {
     /// Send what is there, within this time, and end.
     Shutdown(Duration, SyncSender<OTelSdkResult>),
     /// A request has ended.
-    Answered(Delivery, Result<http::Response<Bytes>, Failure>),
+    Answered(Box<Delivery>, Result<http::Response<Bytes>, Failure>),
 }
 
 /// Which provider spans come from; each has a resource and a buffer of its own.
@@ -48,9 +48,8 @@ pub(crate) enum Failure {
 /// An envelope on its way: what its fate will mean for the books.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
-    /// The number under which it is waited for; a report that travels alone has none.
-    pub(super) ticket: Option<u64>,
-    pub(super) event_id: Option<Uuid>,
+    /// To be sent again if no answer comes; a report that travels alone has none.
+    pub(super) queued: Option<Queued>,
     pub(super) amount: Amount,
     pub(super) bytes: u64,
     /// The losses that ride along.

@@ -18,6 +18,8 @@ pub(super) struct Lanes {
 pub(super) struct Queued {
     pub(super) ticket: u64,
     pub(super) envelope: Envelope,
+    /// When it was put in line first.
+    pub(super) since: Duration,
 }
 
 impl Lanes {
@@ -88,7 +90,7 @@ mod tests {
     fn queued(ticket: u64, kind: ItemKind) -> Queued {
         let payload = vec![b'x'; 60];
         let item = Item { kind, event_id: Uuid::nil(), spans: 1, trace: None, payload };
-        Queued { ticket, envelope: Envelope::new(item, None) }
+        Queued { ticket, envelope: Envelope::new(item, None), since: Duration::ZERO }
     }
 
     fn tickets(queued: Vec<Queued>) -> Vec<u64> {

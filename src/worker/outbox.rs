@@ -13,7 +13,7 @@ use super::lanes::{Lanes, Queued};
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
 use crate::stats::{Amount, DropReason, Ledger};
-use crate::transport::{Losses, RateLimits, Transport};
+use crate::transport::{Backoff, Losses, RateLimits, Transport};
 
 /// What is on its way to Sentry: the lanes, the requests in flight and what was lost.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub(super) struct Outbox {
     /// When losses that found no envelope to ride on are told on their own.
     report_due: Option<Duration>,
     pub(super) limits: RateLimits,
+    backoff: Backoff,
+    /// Nothing is sent twice any more, and nothing waits for the server to come back.
+    is_closing: bool,
     request: Template,
     inbox: UnboundedSender<Message>,
     transport: Arc<dyn Transport>,
@@ -40,6 +43,9 @@ struct Template {
     headers: http::HeaderMap,
     dsn: String,
 }
+
+/// How long an envelope is tried; Sentry would take a later copy for another item.
+const MAX_AGE: Duration = Duration::from_secs(55 * 60);
 
 /// How long losses wait for an envelope to ride on.
 const REPORT_DELAY: Duration = Duration::from_secs(30);
@@ -55,6 +61,8 @@ impl Outbox {
             losses: Losses::default(),
             report_due: None,
             limits: RateLimits::default(),
+            backoff: Backoff::default(),
+            is_closing: false,
             request: Template {
                 endpoint: settings.endpoint.clone(),
                 headers: settings.headers.clone(),
@@ -79,16 +87,22 @@ impl Outbox {
         self.lanes.is_empty() && self.in_flight == 0
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.lanes.is_full()
+    /// Whether a producer need not wait; while the server is down it would wait for nothing.
+    pub(super) fn has_room(&self) -> bool {
+        !self.lanes.is_full() || self.backoff.is_down()
     }
 
-    pub(super) fn push(&mut self, envelope: Envelope) -> Vec<(Amount, DropReason)> {
+    /// From now on every envelope gets one more try.
+    pub(super) fn close(&mut self) {
+        self.is_closing = true;
+    }
+
+    pub(super) fn push(&mut self, envelope: Envelope, now: Duration) -> Vec<(Amount, DropReason)> {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
         self.open.insert(ticket, Amount::of(envelope.kind, envelope.spans));
-        let overflow = self.lanes.push(Queued { ticket, envelope });
-        self.close(overflow, DropReason::QueueFull)
+        let overflow = self.lanes.push(Queued { ticket, envelope, since: now });
+        self.give_up(overflow, DropReason::QueueFull)
     }
 
     /// Puts a loss into the next report.
@@ -102,8 +116,15 @@ impl Outbox {
     /// When there is something to do even if nothing happens.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         // With all requests in flight, the end of one of them is the next thing to happen.
-        let due = self.report_due.filter(|_| self.in_flight < self.max_in_flight)?;
+        let is_open = self.in_flight < self.max_in_flight && !self.backoff.is_down();
+        let due = self.report_due.filter(|_| is_open)?;
         Some(due.max(self.limits.all_until()))
+    }
+
+    /// When the server is to be asked again whether it is back.
+    pub(super) fn next_try(&self) -> Option<Duration> {
+        let waits = self.in_flight == 0 && !self.lanes.is_empty() && !self.is_closing;
+        self.backoff.until().filter(|_| waits)
     }
 
     /// Sends what may be sent now; gives what the limits forbid.
@@ -113,21 +134,22 @@ impl Outbox {
         wall: SystemTime,
     ) -> Vec<(Amount, DropReason)> {
         let limited = self.lanes.take_limited(&self.limits, now);
-        let limited = self.close(limited, DropReason::RateLimited);
+        let limited = self.give_up(limited, DropReason::RateLimited);
         while self.in_flight < self.max_in_flight
+            && (self.is_closing || self.backoff.allows(now, self.in_flight))
             && let Some(queued) = self.lanes.pop()
         {
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
             let body = queued.envelope.seal(&self.request.dsn, wall, report.as_deref());
+            let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
-                ticket: Some(queued.ticket),
-                event_id: Some(queued.envelope.event_id),
                 amount: Amount::of(queued.envelope.kind, queued.envelope.spans),
+                queued: Some(queued),
                 bytes: count(body.len()),
                 losses,
             };
-            self.send(delivery, body, queued.envelope.content_encoding());
+            self.send(delivery, body, encoding);
         }
         limited
     }
@@ -135,7 +157,8 @@ impl Outbox {
     /// Sends the losses on their own, if it is time or `at_once`.
     pub(super) fn report(&mut self, now: Duration, wall: SystemTime, at_once: bool) {
         let is_due = self.report_due.is_some_and(|due| at_once || due <= now);
-        if !is_due || self.in_flight >= self.max_in_flight || now < self.limits.all_until() {
+        let is_open = self.in_flight < self.max_in_flight && now >= self.limits.all_until();
+        if !is_due || !is_open || self.backoff.is_down() {
             return;
         }
         let losses = self.take_losses();
@@ -143,22 +166,54 @@ impl Outbox {
         self.send(Delivery { losses, bytes: count(body.len()), ..Delivery::default() }, body, None);
     }
 
-    /// Takes note of the end of a request; gives the losses back if they were not told.
-    pub(super) fn settle(&mut self, delivery: Delivery, told: bool, now: Duration) {
+    /// Takes note of an answer, or of the last try; the losses it told are told now, or again.
+    pub(super) fn settle(&mut self, delivery: Box<Delivery>, is_told: bool, now: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(ticket) = delivery.ticket {
-            self.open.remove(&ticket);
+        if let Some(queued) = delivery.queued {
+            self.open.remove(&queued.ticket);
         }
-        if !told && !delivery.losses.is_empty() {
-            self.losses.restore(delivery.losses);
-            self.report_due.get_or_insert(now.saturating_add(REPORT_DELAY));
+        if !is_told {
+            self.tell_again(delivery.losses, now);
         }
+    }
+
+    /// Takes note of an answer, whatever it says: the server is there.
+    pub(super) fn answered(&mut self) {
+        self.backoff.answered();
+    }
+
+    /// Puts an envelope in line again that got no answer; gives it back if that is of no use.
+    ///
+    /// Sentry recognises a second copy for an hour.
+    pub(super) fn again(
+        &mut self,
+        mut delivery: Box<Delivery>,
+        now: Duration,
+        jitter: f64,
+    ) -> Result<Vec<(Amount, DropReason)>, Box<Delivery>> {
+        self.backoff.failed(now, jitter);
+        let is_young = |queued: &Queued| now.saturating_sub(queued.since) < MAX_AGE;
+        if self.is_closing || !delivery.queued.as_ref().is_some_and(is_young) {
+            return Err(delivery);
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.tell_again(std::mem::take(&mut delivery.losses), now);
+        // At the end of the line, so that one that no server can take does not block the others.
+        let overflow = delivery.queued.map(|queued| self.lanes.push(queued)).unwrap_or_default();
+        Ok(self.give_up(overflow, DropReason::QueueFull))
     }
 
     /// Gives up everything that waits or is in flight.
     pub(super) fn abandon(&mut self, ledger: &Ledger) {
         for amount in std::mem::take(&mut self.open).into_values() {
             ledger.dropped(amount, DropReason::ShutDown);
+        }
+    }
+
+    fn tell_again(&mut self, losses: Losses, now: Duration) {
+        if !losses.is_empty() {
+            self.losses.restore(losses);
+            self.report_due.get_or_insert(now.saturating_add(REPORT_DELAY));
         }
     }
 
@@ -178,10 +233,10 @@ impl Outbox {
                 .insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         self.in_flight = self.in_flight.saturating_add(1);
-        delivery.start(request, Arc::clone(&self.transport), self.inbox.clone());
+        Box::new(delivery).start(request, Arc::clone(&self.transport), self.inbox.clone());
     }
 
-    fn close(&mut self, queued: Vec<Queued>, reason: DropReason) -> Vec<(Amount, DropReason)> {
+    fn give_up(&mut self, queued: Vec<Queued>, reason: DropReason) -> Vec<(Amount, DropReason)> {
         let close = |queued: Queued| {
             self.open.remove(&queued.ticket);
             (Amount::of(queued.envelope.kind, queued.envelope.spans), reason)

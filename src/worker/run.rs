@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
@@ -150,7 +151,7 @@ impl Worker {
             self.ledger.repeated(prepared.repeated_errors);
             let mut dropped = prepared.dropped;
             for envelope in prepared.envelopes {
-                dropped.extend(self.outbox.push(envelope));
+                dropped.extend(self.outbox.push(envelope, times.0));
             }
             for (amount, reason) in dropped {
                 self.lose(amount, reason);
@@ -171,13 +172,14 @@ impl Worker {
             let segments = self.source(source).0.drain();
             self.process(source, segments);
         }
+        self.outbox.close();
         // Some of the time is kept for what follows the last request.
         let kept = timeout.div_f32(20.0).min(Duration::from_millis(100));
         let deadline = self.now().saturating_add(timeout.saturating_sub(kept));
         self.closing = Some(Closing { timeout, deadline, answer, is_reported: false });
     }
 
-    fn answered(&mut self, delivery: Delivery, answer: Result<Response<Bytes>, Failure>) {
+    fn answered(&mut self, delivery: Box<Delivery>, answer: Result<Response<Bytes>, Failure>) {
         let times = (self.now(), SystemTime::now());
         if let Ok(answer) = &answer {
             let status = answer.status().as_u16();
@@ -190,25 +192,47 @@ impl Worker {
         let server = format!("{}://{}:{}", dsn.scheme(), dsn.host(), dsn.port());
         let verdict = Verdict::of(&answer, &server);
         let is_told = verdict == Verdict::Delivered;
+        if answer.is_ok() {
+            self.outbox.answered();
+            self.ledger.reached();
+            self.voice.works();
+        }
         match verdict {
-            Verdict::Delivered => {
-                self.ledger.delivered(delivery.amount, delivery.bytes);
-                self.voice.works();
-            }
+            Verdict::Delivered => self.ledger.delivered(delivery.amount, delivery.bytes),
             Verdict::Lost { reason, is_reported, trouble } => {
-                if delivery.ticket.is_none() {
-                    // A lost report is no loss; what it told is told again.
-                } else if is_reported {
-                    self.lose(delivery.amount, reason);
-                } else {
-                    self.ledger.dropped(delivery.amount, reason);
+                self.trouble(trouble, reason);
+                self.lose_sent(&delivery, reason, is_reported);
+            }
+            Verdict::Unanswered { trouble } => {
+                self.trouble(trouble, DropReason::Unreachable);
+                match self.outbox.again(delivery, times.0, jitter()) {
+                    Ok(overflow) => {
+                        overflow.into_iter().for_each(|(amount, reason)| self.lose(amount, reason));
+                    }
+                    Err(delivery) => {
+                        self.lose_sent(&delivery, DropReason::Unreachable, true);
+                        self.outbox.settle(delivery, false, times.0);
+                    }
                 }
-                let trouble = format!("could not deliver to Sentry: {trouble}");
-                self.voice.trouble(&trouble, reason);
-                self.ledger.trouble(trouble);
+                return;
             }
         }
         self.outbox.settle(delivery, is_told, times.0);
+    }
+
+    fn trouble(&mut self, trouble: String, reason: DropReason) {
+        let trouble = format!("could not deliver to Sentry: {trouble}");
+        self.voice.trouble(&trouble, reason);
+        self.ledger.trouble(trouble, reason);
+    }
+
+    /// Counts an envelope that was sent in vain; a report that is lost is told again instead.
+    fn lose_sent(&mut self, delivery: &Delivery, reason: DropReason, is_reported: bool) {
+        match delivery.queued {
+            Some(_) if is_reported => self.lose(delivery.amount, reason),
+            Some(_) => drop(self.ledger.dropped(delivery.amount, reason)),
+            None => {}
+        }
     }
 
     fn expire(&mut self) {
@@ -273,8 +297,15 @@ impl Worker {
     fn next_deadline(&self) -> Duration {
         let buffers = self.sources.values().filter_map(|(buffer, _)| buffer.next_deadline());
         let closing = self.closing.iter().map(|closing| closing.deadline);
-        let others = self.waiting.next_deadline().into_iter().chain(self.outbox.next_deadline());
+        let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
+        let others = self.waiting.next_deadline().into_iter().chain(outbox);
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)
     }
+}
+
+/// A number from 0 to 1, so that many processes do not try again at the same moment.
+fn jitter() -> f64 {
+    let random = RandomState::new().build_hasher().finish();
+    random as f64 / u64::MAX as f64
 }

@@ -16,6 +16,10 @@ pub(super) enum Verdict {
         is_reported: bool,
         trouble: String,
     },
+    /// No answer came; the same envelope may be sent again.
+    Unanswered {
+        trouble: String,
+    },
 }
 
 impl Verdict {
@@ -30,7 +34,11 @@ impl Verdict {
             Ok(answer) => (DropReason::Refused, refusal(answer.status(), server)),
             Err(Failure::Transport(error)) => {
                 let advice = error.advice.map(|advice| format!("; {advice}")).unwrap_or_default();
-                (DropReason::Unreachable, format!("{server}: {}{advice}", error.reason))
+                let trouble = format!("{server}: {}{advice}", error.reason);
+                if !error.is_final {
+                    return Self::Unanswered { trouble };
+                }
+                (DropReason::Unreachable, trouble)
             }
             Err(Failure::Panicked) => (DropReason::Internal, "the transport panicked".to_owned()),
         };
@@ -90,15 +98,14 @@ mod tests {
     #[test]
     fn no_answer_says_why_and_what_to_check() {
         let error = TransportError::new(std::fmt::Error).with_advice("check the host");
-        let Verdict::Lost { reason, trouble, .. } =
-            Verdict::of(&Err(Failure::Transport(error)), "https://h:443")
-        else {
+        let verdict = Verdict::of(&Err(Failure::Transport(error.clone())), "https://h:443");
+        let trouble =
+            "https://h:443: an error occurred when formatting an argument; check the host";
+        assert_eq!(verdict, Verdict::Unanswered { trouble: trouble.to_owned() });
+        let error = TransportError { is_final: true, ..error };
+        let Verdict::Lost { reason, .. } = Verdict::of(&Err(Failure::Transport(error)), "") else {
             panic!()
         };
         assert_eq!(reason, DropReason::Unreachable);
-        assert_eq!(
-            trouble,
-            "https://h:443: an error occurred when formatting an argument; check the host"
-        );
     }
 }

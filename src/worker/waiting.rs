@@ -45,7 +45,7 @@ impl Waiting {
     pub(super) fn answer(&mut self, outbox: &Outbox, now: Duration) {
         self.0.retain(|waiter| {
             let is_over = match &waiter.until {
-                Until::Room(_) => !outbox.is_full(),
+                Until::Room(_) => outbox.has_room(),
                 Until::Settled(mark, _) | Until::Flushed(mark, _) => outbox.is_settled(*mark),
             };
             if !is_over && waiter.deadline.is_none_or(|deadline| deadline > now) {
