@@ -67,7 +67,7 @@ impl SentrySpanExporter {
 
 impl SentrySpanExporterBuilder {
     /// How many requests are on their way at the same time by default.
-    pub const DEFAULT_MAX_IN_FLIGHT: usize = 128;
+    pub const DEFAULT_MAX_IN_FLIGHT: usize = 256;
 
     /// How much may wait to be sent by default, in bytes of compressed envelopes.
     pub const DEFAULT_QUEUE_BYTES: usize = 32 * 1024 * 1024;
@@ -163,7 +163,7 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// How many requests may be on their way at the same time. Default: 128.
+    /// How many requests may be on their way at the same time. Default: 256.
     pub fn with_max_in_flight(mut self, requests: usize) -> Self {
         self.max_in_flight = Some(requests.max(1));
         self

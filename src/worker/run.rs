@@ -102,6 +102,7 @@ impl Worker {
             }
             Message::Batch { source, spans, answer } => {
                 self.ledger.take(spans.len());
+                self.waiting.came(spans.len(), self.now());
                 self.ingest(source, spans);
                 if let Some(answer) = answer {
                     self.waiting.export(answer, self.outbox.mark(), self.now());
