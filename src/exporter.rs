@@ -11,8 +11,8 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::error::BuildError;
-use crate::stats::{Amount, DropReason, Ledger, Stats};
-use crate::worker::{self, Answer, Message, Settings, Source};
+use crate::stats::{DropReason, Ledger, Stats};
+use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
 /// Sends the spans of OpenTelemetry to Sentry.
 ///
@@ -119,7 +119,7 @@ impl SentrySpanExporter {
             return Ok(());
         };
         let (answer, answered) = mpsc::sync_channel(1);
-        if inbox.send(Message::Flush(answer)).is_err() {
+        if inbox.send(Message::Flush(Deadline::after(timeout), answer)).is_err() {
             return Ok(());
         }
         wait(&answered, timeout).unwrap_or(Ok(()))
@@ -140,7 +140,7 @@ impl SentrySpanExporter {
             return self.refuse(amount);
         }
         if !self.shared.ledger.hand_over(spans.len()) {
-            self.shared.ledger.dropped(Amount::spans(amount), DropReason::QueueFull);
+            self.shared.ledger.dropped_by_handle(amount, DropReason::QueueFull);
             return Err(OTelSdkError::InternalFailure(
                 "spans come faster than they are mapped".into(),
             ));
@@ -169,7 +169,7 @@ impl SentrySpanExporter {
     }
 
     fn refuse(&self, spans: u64) -> OTelSdkResult {
-        self.shared.ledger.dropped(Amount::spans(spans), DropReason::ShutDown);
+        self.shared.ledger.dropped_by_handle(spans, DropReason::ShutDown);
         Err(OTelSdkError::AlreadyShutdown)
     }
 }
@@ -222,7 +222,7 @@ impl Shared {
             return Ok(());
         };
         let (answer, answered): (SyncSender<OTelSdkResult>, _) = mpsc::sync_channel(1);
-        if inbox.send(Message::Shutdown(timeout, answer)).is_err() {
+        if inbox.send(Message::Shutdown(Deadline::after(timeout), answer)).is_err() {
             return Ok(());
         }
         wait(&answered, timeout).unwrap_or(Err(OTelSdkError::Timeout(timeout)))

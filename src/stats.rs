@@ -81,7 +81,9 @@ pub(crate) struct Ledger {
 struct Entries {
     stats: Stats,
     untold: Option<String>,
-    /// The same of an outage, which need not be told any more once it is over.
+    /// What handles had to drop and the thread has not heard of.
+    unheard: BTreeMap<DropReason, u64>,
+    /// The same as `untold` of an outage, which need not be told any more once it is over.
     untold_outage: Option<String>,
 }
 
@@ -211,26 +213,35 @@ impl Ledger {
         add(&mut stats.bytes_delivered, bytes);
     }
 
-    /// Counts a loss; tells whether it is the first one of its reason.
-    pub(crate) fn dropped(&self, amount: Amount, reason: DropReason) -> bool {
+    /// Counts a loss that a handle could not hand over, for the thread to report.
+    pub(crate) fn dropped_by_handle(&self, spans: u64, reason: DropReason) {
+        self.dropped(Amount::spans(spans), reason);
+        add(self.entries().unheard.entry(reason).or_default(), spans);
+    }
+
+    /// The losses of handles that the thread has not heard of.
+    pub(crate) fn take_unheard(&self) -> BTreeMap<DropReason, u64> {
+        std::mem::take(&mut self.entries().unheard)
+    }
+
+    pub(crate) fn dropped(&self, amount: Amount, reason: DropReason) {
         let stats = &mut self.entries().stats;
         add(&mut stats.spans_dropped, amount.spans);
         add(&mut stats.transactions_dropped, amount.transactions);
         add(&mut stats.events_dropped, amount.events);
-        let first = !stats.dropped.contains_key(&reason);
         add(stats.dropped.entry(reason).or_default(), amount.spans);
-        first
     }
 
     pub(crate) fn repeated(&self, errors: u64) {
         add(&mut self.entries().stats.repeated_errors, errors);
     }
 
-    /// Notes a trouble, for the statistics and for the next `export` to tell.
-    pub(crate) fn trouble(&self, text: String, reason: DropReason) {
+    /// Notes a trouble for the statistics, and a new one for the next `export` to tell.
+    pub(crate) fn trouble(&self, text: String, reason: DropReason, is_new: bool) {
         let mut entries = self.entries();
         entries.stats.last_error = Some(text.clone());
         match reason {
+            _ if !is_new => {}
             DropReason::Unreachable => entries.untold_outage = Some(text),
             _ => entries.untold = Some(text),
         }

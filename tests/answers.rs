@@ -182,7 +182,8 @@ fn an_answer_that_breaks_off_is_asked_for_again_with_the_same_id() {
         watchdog(LIMIT, move || {
             let sentry = FakeSentry::start_with([Answer::raw(bytes), Answer::raw(bytes)]);
             let exporter = exporter(&sentry);
-            export_and_wait(&exporter, transaction(1)).unwrap();
+            export_and_wait(&exporter, transaction(1)).unwrap_err();
+            exporter.flush(LIMIT).unwrap();
             assert_eq!(stats(&exporter).spans_delivered, 1);
             let ids = sentry.envelopes().into_iter().map(|it| it.header["event_id"].clone());
             let ids: Vec<_> = ids.collect();
@@ -221,7 +222,8 @@ fn a_request_ends_when_its_time_is_over_and_is_sent_again() {
         let sentry = FakeSentry::start_with([Answer::hang()]);
         let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
         let exporter = builder.with_timeout(Duration::from_millis(300)).build().unwrap();
-        export_and_wait(&exporter, transaction(1)).unwrap();
+        export_and_wait(&exporter, transaction(1)).unwrap_err();
+        exporter.flush(LIMIT).unwrap();
         assert!(last_error(&exporter).contains("time"), "{}", last_error(&exporter));
         assert_eq!((stats(&exporter).spans_delivered, sentry.requests().len()), (1, 2));
     });

@@ -101,7 +101,8 @@ fn a_transport_says_in_its_own_words_why_no_answer_came() {
         assert!(error.to_string().contains("no carrier"), "{error}");
         assert!(last_error(&exporter).contains("no carrier"));
         assert_eq!(stats(&exporter).spans_pending, 1);
-        exporter.shutdown().unwrap();
+        let error = exporter.shutdown().unwrap_err().to_string();
+        assert!(error.contains("1 spans were lost"), "{error}");
         assert_eq!(stats(&exporter).dropped.get(&DropReason::Unreachable), Some(&1));
     });
 }

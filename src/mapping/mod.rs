@@ -175,6 +175,13 @@ impl Mapper {
         segments.into_iter().filter_map(|segment| self.map_segment(segment)).collect()
     }
 
+    /// How many error events the segment would make.
+    pub(crate) fn count_errors(&self, segment: &Segment) -> u64 {
+        let with_status = self.status_errors == StatusErrors::Sent;
+        let (failures, _) = errors::failures(&segment.spans, with_status);
+        u64::try_from(failures.len()).unwrap_or(u64::MAX)
+    }
+
     /// Maps one segment; none only if it has no spans.
     pub fn map_segment(&self, segment: Segment) -> Option<Mapped> {
         let Segment { spans, kind, part } = segment;

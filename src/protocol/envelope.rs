@@ -87,12 +87,16 @@ impl Envelope {
         }
     }
 
+    /// What an envelope holds in memory besides its body: its fields, and its place in lists.
+    pub(crate) const OVERHEAD: usize = 600;
+
     /// What the envelope holds in memory, in bytes.
     pub(crate) fn len(&self) -> usize {
-        match &self.body {
+        let body = match &self.body {
             Body::Plain(body) => body.len(),
             Body::Deflated { blocks, .. } => blocks.len(),
-        }
+        };
+        body.saturating_add(Self::OVERHEAD)
     }
 
     /// The value of `Content-Encoding`, absent for a plain body.

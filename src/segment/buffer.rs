@@ -159,29 +159,33 @@ impl SegmentBuffer {
         while self.is_over_bounds()
             && let Some((trace, oldest, _)) = self.oldest()
         {
-            self.give_up(trace, oldest, &mut ingested.segments);
+            let segments = self.give_up(trace, oldest);
+            ingested.segments.extend(segments);
         }
         ingested
     }
 
     /// Gives what has waited for its parent longer than the timeout.
     pub fn expire(&mut self, now: Duration) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        while let Some((trace, oldest, arrived)) = self.oldest()
-            && arrived.saturating_add(self.timeout) <= now
-        {
-            self.give_up(trace, oldest, &mut segments);
-        }
-        segments
+        std::iter::from_fn(|| self.expire_next(now)).flatten().collect()
     }
 
     /// Gives everything that waits, whatever its age.
     pub fn drain(&mut self) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        while let Some((trace, oldest, _)) = self.oldest() {
-            self.give_up(trace, oldest, &mut segments);
-        }
-        segments
+        std::iter::from_fn(|| self.drain_next()).flatten().collect()
+    }
+
+    /// The same as [`expire`](Self::expire), one subtree at a time.
+    pub(crate) fn expire_next(&mut self, now: Duration) -> Option<Vec<Segment>> {
+        let (trace, oldest, arrived) = self.oldest()?;
+        let is_due = arrived.saturating_add(self.timeout) <= now;
+        is_due.then(|| self.give_up(trace, oldest))
+    }
+
+    /// The same as [`drain`](Self::drain), one subtree at a time.
+    pub(crate) fn drain_next(&mut self) -> Option<Vec<Segment>> {
+        let (trace, oldest, _) = self.oldest()?;
+        Some(self.give_up(trace, oldest))
     }
 
     /// When [`expire`](Self::expire) may have something to give, if nothing comes in before.
@@ -225,9 +229,11 @@ impl SegmentBuffer {
     }
 
     /// Sends a span that waited in vain, with all that waits above and below it.
-    fn give_up(&mut self, trace_id: TraceId, oldest: SpanId, segments: &mut Vec<Segment>) {
+    fn give_up(&mut self, trace_id: TraceId, oldest: SpanId) -> Vec<Segment> {
         let top = self.traces.get(&trace_id).map_or(oldest, |trace| trace.top(oldest));
-        self.complete(trace_id, top, SegmentKind::Orphan, segments);
+        let mut segments = Vec::new();
+        self.complete(trace_id, top, SegmentKind::Orphan, &mut segments);
+        segments
     }
 
     fn complete(

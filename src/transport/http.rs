@@ -32,15 +32,16 @@ impl Transport for HttpTransport {
             (answer, _) => answer,
         }
         .map_err(explain)?;
-        let mut body = Vec::new();
-        // The status decides; a body that breaks off or never ends changes nothing about it.
+        let mut read = 0_usize;
+        // The status decides; a body that breaks off or never ends changes nothing about it. It
+        // is read so that the connection can be used again, and only as far as that is cheap.
         while let Ok(Some(chunk)) = answer.chunk().await {
-            if body.len().saturating_add(chunk.len()) > MAX_ANSWER_BYTES {
+            read = read.saturating_add(chunk.len());
+            if read > MAX_ANSWER_BYTES {
                 break;
             }
-            body.extend_from_slice(&chunk);
         }
-        let mut response = ::http::Response::new(Bytes::from(body));
+        let mut response = ::http::Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)

@@ -1,5 +1,5 @@
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use opentelemetry_sdk::Resource;
@@ -18,11 +18,18 @@ pub(crate) enum Message {
     /// Spans, and who waits for what about them.
     Batch { source: Source, spans: Vec<SpanData>, answer: Option<Answer> },
     /// Somebody waits until everything that is complete by now is delivered.
-    Flush(SyncSender<OTelSdkResult>),
+    Flush(Deadline, SyncSender<OTelSdkResult>),
     /// Send what is there, within this time, and end.
-    Shutdown(Duration, SyncSender<OTelSdkResult>),
+    Shutdown(Deadline, SyncSender<OTelSdkResult>),
     /// A request has ended.
     Answered(Box<Delivery>, Result<http::Response<Bytes>, Failure>),
+}
+
+/// How long somebody waits for an answer, and from when on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) timeout: Duration,
+    pub(crate) asked: Instant,
 }
 
 /// Which provider spans come from; each has a resource and a buffer of its own.
@@ -54,4 +61,15 @@ pub(crate) struct Delivery {
     pub(super) bytes: u64,
     /// The losses that ride along.
     pub(super) losses: Losses,
+}
+
+impl Deadline {
+    pub(crate) fn after(timeout: Duration) -> Self {
+        Self { timeout, asked: Instant::now() }
+    }
+
+    /// What is left of the time.
+    pub(super) fn left(self) -> Duration {
+        self.timeout.saturating_sub(self.asked.elapsed())
+    }
 }

@@ -1,4 +1,3 @@
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
@@ -30,6 +29,13 @@ pub(super) struct Prepared {
     pub(super) repeated_errors: u64,
 }
 
+impl Prepared {
+    /// A segment that could not be prepared.
+    pub(super) fn failed(whole: Amount) -> Self {
+        Self { dropped: vec![(whole, DropReason::Internal)], ..Self::default() }
+    }
+}
+
 impl Intake {
     pub(super) fn new(head: TraceHead) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
@@ -47,16 +53,16 @@ impl Intake {
         let mut prepared = Prepared::default();
         let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
         let no_transactions = limits.is_limited(Category::Transaction, now);
-        let no_errors = limits.is_limited(Category::Error, now) || !may_have_errors(&segment.spans);
-        if no_transactions && no_errors {
+        let no_errors = limits.is_limited(Category::Error, now);
+        if no_transactions && (no_errors || !may_have_errors(&segment.spans)) {
             prepared.dropped.push((whole, DropReason::RateLimited));
+            let events = mapper.count_errors(&segment);
+            prepared
+                .dropped
+                .push((Amount { events, ..Amount::default() }, DropReason::RateLimited));
             return prepared;
         }
-        let mapped = catch_unwind(AssertUnwindSafe(|| mapper.map_segment(segment)));
-        let Ok(Some(mapped)) = mapped else {
-            prepared.dropped.push((whole, DropReason::Internal));
-            return prepared;
-        };
+        let Some(mapped) = mapper.map_segment(segment) else { return prepared };
         let Mapped { mut transaction, events, repeated_errors } = mapped;
         prepared.repeated_errors = repeated_errors;
         let trace = self.head.context(&transaction);

@@ -20,6 +20,8 @@ pub(super) struct Queued {
     pub(super) envelope: Envelope,
     /// When it was put in line first.
     pub(super) since: Duration,
+    /// How often it got no answer while others did.
+    pub(super) strikes: u32,
 }
 
 impl Lanes {
@@ -31,12 +33,22 @@ impl Lanes {
         self.events.is_empty() && self.transactions.is_empty()
     }
 
+    /// Whether producers should wait: half of the room is kept for those that cannot.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= self.max_bytes
+        self.bytes >= self.max_bytes.div_euclid(2)
+    }
+
+    /// What the next envelope holds in memory, in bytes.
+    pub(super) fn next_bytes(&self) -> usize {
+        let next = self.events.front().or(self.transactions.front());
+        next.map_or(0, |queued| queued.envelope.len())
     }
 
     /// Puts one in line; gives those that must leave for it, the oldest transactions first.
     pub(super) fn push(&mut self, queued: Queued) -> Vec<Queued> {
+        if queued.envelope.len() > self.max_bytes {
+            return vec![queued];
+        }
         self.bytes = self.bytes.saturating_add(queued.envelope.len());
         match queued.envelope.kind {
             ItemKind::Event => self.events.push_back(queued),
@@ -90,8 +102,11 @@ mod tests {
     fn queued(ticket: u64, kind: ItemKind) -> Queued {
         let payload = vec![b'x'; 60];
         let item = Item { kind, event_id: Uuid::nil(), spans: 1, trace: None, payload };
-        Queued { ticket, envelope: Envelope::new(item, None), since: Duration::ZERO }
+        Queued { ticket, envelope: Envelope::new(item, None), since: Duration::ZERO, strikes: 0 }
     }
+
+    /// What an envelope of the tests takes besides its body.
+    const OVERHEAD: usize = Envelope::OVERHEAD;
 
     fn tickets(queued: Vec<Queued>) -> Vec<u64> {
         queued.into_iter().map(|queued| queued.ticket).collect()
@@ -99,7 +114,7 @@ mod tests {
 
     #[test]
     fn errors_leave_before_transactions() {
-        let mut lanes = Lanes::new(10_000);
+        let mut lanes = Lanes::new(100_000);
         for (ticket, kind) in [
             (1, ItemKind::Transaction),
             (2, ItemKind::Event),
@@ -114,7 +129,7 @@ mod tests {
 
     #[test]
     fn when_memory_is_full_the_oldest_transactions_go_and_errors_last() {
-        let mut lanes = Lanes::new(250);
+        let mut lanes = Lanes::new(250 + 3 * OVERHEAD);
         for (ticket, kind) in [(1, ItemKind::Event), (2, ItemKind::Transaction)] {
             assert!(lanes.push(queued(ticket, kind)).is_empty());
         }
@@ -125,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_limit_takes_out_what_it_names() {
-        let mut lanes = Lanes::new(10_000);
+        let mut lanes = Lanes::new(100_000);
         lanes.push(queued(1, ItemKind::Event));
         lanes.push(queued(2, ItemKind::Transaction));
         let mut limits = RateLimits::default();

@@ -27,7 +27,7 @@ use http::HeaderMap;
 use sentry_types::Dsn;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-pub(crate) use self::inbox::{Answer, Message, Source};
+pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
 use self::quiet::Quiet;
 use self::run::Worker;
 use crate::mapping::Mapper;
@@ -36,7 +36,6 @@ use crate::stats::Ledger;
 use crate::transport::Transport;
 
 /// What a worker needs to know, checked beforehand.
-#[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) dsn: Dsn,
     pub(crate) endpoint: http::Uri,

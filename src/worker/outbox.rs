@@ -16,11 +16,12 @@ use crate::stats::{Amount, DropReason, Ledger};
 use crate::transport::{Backoff, Losses, RateLimits, Transport};
 
 /// What is on its way to Sentry: the lanes, the requests in flight and what was lost.
-#[derive(Debug)]
 pub(super) struct Outbox {
     lanes: Lanes,
     in_flight: usize,
     max_in_flight: usize,
+    in_flight_bytes: usize,
+    max_in_flight_bytes: usize,
     /// The envelopes whose fate is open, by number.
     open: BTreeMap<u64, Amount>,
     next_ticket: u64,
@@ -37,7 +38,6 @@ pub(super) struct Outbox {
 }
 
 /// What all requests have in common.
-#[derive(Debug)]
 struct Template {
     endpoint: http::Uri,
     headers: http::HeaderMap,
@@ -46,6 +46,9 @@ struct Template {
 
 /// How long an envelope is tried; Sentry would take a later copy for another item.
 const MAX_AGE: Duration = Duration::from_secs(55 * 60);
+
+/// How often an envelope may get no answer while others do; it may be one that no server takes.
+const MAX_STRIKES: u32 = 5;
 
 /// How long losses wait for an envelope to ride on.
 const REPORT_DELAY: Duration = Duration::from_secs(30);
@@ -56,6 +59,8 @@ impl Outbox {
             lanes: Lanes::new(settings.queue_bytes),
             in_flight: 0,
             max_in_flight: settings.max_in_flight,
+            in_flight_bytes: 0,
+            max_in_flight_bytes: settings.queue_bytes,
             open: BTreeMap::new(),
             next_ticket: 0,
             losses: Losses::default(),
@@ -92,6 +97,10 @@ impl Outbox {
         !self.lanes.is_full() || self.backoff.is_down()
     }
 
+    pub(super) fn is_down(&self) -> bool {
+        self.backoff.is_down()
+    }
+
     /// From now on every envelope gets one more try.
     pub(super) fn close(&mut self) {
         self.is_closing = true;
@@ -101,7 +110,7 @@ impl Outbox {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
         self.open.insert(ticket, Amount::of(envelope.kind, envelope.spans));
-        let overflow = self.lanes.push(Queued { ticket, envelope, since: now });
+        let overflow = self.lanes.push(Queued { ticket, envelope, since: now, strikes: 0 });
         self.give_up(overflow, DropReason::QueueFull)
     }
 
@@ -137,11 +146,13 @@ impl Outbox {
         let limited = self.give_up(limited, DropReason::RateLimited);
         while self.in_flight < self.max_in_flight
             && (self.is_closing || self.backoff.allows(now, self.in_flight))
+            && self.fits_in_flight()
             && let Some(queued) = self.lanes.pop()
         {
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
             let body = queued.envelope.seal(&self.request.dsn, wall, report.as_deref());
+            self.in_flight_bytes = self.in_flight_bytes.saturating_add(queued.envelope.len());
             let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
                 amount: Amount::of(queued.envelope.kind, queued.envelope.spans),
@@ -168,7 +179,7 @@ impl Outbox {
 
     /// Takes note of an answer, or of the last try; the losses it told are told now, or again.
     pub(super) fn settle(&mut self, delivery: Box<Delivery>, is_told: bool, now: Duration) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+        self.landed(&delivery);
         if let Some(queued) = delivery.queued {
             self.open.remove(&queued.ticket);
         }
@@ -191,12 +202,18 @@ impl Outbox {
         now: Duration,
         jitter: f64,
     ) -> Result<Vec<(Amount, DropReason)>, Box<Delivery>> {
+        let is_up = !self.backoff.is_down();
         self.backoff.failed(now, jitter);
-        let is_young = |queued: &Queued| now.saturating_sub(queued.since) < MAX_AGE;
-        if self.is_closing || !delivery.queued.as_ref().is_some_and(is_young) {
+        if let Some(queued) = &mut delivery.queued {
+            queued.strikes = queued.strikes.saturating_add(u32::from(is_up));
+        }
+        let is_worth_it = |queued: &Queued| {
+            now.saturating_sub(queued.since) < MAX_AGE && queued.strikes < MAX_STRIKES
+        };
+        if self.is_closing || !delivery.queued.as_ref().is_some_and(is_worth_it) {
             return Err(delivery);
         }
-        self.in_flight = self.in_flight.saturating_sub(1);
+        self.landed(&delivery);
         self.tell_again(std::mem::take(&mut delivery.losses), now);
         // At the end of the line, so that one that no server can take does not block the others.
         let overflow = delivery.queued.map(|queued| self.lanes.push(queued)).unwrap_or_default();
@@ -215,6 +232,18 @@ impl Outbox {
             self.losses.restore(losses);
             self.report_due.get_or_insert(now.saturating_add(REPORT_DELAY));
         }
+    }
+
+    /// Whether memory allows one more request; it always allows one.
+    fn fits_in_flight(&self) -> bool {
+        let bytes = self.in_flight_bytes.saturating_add(self.lanes.next_bytes());
+        self.in_flight == 0 || bytes <= self.max_in_flight_bytes
+    }
+
+    fn landed(&mut self, delivery: &Delivery) {
+        let bytes = delivery.queued.as_ref().map_or(0, |queued| queued.envelope.len());
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
     }
 
     fn take_losses(&mut self) -> Losses {

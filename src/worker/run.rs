@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
@@ -12,8 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
-use super::inbox::{Delivery, Failure, Message, Source};
-use super::intake::{Intake, count};
+use super::inbox::{Deadline, Delivery, Failure, Message, Source};
+use super::intake::{Intake, Prepared, count};
 use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
 use super::quiet::Quiet;
@@ -22,11 +23,11 @@ use super::voice::Voice;
 use super::waiting::Waiting;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
+use crate::protocol::ItemKind;
 use crate::segment::{Segment, SegmentBuffer};
 use crate::stats::{Amount, DropReason, Ledger};
 
 /// The state of the thread.
-#[derive(Debug)]
 pub(super) struct Worker {
     settings: Settings,
     ledger: Arc<Ledger>,
@@ -47,7 +48,11 @@ struct Closing {
     deadline: Duration,
     answer: SyncSender<OTelSdkResult>,
     is_reported: bool,
+    lost_before: u64,
 }
+
+/// How many subtrees leave before requests get their turn.
+const STRETCH: usize = 16;
 
 /// How long to sleep at most.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -75,22 +80,28 @@ impl Worker {
 
     pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
-            let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
-            match tokio::time::timeout(sleep, inbox.recv()).await {
-                Ok(Some(message)) => self.handle(message),
-                Ok(None) => return,
-                Err(_) => {}
-            }
-            self.expire();
+            let has_more = self.pump();
             self.dispatch();
             self.waiting.answer(&self.outbox, self.now());
-            if let Some(result) = self.closed() {
+            if let Some(result) = self.closed(has_more) {
                 inbox.close();
                 while let Ok(message) = inbox.try_recv() {
                     self.handle(message);
                 }
                 self.end(result);
                 return;
+            }
+            if has_more {
+                // The requests under way get their turn between two stretches of work.
+                tokio::task::yield_now().await;
+                while let Ok(message) = inbox.try_recv() {
+                    self.handle(message);
+                }
+                continue;
+            }
+            let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
+            if let Ok(Some(message)) = tokio::time::timeout(sleep, inbox.recv()).await {
+                self.handle(message);
             }
         }
     }
@@ -108,10 +119,34 @@ impl Worker {
                     self.waiting.export(answer, self.outbox.mark(), self.now());
                 }
             }
-            Message::Flush(answer) => self.waiting.flush(answer, self.outbox.mark()),
-            Message::Shutdown(timeout, answer) => self.close(timeout, answer),
+            Message::Flush(deadline, answer) => {
+                let until = self.now().saturating_add(deadline.left());
+                self.waiting.flush(answer, self.outbox.mark(), until);
+            }
+            Message::Shutdown(deadline, answer) => self.close(deadline, answer),
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
         }
+    }
+
+    /// Sends some of what has waited too long, or of everything at the end, while there is room
+    /// for it; tells whether there is more to do at once.
+    fn pump(&mut self) -> bool {
+        self.hear_handles();
+        let now = self.now();
+        self.outbox.report(now, SystemTime::now(), false);
+        let sources: Vec<_> = self.sources.keys().copied().collect();
+        let mut left = STRETCH;
+        for source in sources {
+            while left > 0 && self.outbox.has_room() {
+                let is_closing = self.closing.is_some();
+                let buffer = &mut self.source(source).0;
+                let next = if is_closing { buffer.drain_next() } else { buffer.expire_next(now) };
+                let Some(segments) = next else { break };
+                left = left.saturating_sub(1);
+                self.process(source, segments);
+            }
+        }
+        left == 0
     }
 
     fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
@@ -123,13 +158,14 @@ impl Worker {
     }
 
     fn ingest(&mut self, source: Source, mut spans: Vec<SpanData>) {
+        let all = spans.len();
         if self.closing.is_some() {
-            self.lose(Amount::spans(count(spans.len())), DropReason::ShutDown);
+            self.lose(Amount::spans(count(all)), DropReason::ShutDown);
             return;
         }
-        let (now, all) = (self.now(), spans.len());
         spans.retain(|span| !self.own_traffic.includes(span));
         let own = count(all.saturating_sub(spans.len()));
+        let now = self.now();
         let ingested = self.source(source).0.ingest(spans, now);
         for (spans, reason) in [
             (own, DropReason::OwnTraffic),
@@ -148,7 +184,10 @@ impl Worker {
         for segment in segments {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
-            let prepared = self.intake.prepare(segment, mapper, &self.outbox.limits, times);
+            let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
+            let (intake, limits) = (&mut self.intake, &self.outbox.limits);
+            let prepare = AssertUnwindSafe(|| intake.prepare(segment, mapper, limits, times));
+            let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
             self.ledger.repeated(prepared.repeated_errors);
             let mut dropped = prepared.dropped;
             for envelope in prepared.envelopes {
@@ -157,42 +196,45 @@ impl Worker {
             for (amount, reason) in dropped {
                 self.lose(amount, reason);
             }
-            // The first requests leave while the rest of a large batch is still being mapped.
-            self.dispatch();
         }
     }
 
-    /// Sends everything that waits for a parent, and then only what is there.
-    fn close(&mut self, timeout: Duration, answer: SyncSender<OTelSdkResult>) {
+    /// From now on nothing more is taken in, and everything that waits is sent.
+    fn close(&mut self, deadline: Deadline, answer: SyncSender<OTelSdkResult>) {
         if self.closing.is_some() {
             let _ = answer.try_send(Err(OTelSdkError::AlreadyShutdown));
             return;
         }
-        let sources: Vec<_> = self.sources.keys().copied().collect();
-        for source in sources {
-            let segments = self.source(source).0.drain();
-            self.process(source, segments);
-        }
         self.outbox.close();
         // Some of the time is kept for what follows the last request.
-        let kept = timeout.div_f32(20.0).min(Duration::from_millis(100));
-        let deadline = self.now().saturating_add(timeout.saturating_sub(kept));
-        self.closing = Some(Closing { timeout, deadline, answer, is_reported: false });
+        let kept = deadline.timeout.div_f32(20.0).min(Duration::from_millis(100));
+        self.closing = Some(Closing {
+            timeout: deadline.timeout,
+            deadline: self.now().saturating_add(deadline.left().saturating_sub(kept)),
+            answer,
+            is_reported: false,
+            lost_before: self.ledger.stats().spans_dropped,
+        });
     }
 
     fn answered(&mut self, delivery: Box<Delivery>, answer: Result<Response<Bytes>, Failure>) {
         let times = (self.now(), SystemTime::now());
         if let Ok(answer) = &answer {
             let status = answer.status().as_u16();
-            let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
-            let limits = header("x-sentry-rate-limits");
-            self.outbox.limits.update(times, status, limits, header("retry-after"));
+            let all = answer.headers().get_all("x-sentry-rate-limits").iter();
+            let all: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
+            let limits = (!all.is_empty()).then(|| all.join(","));
+            let retry_after = answer.headers().get("retry-after");
+            let retry_after = retry_after.and_then(|value| value.to_str().ok());
+            self.outbox.limits.update(times, status, limits.as_deref(), retry_after);
             self.voice.answered(status, &delivery);
         }
         let dsn = &self.settings.dsn;
         let server = format!("{}://{}:{}", dsn.scheme(), dsn.host(), dsn.port());
         let verdict = Verdict::of(&answer, &server);
-        let is_told = verdict == Verdict::Delivered;
+        // A report that travelled alone has had its answer, whatever that says.
+        let is_told =
+            verdict == Verdict::Delivered || (answer.is_ok() && delivery.queued.is_none());
         if answer.is_ok() {
             self.outbox.answered();
             self.ledger.reached();
@@ -223,33 +265,17 @@ impl Worker {
 
     fn trouble(&mut self, trouble: String, reason: DropReason) {
         let trouble = format!("could not deliver to Sentry: {trouble}");
-        self.voice.trouble(&trouble, reason);
-        self.ledger.trouble(trouble, reason);
+        let is_new = self.voice.trouble(&trouble, reason);
+        self.ledger.trouble(trouble, reason, is_new);
     }
 
     /// Counts an envelope that was sent in vain; a report that is lost is told again instead.
     fn lose_sent(&mut self, delivery: &Delivery, reason: DropReason, is_reported: bool) {
         match delivery.queued {
             Some(_) if is_reported => self.lose(delivery.amount, reason),
-            Some(_) => drop(self.ledger.dropped(delivery.amount, reason)),
+            Some(_) => self.ledger.dropped(delivery.amount, reason),
             None => {}
         }
-    }
-
-    fn expire(&mut self) {
-        let now = self.now();
-        let is_due = |buffer: &SegmentBuffer| buffer.next_deadline().is_some_and(|due| due <= now);
-        let due: Vec<_> = self
-            .sources
-            .iter()
-            .filter(|(_, (buffer, _))| is_due(buffer))
-            .map(|(source, _)| *source)
-            .collect();
-        for source in due {
-            let segments = self.source(source).0.expire(now);
-            self.process(source, segments);
-        }
-        self.outbox.report(now, SystemTime::now(), false);
     }
 
     fn dispatch(&mut self) {
@@ -260,22 +286,42 @@ impl Worker {
     }
 
     /// How the shutdown ended, if it has.
-    fn closed(&mut self) -> Option<OTelSdkResult> {
-        let (now, is_idle) = (self.now(), self.outbox.is_idle());
+    fn closed(&mut self, has_more: bool) -> Option<OTelSdkResult> {
+        let now = self.now();
+        let is_empty = !has_more && self.sources.values().all(|(buffer, _)| buffer.is_empty());
         let closing = self.closing.as_mut()?;
-        if is_idle && !closing.is_reported {
+        if now >= closing.deadline {
+            return Some(Err(OTelSdkError::Timeout(closing.timeout)));
+        }
+        if !is_empty || !self.outbox.is_idle() {
+            return None;
+        }
+        if !closing.is_reported {
             closing.is_reported = true;
             self.outbox.report(now, SystemTime::now(), true);
         }
-        if self.outbox.is_idle() {
-            return Some(Ok(()));
+        if !self.outbox.is_idle() {
+            return None;
         }
-        let is_late = now >= closing.deadline;
-        is_late.then_some(Err(OTelSdkError::Timeout(closing.timeout)))
+        let stats = self.ledger.stats();
+        let lost = stats.spans_dropped.saturating_sub(closing.lost_before);
+        let error = stats.last_error.filter(|_| lost > 0);
+        Some(match error {
+            None => Ok(()),
+            Some(error) => {
+                Err(OTelSdkError::InternalFailure(format!("{lost} spans were lost: {error}")))
+            }
+        })
     }
 
     fn end(&mut self, result: OTelSdkResult) {
         self.outbox.abandon(&self.ledger);
+        // What still waits for its parent was not reached in time.
+        let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
+        let waiting = waiting.fold(0, u64::saturating_add);
+        if waiting > 0 {
+            self.ledger.dropped(Amount::spans(waiting), DropReason::ShutDown);
+        }
         self.voice.ended(&self.ledger.stats());
         if let Some(closing) = self.closing.take() {
             let _ = closing.answer.try_send(result);
@@ -283,10 +329,19 @@ impl Worker {
     }
 
     fn lose(&mut self, amount: Amount, reason: DropReason) {
-        let is_first = self.ledger.dropped(amount, reason);
+        self.ledger.dropped(amount, reason);
+        self.lost(amount, reason);
+    }
+
+    /// Tells of a loss that is counted already.
+    fn lost(&mut self, amount: Amount, reason: DropReason) {
         self.outbox.lose(amount, reason, self.now());
-        if is_first && reason != DropReason::Unsampled {
-            self.voice.dropped(amount, reason);
+        self.voice.dropped(amount, reason);
+    }
+
+    fn hear_handles(&mut self) {
+        for (reason, spans) in self.ledger.take_unheard() {
+            self.lost(Amount::spans(spans), reason);
         }
     }
 
@@ -296,7 +351,9 @@ impl Worker {
 
     /// When there is something to do even if nobody says anything.
     fn next_deadline(&self) -> Duration {
-        let buffers = self.sources.values().filter_map(|(buffer, _)| buffer.next_deadline());
+        // Without room, the end of a request is the next thing to happen.
+        let buffers = self.sources.values().filter(|_| self.outbox.has_room());
+        let buffers = buffers.filter_map(|(buffer, _)| buffer.next_deadline());
         let closing = self.closing.iter().map(|closing| closing.deadline);
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);

@@ -14,6 +14,7 @@ pub(super) struct Voice {
     said: HashSet<String>,
     /// The same, until the server is reached again.
     said_of_outage: HashSet<String>,
+    said_drops: HashSet<DropReason>,
 }
 
 /// How many different troubles are said.
@@ -21,11 +22,19 @@ const MAX_SAID: usize = 32;
 
 impl Voice {
     pub(super) fn new(quiet: Quiet) -> Self {
-        Self { quiet, said: HashSet::new(), said_of_outage: HashSet::new() }
+        Self {
+            quiet,
+            said: HashSet::new(),
+            said_of_outage: HashSet::new(),
+            said_drops: HashSet::new(),
+        }
     }
 
-    /// The first loss of its kind.
+    /// A loss, if it is the first of its kind.
     pub(super) fn dropped(&mut self, amount: Amount, reason: DropReason) {
+        if reason == DropReason::Unsampled || !self.said_drops.insert(reason) {
+            return;
+        }
         let Amount { spans, events, .. } = amount;
         self.quiet.speak(|| {
             otel_warn!(
@@ -38,17 +47,20 @@ impl Voice {
         });
     }
 
-    /// What keeps envelopes from being delivered, once; an outage, once each time.
-    pub(super) fn trouble(&mut self, what: &str, reason: DropReason) {
+    /// What keeps envelopes from being delivered, once; an outage, once each time. Tells whether
+    /// it was new.
+    pub(super) fn trouble(&mut self, what: &str, reason: DropReason) -> bool {
         let said = match reason {
             DropReason::Unreachable => &mut self.said_of_outage,
             _ => &mut self.said,
         };
-        if said.len() < MAX_SAID && said.insert(what.to_owned()) {
+        let is_new = said.len() < MAX_SAID && said.insert(what.to_owned());
+        if is_new {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.DeliveryFailed", reason = what);
             });
         }
+        is_new
     }
 
     pub(super) fn works(&mut self) {

@@ -24,8 +24,8 @@ struct Pace {
 #[derive(Debug)]
 struct Waiter {
     until: Until,
-    /// After which it is no use to wait on; without one, the other side has its own clock.
-    deadline: Option<Duration>,
+    /// After which it is no use to wait on.
+    deadline: Duration,
 }
 
 #[derive(Debug)]
@@ -57,11 +57,11 @@ impl Waiting {
             Answer::Delivered(answer) => Until::Settled(mark, answer),
         };
         let wait = EXPORT_WAIT.min(self.pace.time_of(MAX_SPANS_MEANWHILE));
-        self.waiters.push(Waiter { until, deadline: Some(now.saturating_add(wait)) });
+        self.waiters.push(Waiter { until, deadline: now.saturating_add(wait) });
     }
 
-    pub(super) fn flush(&mut self, answer: SyncSender<OTelSdkResult>, mark: u64) {
-        self.waiters.push(Waiter { until: Until::Flushed(mark, answer), deadline: None });
+    pub(super) fn flush(&mut self, answer: SyncSender<OTelSdkResult>, mark: u64, until: Duration) {
+        self.waiters.push(Waiter { until: Until::Flushed(mark, answer), deadline: until });
     }
 
     /// Tells those whose wait is over.
@@ -69,22 +69,25 @@ impl Waiting {
         self.waiters.retain(|waiter| {
             let is_over = match &waiter.until {
                 Until::Room(_) => outbox.has_room(),
-                Until::Settled(mark, _) | Until::Flushed(mark, _) => outbox.is_settled(*mark),
+                // While the server is down, a processor would wait for nothing.
+                Until::Settled(mark, _) => outbox.is_settled(*mark) || outbox.is_down(),
+                Until::Flushed(mark, _) => outbox.is_settled(*mark),
             };
-            if !is_over && waiter.deadline.is_none_or(|deadline| deadline > now) {
+            if !is_over && waiter.deadline > now {
                 return true;
             }
             // Whoever gave up waiting has dropped the other end.
             match &waiter.until {
                 Until::Room(answer) | Until::Settled(_, answer) => drop(answer.try_send(())),
-                Until::Flushed(_, answer) => drop(answer.try_send(Ok(()))),
+                Until::Flushed(_, answer) if is_over => drop(answer.try_send(Ok(()))),
+                Until::Flushed(..) => {}
             }
             false
         });
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        self.waiters.iter().filter_map(|waiter| waiter.deadline).min()
+        self.waiters.iter().map(|waiter| waiter.deadline).min()
     }
 }
 
@@ -101,8 +104,7 @@ impl Pace {
 
     /// How long it takes for so many spans to come.
     fn time_of(&self, spans: u32) -> Duration {
-        // Half of two stretches, so that a single burst is not taken for the usual pace.
-        let per_stretch = self.spans.saturating_add(self.before).div_euclid(2).max(1);
+        let per_stretch = self.spans.max(self.before).max(1);
         STRETCH.saturating_mul(spans).checked_div(per_stretch).unwrap_or(EXPORT_WAIT)
     }
 }
@@ -116,13 +118,13 @@ mod tests {
     #[test]
     fn an_export_waits_no_longer_than_the_queue_behind_it_has_room() {
         let mut pace = Pace::default();
-        pace.add(500, MS(100));
-        assert!(pace.time_of(512) > Duration::from_secs(1), "a burst is no pace");
+        pace.add(1501, MS(100));
+        assert!(pace.time_of(512) > MS(300), "a burst is no pace");
         for at in 0..400 {
             pace.add(100, MS(1000 + at * 5));
         }
         let wait = pace.time_of(512);
-        assert!((MS(25)..MS(40)).contains(&wait), "{wait:?} at 20,000 spans a second");
+        assert!((MS(25)..MS(30)).contains(&wait), "{wait:?} at 20,000 spans a second");
         pace.add(10, MS(60_000));
         assert!(pace.time_of(512) >= EXPORT_WAIT);
     }
