@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
-use opentelemetry::{StringValue, otel_info};
+use opentelemetry::StringValue;
 use sentry_types::Dsn;
 
 use crate::client::{self, ClientSettings};
@@ -206,14 +206,15 @@ impl SentrySpanExporterBuilder {
     }
 
     /// The client to send by, in place of the exporter's own; it brings its own timeouts, proxies
-    /// and TLS. It should follow no redirects, and should not be shared with another runtime,
+    /// and TLS, and what is set for them here has no effect. It should follow no redirects, and should not be shared with another runtime,
     /// whose connections would not be served while that runtime stands still.
     pub fn with_http_client(mut self, client: reqwest::Client) -> Self {
         self.transport = Some(Arc::new(HttpTransport::new(client)));
         self
     }
 
-    /// The way to deliver, in place of HTTP by the exporter's own client.
+    /// The way to deliver, in place of HTTP by the exporter's own client, whose timeouts, proxies
+    /// and TLS then have no effect.
     pub fn with_transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -238,10 +239,7 @@ impl SentrySpanExporterBuilder {
         let full_batch = environment.number(BATCH_VARIABLE).unwrap_or(DEFAULT_BATCH);
         match self.settings(environment)? {
             Some(settings) => SentrySpanExporter::start(settings, full_batch),
-            None => {
-                otel_info!(name: "SentryExporter.Disabled", reason = "no DSN: set SENTRY_DSN or call with_dsn");
-                Ok(SentrySpanExporter::disabled())
-            }
+            None => Ok(SentrySpanExporter::disabled()),
         }
     }
 

@@ -44,6 +44,7 @@ struct Shared {
     inbox: Option<UnboundedSender<Message>>,
     ledger: Arc<Ledger>,
     is_shut_down: AtomicBool,
+    has_said_disabled: AtomicBool,
     next_source: AtomicU64,
     batches: BatchSizes,
 }
@@ -100,6 +101,7 @@ impl SentrySpanExporter {
             inbox,
             ledger,
             is_shut_down: AtomicBool::new(false),
+            has_said_disabled: AtomicBool::new(false),
             next_source: AtomicU64::new(1),
             batches: BatchSizes::new(full_batch),
         };
@@ -125,6 +127,11 @@ impl SentrySpanExporter {
         wait(&answered, timeout).unwrap_or(Ok(()))
     }
 
+    /// Whether there is a DSN; without one, the exporter does nothing.
+    pub fn is_enabled(&self) -> bool {
+        self.shared.inbox.is_some()
+    }
+
     /// What became of all spans so far.
     pub fn stats(&self) -> Stats {
         self.shared.ledger.stats()
@@ -132,6 +139,7 @@ impl SentrySpanExporter {
 
     fn hand_over(&self, spans: Vec<SpanData>) -> OTelSdkResult {
         let Some(inbox) = &self.shared.inbox else {
+            self.say_disabled();
             return Ok(());
         };
         let amount = u64::try_from(spans.len()).unwrap_or(u64::MAX);
@@ -165,6 +173,16 @@ impl SentrySpanExporter {
         match self.shared.ledger.take_untold() {
             Some(trouble) => Err(OTelSdkError::InternalFailure(trouble)),
             None => Ok(()),
+        }
+    }
+
+    /// Says once that nothing is sent; not while it is built, when often nobody listens yet.
+    fn say_disabled(&self) {
+        if !self.shared.has_said_disabled.swap(true, Ordering::Relaxed) {
+            otel_warn!(
+                name: "SentryExporter.Disabled",
+                reason = "there is no DSN, so no spans are sent: set SENTRY_DSN or call with_dsn"
+            );
         }
     }
 
@@ -207,7 +225,7 @@ impl SpanExporter for SentrySpanExporter {
 impl fmt::Debug for SentrySpanExporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SentrySpanExporter")
-            .field("enabled", &self.shared.inbox.is_some())
+            .field("enabled", &self.is_enabled())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

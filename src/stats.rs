@@ -63,6 +63,8 @@ pub enum DropReason {
     ShutDown,
     /// The transaction was larger than Sentry takes, with all texts shortened.
     TooLarge,
+    /// A segment had more than 500 errors.
+    TooManyErrors,
     /// The server could not be reached.
     Unreachable,
     /// The sampler had decided against the span.
@@ -112,7 +114,7 @@ impl DropReason {
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
             Self::RateLimited => Some("ratelimit_backoff"),
             Self::Refused => Some("send_error"),
-            Self::TooLarge => Some("buffer_overflow"),
+            Self::TooLarge | Self::TooManyErrors => Some("buffer_overflow"),
             Self::Unreachable => Some("network_error"),
         }
     }
@@ -129,6 +131,7 @@ impl DropReason {
             Self::Refused => "the server did not accept it",
             Self::ShutDown => "the exporter was shut down before it could be delivered",
             Self::TooLarge => "it is larger than Sentry takes",
+            Self::TooManyErrors => "a segment had more than 500 errors",
             Self::Unreachable => "the server could not be reached",
             Self::Unsampled => "the sampler decided against it",
         }

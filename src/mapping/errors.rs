@@ -5,6 +5,9 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::exception::{Recorded, Role};
 
+/// With how many records of the same error a further one is compared.
+const MAX_COMPARED: usize = 100;
+
 /// What becomes an error event: where it stands in its segment, and what was recorded, if anything.
 #[derive(Debug)]
 pub(super) struct Failure<'a> {
@@ -28,36 +31,46 @@ pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_
     }
     let tree = Tree::of(spans);
     let before = recorded.len();
-    let mut seen = HashSet::new();
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
+    let mut kept: HashMap<u64, Vec<&SpanData>> = HashMap::new();
     recorded.retain(|failure| {
-        let Some(key) = failure.recorded.as_ref().map(Recorded::key) else {
-            return true;
-        };
-        if !seen.insert((failure.span.span_context.span_id(), key)) {
-            return false;
+        let Some(key) = failure.recorded.as_ref().map(Recorded::key) else { return true };
+        let same = kept.entry(key).or_default();
+        let id = failure.span.span_context.span_id();
+        let is_repeated = same.iter().take(MAX_COMPARED).any(|below| {
+            below.span_context.span_id() == id
+                || tree.ancestors(below).any(|above| above.span_context.span_id() == id)
+        });
+        if !is_repeated {
+            same.push(failure.span);
         }
-        seen.extend(tree.ancestors(failure.span).map(|above| (above.span_context.span_id(), key)));
-        true
+        !is_repeated
     });
     let repeated = before.saturating_sub(recorded.len());
-    let mut covered: HashSet<SpanId> = HashSet::new();
-    let mut recording: HashSet<SpanId> = HashSet::new();
-    for failure in &recorded {
-        recording.insert(failure.span.span_context.span_id());
-        covered.extend(tree.ancestors(failure.span).map(|above| above.span_context.span_id()));
-    }
     if statuses {
+        // What failed below a span, and which spans recorded an exception or anything else.
+        let mut covered: HashSet<SpanId> = HashSet::new();
+        let mut recording: HashSet<SpanId> = HashSet::new();
+        let mut exceptions: HashSet<SpanId> = HashSet::new();
+        for failure in &recorded {
+            let id = failure.span.span_context.span_id();
+            recording.insert(id);
+            if failure.recorded.as_ref().is_some_and(|recorded| !recorded.chain.is_empty()) {
+                exceptions.insert(id);
+            }
+            tree.cover(failure.span, &mut covered);
+        }
         // From the leaves up, so that the deepest span of a branch comes first.
         for span in spans.iter().rev().filter(|span| has_error(span)) {
             let id = span.span_context.span_id();
-            let recorded_above =
-                tree.ancestors(span).any(|above| recording.contains(&above.span_context.span_id()));
-            if !covered.contains(&id) && !recording.contains(&id) && !recorded_above {
+            let is_told_above = tree
+                .ancestors(span)
+                .any(|above| exceptions.contains(&above.span_context.span_id()));
+            if !covered.contains(&id) && !recording.contains(&id) && !is_told_above {
                 recorded.push(Failure { span, event: None, recorded: None });
             }
-            covered.extend(tree.ancestors(span).map(|above| above.span_context.span_id()));
+            tree.cover(span, &mut covered);
         }
     }
     (recorded, u64::try_from(repeated).unwrap_or(u64::MAX))
@@ -87,6 +100,15 @@ struct Tree<'a>(HashMap<SpanId, &'a SpanData>);
 impl<'a> Tree<'a> {
     fn of(spans: &'a [SpanData]) -> Self {
         Self(spans.iter().map(|span| (span.span_context.span_id(), span)).collect())
+    }
+
+    /// Notes the spans above this one, as far as they are not noted yet.
+    fn cover(&self, span: &'a SpanData, covered: &mut HashSet<SpanId>) {
+        for above in self.ancestors(span) {
+            if !covered.insert(above.span_context.span_id()) {
+                break;
+            }
+        }
     }
 
     /// The spans above this one, at most all of them, even if their parents form a circle.

@@ -9,16 +9,16 @@ use sentry_types::protocol::v7::{
 use serde_json::json;
 
 use super::Mapper;
-use super::breadcrumb;
 use super::errors::Failure;
 use super::exception::{Location, limited, message};
 use super::facts::Facts;
 use super::id::event_id;
 use super::op;
 use super::resource::limited_map;
-use super::span::parent;
+use super::span::{self, parent};
 use super::status;
 use super::transaction::{Crumb, Root};
+use super::user::user;
 use crate::protocol::{Data, Timestamp, client_sdk};
 use crate::semconv::Attribute::Target;
 
@@ -32,7 +32,7 @@ const MAX_RAW_BYTES: usize = 12_000;
 pub(super) fn event(
     failure: Failure<'_>,
     root: &Root<'_>,
-    crumbs: &[Crumb<'_>],
+    (crumbs, kept_crumbs): (&[Crumb<'_>], usize),
     mapper: &Mapper,
 ) -> Event<'static> {
     let span = failure.span;
@@ -45,8 +45,8 @@ pub(super) fn event(
     let logger = logger.unwrap_or_else(|| span.instrumentation_scope.name().into());
     let attributes = [&span.attributes, &root.span.attributes];
     let tags = mapper.tags.of_segment(&attributes.map(Vec::as_slice), &mapper.resource);
-    let before = crumbs.iter().filter(|crumb| crumb.time <= Timestamp::from(time));
-    let skipped = before.clone().count().saturating_sub(breadcrumb::MAX);
+    let end = crumbs.partition_point(|crumb| crumb.time <= Timestamp::from(time));
+    let before = crumbs.get(end.saturating_sub(kept_crumbs)..end).unwrap_or_default();
     let mut event = Event {
         event_id: event_id(&span.span_context, index),
         level: Level::Error,
@@ -58,11 +58,11 @@ pub(super) fn event(
         release: owned(&root.release),
         dist: owned(&mapper.dist),
         environment: owned(&Some(root.environment.clone())),
-        user: root.user.clone(),
+        user: user(&facts).or_else(|| root.user.clone()),
         request: root.request.clone(),
         tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         breadcrumbs: Values::from(
-            before.skip(skipped).copied().map(Crumb::to_breadcrumb).collect::<Vec<_>>(),
+            before.iter().copied().map(Crumb::to_breadcrumb).collect::<Vec<_>>(),
         ),
         sdk: Some(client_sdk()),
         ..Event::default()
@@ -120,6 +120,7 @@ fn trace_context(span: &SpanData, facts: &Facts<'_>) -> TraceContext {
         parent_span_id: parent(span).map(|id| id.to_bytes().into()),
         op: op::op(facts, &span.span_kind).0.map(|op| op.to_string()),
         status: Some(status),
+        origin: Some(span::origin(facts).to_string()),
         ..TraceContext::default()
     }
 }

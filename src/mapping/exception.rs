@@ -98,9 +98,8 @@ impl Recorded {
             fingerprint: fingerprint(&facts, &span_facts),
         };
         // An event of `tracing` is named by its message, or by its place where it has none.
-        let is_message = |name: &&str| {
-            !name.trim().is_empty() && *name != "exception" && !name.starts_with("event ")
-        };
+        let is_message =
+            |name: &&str| !name.trim().is_empty() && *name != "exception" && !is_place(name);
         let message = Some(&*event.name).filter(is_message);
         if role == Role::Exception {
             recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
@@ -118,7 +117,8 @@ impl Recorded {
             (&exception.ty, &exception.value).hash(&mut hasher);
         }
         if self.chain.is_empty() {
-            self.message.hash(&mut hasher);
+            let place = self.location.as_ref().map(|place| (&place.file, place.line));
+            (&self.message, place).hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -137,7 +137,7 @@ impl Recorded {
         if let Some(place) = parsed.as_ref().and_then(|parsed| parsed.location.as_ref()) {
             self.location = Some(Location {
                 module: self.location.take().and_then(|location| location.module),
-                file: Some(place.file.clone()),
+                file: Some(limited(&place.file, 500)),
                 line: place.line.and_then(|line| i64::try_from(line).ok()),
             });
         }
@@ -231,6 +231,13 @@ fn fingerprint(event: &Facts<'_>, span: &Facts<'_>) -> Vec<String> {
 
 fn owned(texts: &[StringValue]) -> Vec<String> {
     texts.iter().map(|text| text.as_str().to_owned()).collect()
+}
+
+/// Whether this is how `tracing` names an event without a message: `event <file>:<line>`.
+fn is_place(name: &str) -> bool {
+    let place = name.strip_prefix("event ").and_then(|place| place.rsplit_once(':'));
+    place
+        .is_some_and(|(_, line)| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The first text that says something; Sentry takes no event without one.

@@ -54,7 +54,8 @@ fn url(facts: &Facts<'_>) -> Option<Url> {
         }
     };
     let short: String = text.chars().take(MAX_URL_CHARS).collect();
-    let url = Url::parse(&short).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let mut url = Url::parse(&short).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    url.set_username("").and_then(|()| url.set_password(None)).ok()?;
     (url.as_str().chars().count() <= MAX_URL_CHARS).then_some(url)
 }
 

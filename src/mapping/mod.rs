@@ -110,7 +110,13 @@ pub struct Mapped {
     pub events: Vec<Event<'static>>,
     /// How many further records of the same errors, on the spans above, were left out.
     pub repeated_errors: u64,
+    /// How many errors beyond the first 500 of the segment were left out.
+    pub surplus_errors: usize,
 }
+
+/// How many errors of one segment are sent, and how many breadcrumbs all of them have together.
+const MAX_ERRORS: usize = 500;
+const MAX_CRUMBS: usize = 5000;
 
 impl Mapper {
     /// A mapper with the defaults of the exporter and without a resource.
@@ -187,11 +193,15 @@ impl Mapper {
         let Segment { spans, kind, part } = segment;
         let crumbs = Crumb::all(&spans);
         let root = Root::of(spans.first()?, self);
-        let (failures, repeated_errors) =
+        let (mut failures, repeated_errors) =
             errors::failures(&spans, self.status_errors == StatusErrors::Sent);
+        let surplus_errors = failures.len().saturating_sub(MAX_ERRORS);
+        failures.truncate(MAX_ERRORS);
+        // Many errors share the room for what led to them.
+        let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
         let mut events: Vec<_> = failures
             .into_iter()
-            .map(|failure| event::event(failure, &root, &crumbs, self))
+            .map(|failure| event::event(failure, &root, (&crumbs, kept), self))
             .collect();
         let breadcrumbs = Crumb::last(&crumbs);
         let root = root.into_fields();
@@ -206,6 +216,6 @@ impl Mapper {
             .collect();
         self.scrubber.scrub_transaction(&mut transaction);
         events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
-        Some(Mapped { transaction, events, repeated_errors })
+        Some(Mapped { transaction, events, repeated_errors, surplus_errors })
     }
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use opentelemetry::{Key, KeyValue, StringValue, Value};
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use serde_json::Map;
 
@@ -125,12 +125,15 @@ pub(super) fn limited_map<'a>(
     let mut map = Map::new();
     let mut bytes = 0_usize;
     for (key, value) in attributes {
-        let mut value = json_value(value);
-        if let serde_json::Value::String(text) = &mut value
-            && let Some(short) = shortened(text, MAX_TEXT_BYTES)
-        {
-            *text = short;
-        }
+        let value = match value {
+            Value::String(text) => match shortened(text.as_str(), MAX_TEXT_BYTES) {
+                Some(short) => short.into(),
+                None => text.as_str().into(),
+            },
+            // What cannot fit need not be converted.
+            Value::Array(Array::String(texts)) if texts.len() > max_bytes => continue,
+            value => json_value(value),
+        };
         let size = size(&value).saturating_add(key.as_str().len()).saturating_add(8);
         let total = bytes.saturating_add(size);
         if key.as_str().is_empty() || total > max_bytes {
@@ -177,7 +180,7 @@ fn contexts(attributes: &[KeyValue]) -> BTreeMap<Cow<'static, str>, Context> {
     // Present without a resource, too: it tells Sentry that this came from OpenTelemetry.
     let entries = attributes
         .iter()
-        .filter(|entry| entry.key.as_str() != "process.command_args")
+        .filter(|entry| !entry.key.as_str().starts_with("process.command"))
         .map(|entry| (&entry.key, &entry.value));
     let resource = limited_map(entries, MAX_RESOURCE_BYTES);
     let otel = Map::from_iter([("resource".to_owned(), resource.into())]);

@@ -7,6 +7,8 @@ use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::SpanStatus;
 
 use super::breadcrumb::measurement;
+use super::error_text::ErrorText;
+use super::exception::limited;
 use super::facts::Facts;
 use super::name::Named;
 use super::op::{self, Family, HTTP_METHOD};
@@ -24,6 +26,9 @@ const ORIGIN: &str = "auto.otel";
 /// How much of a transaction a single span may take with its data, and again with its links.
 const MAX_DATA_BYTES: usize = 200_000;
 const MAX_LINK_BYTES: usize = 50_000;
+
+/// How long the message of a status may be.
+const MAX_STATUS_BYTES: usize = 1024;
 
 /// Current keys with the deprecated ones that stand in for them (rule ATTR-6).
 const RENAMED: &[(Attribute, Attribute)] = &[
@@ -182,7 +187,7 @@ fn is_derived_http_name(name: &str, facts: &Facts<'_>) -> bool {
 }
 
 /// The origin, where it keeps to Sentry's grammar (rule ORG-1).
-fn origin(facts: &Facts<'_>) -> StringValue {
+pub(super) fn origin(facts: &Facts<'_>) -> StringValue {
     let is_legal = |origin: &Cow<'_, str>| {
         origin.len() <= 128
             && origin
@@ -248,7 +253,14 @@ fn added(span: &SpanData, facts: &Facts<'_>) -> Vec<KeyValue> {
         Status::Error { description } => {
             added.push(KeyValue::new("otel.status_code", "ERROR"));
             if !description.is_empty() {
-                added.push(KeyValue::new("sentry.status.message", description.clone()));
+                // A report of an error has its place in the event; here its first part is enough.
+                let message = match description.len() > MAX_STATUS_BYTES {
+                    true => {
+                        limited(&ErrorText::parse(description).message, MAX_STATUS_BYTES).into()
+                    }
+                    false => description.clone(),
+                };
+                added.push(KeyValue::new("sentry.status.message", message));
             }
         }
     }

@@ -73,6 +73,8 @@ fn explain(error: reqwest::Error) -> TransportError {
     let error = TransportError { is_final, ..error };
     error.with_advice(if is_final {
         "something answers there that is no Sentry server; check host and port of the DSN"
+    } else if says(&["corrupt message", "invalidcontenttype", "wrong version number"]) {
+        "the server does not speak TLS; the DSN should probably begin with http://"
     } else if says(&["certificate", "unknownissuer", "handshake", "tls", "ssl"]) {
         "trust the server's certificate by with_ca_certificate, or, for tests only, set \
          with_danger_accept_invalid_certs; check that the DSN says http or https as the server does"

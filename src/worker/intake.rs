@@ -63,8 +63,12 @@ impl Intake {
             return prepared;
         }
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
-        let Mapped { mut transaction, events, repeated_errors } = mapped;
+        let Mapped { mut transaction, events, repeated_errors, surplus_errors } = mapped;
         prepared.repeated_errors = repeated_errors;
+        if surplus_errors > 0 {
+            let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
+            prepared.dropped.push((surplus, DropReason::TooManyErrors));
+        }
         let trace = self.head.context(&transaction);
         for event in events {
             self.event(event, &trace, (limits, now), wall, &mut prepared);

@@ -229,8 +229,7 @@ impl Worker {
             self.outbox.limits.update(times, status, limits.as_deref(), retry_after);
             self.voice.answered(status, &delivery);
         }
-        let dsn = &self.settings.dsn;
-        let server = format!("{}://{}:{}", dsn.scheme(), dsn.host(), dsn.port());
+        let server = self.settings.endpoint.to_string();
         let verdict = Verdict::of(&answer, &server);
         // A report that travelled alone has had its answer, whatever that says.
         let is_told =

@@ -4,12 +4,19 @@
 //! of users, no cookies and credentials of requests, no values of query strings. With or without:
 //! no passwords in URLs.
 
+mod text;
+
 use std::borrow::Cow;
 
 use opentelemetry::{StringValue, Value};
-use sentry_types::protocol::v7::{Context, Event, Map, Request, User, Value as Json};
+use sentry_types::protocol::v7::{Breadcrumb, Context, Event, Map, Request, User, Value as Json};
 
-use crate::protocol::{Data, Tags, Transaction};
+use self::text::{
+    FILTERED, text_without_secrets, url_without_values, without_literals, without_values,
+};
+use crate::protocol::{Data, Tags, Transaction, shortened};
+
+pub(crate) use self::text::without_user_info;
 
 /// Takes out of transactions and events what must not be sent.
 #[derive(Clone, Debug, Default)]
@@ -17,15 +24,17 @@ pub(crate) struct Scrubber {
     send_default_pii: bool,
 }
 
-/// What Sentry shows in place of a value that was taken out.
-const FILTERED: &str = "[Filtered]";
-
 /// Attributes that tell who or where a person is.
 const PERSONAL: &[&str] = &[
     "client.address",
     "client.port",
     "enduser.role",
     "enduser.scope",
+    "gen_ai.completion",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.prompt",
+    "gen_ai.system_instructions",
     "http.client_ip",
     "http.request.body",
     "http.request.body.content",
@@ -34,6 +43,8 @@ const PERSONAL: &[&str] = &[
     "net.peer.ip",
     "net.sock.peer.addr",
     "network.peer.address",
+    "process.command_args",
+    "process.command_line",
     "user.email",
     "user.full_name",
     "user.name",
@@ -41,7 +52,7 @@ const PERSONAL: &[&str] = &[
 
 /// Attributes that hold a URL or the query of one.
 const URLS: &[&str] = &["url.full", "http.url", "http.target", "url"];
-const QUERIES: &[&str] = &["url.query", "http.query"];
+const QUERIES: &[&str] = &["url.query", "url.fragment", "http.query", "http.fragment"];
 
 /// Parts of names of headers that carry credentials or say where a request came from.
 const SECRET_HEADERS: &[&str] = &[
@@ -52,7 +63,9 @@ const SECRET_HEADERS: &[&str] = &[
     "forwarded",
     "jwt",
     "key",
+    "location",
     "passw",
+    "referer",
     "remote-addr",
     "secret",
     "session",
@@ -62,8 +75,33 @@ const SECRET_HEADERS: &[&str] = &[
     "via",
 ];
 
+/// The longest name of a transaction, in chars.
+const MAX_NAME_CHARS: usize = 200;
+
+/// How much longer a text may become by what stands for its secrets, in bytes.
+const MAX_GROWTH: usize = 48;
+
+/// Words of keys whose values are secrets, and parts of such keys.
+const SECRET_WORDS: &[&str] =
+    &["authorization", "cookie", "credentials", "passwd", "password", "pwd", "secret", "token"];
+const SECRET_PARTS: &[&str] =
+    &["access_key", "api_key", "apikey", "connection_string", "private_key"];
+
+/// Beginnings of keys of what people have written or given to others.
+const PERSONAL_FAMILIES: &[&str] = &["db.query.parameter.", "db.operation.parameter."];
+
+/// Attributes that hold the text of a query.
+const DB_QUERIES: &[&str] = &["db.query.text", "db.statement"];
+
 /// Where captured headers stand among the attributes.
-const HEADERS: &[&str] = &["http.request.header.", "http.response.header."];
+const HEADERS: &[&str] = &[
+    "http.request.header.",
+    "http.response.header.",
+    "rpc.grpc.request.metadata.",
+    "rpc.grpc.response.metadata.",
+    "rpc.request.metadata.",
+    "rpc.response.metadata.",
+];
 
 /// What is to become of an attribute.
 enum Fate {
@@ -87,7 +125,21 @@ impl Scrubber {
             self.tags(&mut span.tags);
             span.links.iter_mut().for_each(|link| self.data(&mut link.attributes));
         }
-        transaction.breadcrumbs.iter_mut().for_each(|breadcrumb| self.json(&mut breadcrumb.data));
+        if let Cow::Owned(clean) = self.clean(transaction.name.as_str()) {
+            let cut: String = clean.chars().take(MAX_NAME_CHARS).collect();
+            transaction.name = StringValue::from(cut);
+        }
+        for span in &mut transaction.spans {
+            let is_query = span.op.as_ref().is_some_and(|op| op.as_str() == "db");
+            let clean = match (self.send_default_pii, is_query) {
+                (false, true) => without_literals(span.description.as_str()),
+                _ => self.clean(span.description.as_str()),
+            };
+            if let Cow::Owned(clean) = clean {
+                span.description = StringValue::from(clean);
+            }
+        }
+        transaction.breadcrumbs.iter_mut().for_each(|breadcrumb| self.breadcrumb(breadcrumb));
         self.person(&mut transaction.user, &mut transaction.request);
     }
 
@@ -95,13 +147,27 @@ impl Scrubber {
         event.tags.retain(|key, value| match self.fate(key, Some(value)) {
             Fate::Keep => true,
             Fate::Replace(clean) => {
-                *value = clean;
+                let cut: String = clean.chars().take(Tags::MAX_CHARS).collect();
+                *value = cut.trim_end().to_owned();
                 true
             }
             Fate::Remove => false,
         });
-        let breadcrumbs = &mut event.breadcrumbs.values;
-        breadcrumbs.iter_mut().for_each(|breadcrumb| self.json(&mut breadcrumb.data));
+        let texts =
+            event.exception.values.iter_mut().filter_map(|exception| exception.value.as_mut());
+        let message = event.logentry.as_mut().map(|entry| &mut entry.message);
+        for text in texts.chain(message) {
+            if let Cow::Owned(clean) = self.clean(text) {
+                *text = clean;
+            }
+        }
+        if let Some(name) = &mut event.transaction
+            && let Cow::Owned(clean) = self.clean(name)
+        {
+            *name = clean.chars().take(MAX_NAME_CHARS).collect();
+        }
+        self.json(&mut event.extra);
+        event.breadcrumbs.values.iter_mut().for_each(|breadcrumb| self.breadcrumb(breadcrumb));
         if let Some(Context::Otel(otel)) = event.contexts.get_mut("otel") {
             self.json(&mut otel.attributes);
         }
@@ -150,6 +216,26 @@ impl Scrubber {
         });
     }
 
+    fn breadcrumb(&self, breadcrumb: &mut Breadcrumb) {
+        self.json(&mut breadcrumb.data);
+        if let Some(message) = &mut breadcrumb.message
+            && let Cow::Owned(clean) = self.clean(message)
+        {
+            *message = clean;
+        }
+    }
+
+    /// A text that people read, without the secrets of the URLs in it.
+    fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        within(
+            text,
+            match self.send_default_pii {
+                true => without_user_info(text),
+                false => text_without_secrets(text),
+            },
+        )
+    }
+
     fn person(&self, user: &mut Option<User>, request: &mut Option<Request>) {
         if !self.send_default_pii {
             scrub_user(user);
@@ -159,30 +245,42 @@ impl Scrubber {
 
     /// Decides by the key and, where it is one, by the text.
     fn fate(&self, key: &str, text: Option<&str>) -> Fate {
-        let is_url = URLS.contains(&key);
         if self.send_default_pii {
-            return match text.filter(|_| is_url).map(without_user_info) {
-                Some(Cow::Owned(clean)) => Fate::Replace(clean),
-                _ => Fate::Keep,
-            };
+            return text.map_or(Fate::Keep, |text| replaced(within(text, without_user_info(text))));
         }
-        if PERSONAL.contains(&key) {
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let is_url = URLS.contains(&key) || matches!(last, "uri" | "url");
+        if PERSONAL.contains(&key) || PERSONAL_FAMILIES.iter().any(|family| key.starts_with(family))
+        {
             return Fate::Remove;
         }
-        if is_secret_header(key) {
+        if is_secret_header(key) || is_secret_key(last) {
             return Fate::Replace(FILTERED.to_owned());
         }
         match text {
             Some(query) if QUERIES.contains(&key) => Fate::Replace(without_values(query)),
-            Some(url) if is_url => {
-                let clean = without_user_info(url);
-                match (without_query_values(&clean), clean) {
-                    (Some(clean), _) | (None, Cow::Owned(clean)) => Fate::Replace(clean),
-                    (None, Cow::Borrowed(_)) => Fate::Keep,
-                }
+            Some(url) if is_url => replaced(within(url, url_without_values(url))),
+            Some(query) if DB_QUERIES.contains(&key) => {
+                replaced(within(query, without_literals(query)))
             }
-            _ => Fate::Keep,
+            Some(text) => replaced(within(text, text_without_secrets(text))),
+            None => Fate::Keep,
         }
+    }
+}
+
+/// The clean text, not much longer than the one it stands for, for which there was room.
+fn within<'a>(text: &str, clean: Cow<'a, str>) -> Cow<'a, str> {
+    match shortened(&clean, text.len().saturating_add(MAX_GROWTH)) {
+        Some(short) => short.into(),
+        None => clean,
+    }
+}
+
+fn replaced(text: Cow<'_, str>) -> Fate {
+    match text {
+        Cow::Owned(clean) => Fate::Replace(clean),
+        Cow::Borrowed(_) => Fate::Keep,
     }
 }
 
@@ -204,32 +302,11 @@ fn scrub_request(request: &mut Option<Request>) {
     }
 }
 
-/// `url` with its user info replaced, untouched where it has none (rules URL-2 and URL-5).
-pub(crate) fn without_user_info(url: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    match authority.rsplit_once('@') {
-        Some(("[Filtered]:[Filtered]", _)) | None => url.into(),
-        Some((_, host)) => format!("{scheme}://[Filtered]:[Filtered]@{host}{tail}").into(),
-    }
-}
-
-/// A URL without the values of its query, if it has one.
-fn without_query_values(url: &str) -> Option<String> {
-    let (base, query) = url.split_once('?')?;
-    let (query, fragment) = query.split_once('#').unwrap_or((query, ""));
-    let mark = if fragment.is_empty() { "" } else { "#" };
-    Some(format!("{base}?{}{mark}{fragment}", without_values(query)))
-}
-
-/// A query string with its keys and no values.
-fn without_values(query: &str) -> String {
-    let pair = |pair: &str| match pair.split_once('=') {
-        Some((key, value)) if !value.is_empty() => format!("{key}={FILTERED}"),
-        _ => pair.to_owned(),
-    };
-    query.split('&').map(pair).collect::<Vec<_>>().join("&")
+/// Whether one of the words of a key says that its value is a secret.
+fn is_secret_key(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    SECRET_PARTS.iter().any(|part| key.contains(part))
+        || key.split('_').any(|word| SECRET_WORDS.contains(&word))
 }
 
 fn is_secret_header(key: &str) -> bool {
@@ -262,7 +339,7 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&data).unwrap(),
             "{\"user.id\":\"7\",\
-             \"url.full\":\"https://[Filtered]:[Filtered]@h/p?token=[Filtered]&page=[Filtered]&flag#top\",\
+             \"url.full\":\"https://[Filtered]:[Filtered]@h/p?token=[Filtered]&page=[Filtered]&flag\",\
              \"url.query\":\"token=[Filtered]\",\
              \"http.request.header.cookie\":\"[Filtered]\",\
              \"http.request.header.accept\":\"*/*\"}"
