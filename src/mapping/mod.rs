@@ -2,7 +2,8 @@
 //!
 //! Pure and total: no I/O, no clock, no randomness, and no input that panics or that makes a
 //! payload which Sentry refuses. What comes out of here is what is sent, so a test of an
-//! application can look at it in process:
+//! application can look at it in process. (`InMemorySpanExporter` comes with the feature `testing` of
+//! opentelemetry_sdk.)
 //!
 //! ```
 //! use opentelemetry::KeyValue;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
+use super::closing::Closing;
 use super::inbox::{Deadline, Delivery, Failure, Message, Source};
 use super::intake::{Intake, Prepared, count};
 use super::outbox::Outbox;
@@ -39,16 +40,6 @@ pub(super) struct Worker {
     waiting: Waiting,
     voice: Voice,
     closing: Option<Closing>,
-}
-
-/// A shutdown under way.
-#[derive(Debug)]
-struct Closing {
-    timeout: Duration,
-    deadline: Duration,
-    answer: SyncSender<OTelSdkResult>,
-    is_reported: bool,
-    lost_before: u64,
 }
 
 /// How many subtrees leave before requests get their turn.
@@ -206,15 +197,8 @@ impl Worker {
             return;
         }
         self.outbox.close();
-        // Some of the time is kept for what follows the last request.
-        let kept = deadline.timeout.div_f32(20.0).min(Duration::from_millis(100));
-        self.closing = Some(Closing {
-            timeout: deadline.timeout,
-            deadline: self.now().saturating_add(deadline.left().saturating_sub(kept)),
-            answer,
-            is_reported: false,
-            lost_before: self.ledger.stats().spans_dropped,
-        });
+        let lost = self.ledger.stats().spans_dropped;
+        self.closing = Some(Closing::new(deadline, self.now(), answer, lost));
     }
 
     fn answered(&mut self, delivery: Box<Delivery>, answer: Result<Response<Bytes>, Failure>) {
@@ -289,28 +273,16 @@ impl Worker {
         let now = self.now();
         let is_empty = !has_more && self.sources.values().all(|(buffer, _)| buffer.is_empty());
         let closing = self.closing.as_mut()?;
-        if now >= closing.deadline {
-            return Some(Err(OTelSdkError::Timeout(closing.timeout)));
+        if closing.is_late(now) {
+            return Some(closing.timed_out());
         }
         if !is_empty || !self.outbox.is_idle() {
             return None;
         }
-        if !closing.is_reported {
-            closing.is_reported = true;
+        if closing.may_report() {
             self.outbox.report(now, SystemTime::now(), true);
         }
-        if !self.outbox.is_idle() {
-            return None;
-        }
-        let stats = self.ledger.stats();
-        let lost = stats.spans_dropped.saturating_sub(closing.lost_before);
-        let error = stats.last_error.filter(|_| lost > 0);
-        Some(match error {
-            None => Ok(()),
-            Some(error) => {
-                Err(OTelSdkError::InternalFailure(format!("{lost} spans were lost: {error}")))
-            }
-        })
+        self.outbox.is_idle().then(|| closing.outcome(&self.ledger.stats()))
     }
 
     fn end(&mut self, result: OTelSdkResult) {
@@ -323,7 +295,7 @@ impl Worker {
         }
         self.voice.ended(&self.ledger.stats());
         if let Some(closing) = self.closing.take() {
-            let _ = closing.answer.try_send(result);
+            closing.tell(result);
         }
     }
 
@@ -353,7 +325,7 @@ impl Worker {
         // Without room, the end of a request is the next thing to happen.
         let buffers = self.sources.values().filter(|_| self.outbox.has_room());
         let buffers = buffers.filter_map(|(buffer, _)| buffer.next_deadline());
-        let closing = self.closing.iter().map(|closing| closing.deadline);
+        let closing = self.closing.iter().map(Closing::deadline);
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
         let due = buffers.chain(closing).chain(others).min();

@@ -1,0 +1,65 @@
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+
+use super::inbox::Deadline;
+use crate::stats::Stats;
+
+/// A shutdown under way.
+#[derive(Debug)]
+pub(super) struct Closing {
+    timeout: Duration,
+    deadline: Duration,
+    answer: SyncSender<OTelSdkResult>,
+    has_reported: bool,
+    lost_before: u64,
+}
+
+impl Closing {
+    /// A shutdown that begins now, after so many spans were lost.
+    pub(super) fn new(
+        asked: Deadline,
+        now: Duration,
+        answer: SyncSender<OTelSdkResult>,
+        lost_before: u64,
+    ) -> Self {
+        // Some of the time is kept for what follows the last request.
+        let kept = asked.timeout.div_f32(20.0).min(Duration::from_millis(100));
+        let deadline = now.saturating_add(asked.left().saturating_sub(kept));
+        Self { timeout: asked.timeout, deadline, answer, has_reported: false, lost_before }
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    pub(super) fn is_late(&self, now: Duration) -> bool {
+        now >= self.deadline
+    }
+
+    /// Whether the losses are still to be told; true only once.
+    pub(super) fn may_report(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_reported, true)
+    }
+
+    pub(super) fn timed_out(&self) -> OTelSdkResult {
+        Err(OTelSdkError::Timeout(self.timeout))
+    }
+
+    /// How the shutdown ended, with nothing left to send.
+    pub(super) fn outcome(&self, stats: &Stats) -> OTelSdkResult {
+        let lost = stats.spans_dropped.saturating_sub(self.lost_before);
+        match &stats.last_error {
+            Some(error) if lost > 0 => {
+                Err(OTelSdkError::InternalFailure(format!("{lost} spans were lost: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn tell(self, result: OTelSdkResult) {
+        // Whoever gave up waiting has dropped the other end.
+        let _ = self.answer.try_send(result);
+    }
+}
