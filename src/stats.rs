@@ -267,6 +267,11 @@ impl Ledger {
     }
 }
 
+/// A length as a number of spans or bytes.
+pub(crate) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
 fn add(counter: &mut u64, amount: u64) {
     *counter = counter.saturating_add(amount);
 }

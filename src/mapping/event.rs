@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Mapper;
 use super::errors::Failure;
-use super::exception::{Location, limited, message};
+use super::exception::{Location, message};
 use super::facts::Facts;
 use super::id::event_id;
 use super::op;
@@ -19,7 +19,7 @@ use super::span::{self, parent};
 use super::status;
 use super::transaction::{Crumb, Root};
 use super::user::user;
-use crate::protocol::{Data, Timestamp, client_sdk};
+use crate::protocol::{Data, Timestamp, client_sdk, limited};
 use crate::semconv::Attribute::Target;
 
 /// What Relay leaves of the context `otel`, less the resource.

@@ -10,7 +10,7 @@ use super::error_text::{ErrorText, split_type, type_of_debug};
 use super::facts::Facts;
 use super::span::texts;
 use super::stacktrace;
-use crate::protocol::shortened;
+use crate::protocol::limited;
 use crate::semconv::Attribute::{self, *};
 
 /// The type of an error that says no other, as in Sentry's SDK for Rust.
@@ -244,8 +244,4 @@ fn is_place(name: &str) -> bool {
 pub(super) fn message<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let text = texts.into_iter().find(|text| !text.trim().is_empty());
     limited(text.unwrap_or("an error without a message"), MAX_VALUE_BYTES)
-}
-
-pub(super) fn limited(text: &str, bytes: usize) -> String {
-    shortened(text, bytes).unwrap_or_else(|| text.to_owned())
 }

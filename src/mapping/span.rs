@@ -8,7 +8,6 @@ use sentry_types::protocol::v7::SpanStatus;
 
 use super::breadcrumb::measurement;
 use super::error_text::ErrorText;
-use super::exception::limited;
 use super::facts::Facts;
 use super::name::Named;
 use super::op::{self, Family, HTTP_METHOD};
@@ -16,7 +15,7 @@ use super::status::{self, http_code};
 use super::tags::TagPolicy;
 use super::url::SplitUrl;
 use crate::protocol::{
-    Data, Link, Measurement, Span, Timestamp, TransactionSource, fit_links, shortened,
+    Data, Link, Measurement, Span, Timestamp, TransactionSource, fit_links, limited, shortened,
 };
 use crate::scrub::without_user_info;
 use crate::semconv::Attribute::{self, *};

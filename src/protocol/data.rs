@@ -189,6 +189,11 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     Some(out)
 }
 
+/// A copy of `text`, cut in the same way.
+pub(crate) fn limited(text: &str, bytes: usize) -> String {
+    shortened(text, bytes).unwrap_or_else(|| text.to_owned())
+}
+
 fn short_key(key: Key) -> Key {
     shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
 }

@@ -1,7 +1,7 @@
 use sentry_types::protocol::v7::Event;
 
-use super::intake::count;
 use crate::protocol::{MAX_ITEM_BYTES, Transaction, event_json, shorten};
+use crate::stats::count;
 
 /// How long texts may stay, in bytes, where a transaction is too large; tried in this order.
 const SHORTER: [usize; 5] = [4096, 1024, 256, 64, 16];

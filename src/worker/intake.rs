@@ -10,7 +10,7 @@ use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
 use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
 use crate::segment::Segment;
-use crate::stats::{Amount, DropReason};
+use crate::stats::{Amount, DropReason, count};
 use crate::transport::{Category, RateLimits};
 
 /// The way of a segment to envelopes.
@@ -131,8 +131,4 @@ impl Intake {
 /// Whether it is worth mapping these spans for their errors alone.
 fn may_have_errors(spans: &[SpanData]) -> bool {
     spans.iter().any(|span| !span.events.is_empty() || matches!(span.status, Status::Error { .. }))
-}
-
-pub(super) fn count(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -8,11 +8,10 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Settings;
 use super::inbox::{Delivery, Message};
-use super::intake::count;
 use super::lanes::{Lanes, Queued};
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
-use crate::stats::{Amount, DropReason, Ledger};
+use crate::stats::{Amount, DropReason, Ledger, count};
 use crate::transport::{Backoff, Losses, RateLimits, Transport};
 
 /// What is on its way to Sentry: the lanes, the requests in flight and what was lost.

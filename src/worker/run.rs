@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::Settings;
 use super::closing::Closing;
 use super::inbox::{Deadline, Delivery, Failure, Message, Source};
-use super::intake::{Intake, Prepared, count};
+use super::intake::{Intake, Prepared};
 use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
 use super::quiet::Quiet;
@@ -26,7 +26,7 @@ use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
 use crate::protocol::ItemKind;
 use crate::segment::{Segment, SegmentBuffer};
-use crate::stats::{Amount, DropReason, Ledger};
+use crate::stats::{Amount, DropReason, Ledger, count};
 
 /// The state of the thread.
 pub(super) struct Worker {
