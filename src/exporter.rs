@@ -11,7 +11,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::error::BuildError;
-use crate::stats::{DropReason, Ledger, Stats};
+use crate::stats::{DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
 /// Sends the spans of OpenTelemetry to Sentry.
@@ -142,7 +142,7 @@ impl SentrySpanExporter {
             self.say_disabled();
             return Ok(());
         };
-        let amount = u64::try_from(spans.len()).unwrap_or(u64::MAX);
+        let amount = count(spans.len());
         self.shared.ledger.received(amount);
         if self.shared.is_shut_down.load(Ordering::Acquire) {
             return self.refuse(amount);

@@ -23,7 +23,7 @@ pub(super) struct Failure<'a> {
 /// An error that several spans recorded on its way up counts where it was recorded first, which is
 /// the innermost span (rule EXC-11). A span that only has an error status counts if nothing was
 /// recorded below or above it and no deeper span failed.
-pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_>>, u64) {
+pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_>>, usize) {
     let mut recorded = recorded(spans);
     let statuses = spans.iter().any(|span| with_status && has_error(span));
     if recorded.is_empty() && !statuses {
@@ -73,7 +73,7 @@ pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_
             tree.cover(span, &mut covered);
         }
     }
-    (recorded, u64::try_from(repeated).unwrap_or(u64::MAX))
+    (recorded, repeated)
 }
 
 fn recorded(spans: &[SpanData]) -> Vec<Failure<'_>> {

@@ -31,7 +31,7 @@ const MAX_RAW_BYTES: usize = 12_000;
 /// An error event of Sentry, tied to the span that recorded it (rule EXC-9).
 pub(super) fn event(
     failure: Failure<'_>,
-    root: &Root<'_>,
+    (root, root_span): (&Root, &SpanData),
     (crumbs, kept_crumbs): (&[Crumb<'_>], usize),
     mapper: &Mapper,
 ) -> Event<'static> {
@@ -43,7 +43,7 @@ pub(super) fn event(
     let event_facts = failure.event.map(|(_, event)| Facts::of(&event.attributes));
     let logger = event_facts.as_ref().and_then(|facts| facts.text(&[Target]));
     let logger = logger.unwrap_or_else(|| span.instrumentation_scope.name().into());
-    let attributes = [&span.attributes, &root.span.attributes];
+    let attributes = [&span.attributes, &root_span.attributes];
     let tags = mapper.tags.of_segment(&attributes.map(Vec::as_slice), &mapper.resource);
     let end = crumbs.partition_point(|crumb| crumb.time <= Timestamp::from(time));
     let before = crumbs.get(end.saturating_sub(kept_crumbs)..end).unwrap_or_default();

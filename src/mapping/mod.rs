@@ -71,6 +71,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
 
+use self::errors::Failure;
 use self::facts::Facts;
 use self::resource::ResourceFields;
 use self::transaction::{Crumb, Root};
@@ -110,7 +111,7 @@ pub struct Mapped {
     /// The errors that were recorded in them.
     pub events: Vec<Event<'static>>,
     /// How many further records of the same errors, on the spans above, were left out.
-    pub repeated_errors: u64,
+    pub repeated_errors: usize,
     /// How many errors beyond the first 500 of the segment were left out.
     pub surplus_errors: usize,
 }
@@ -183,29 +184,26 @@ impl Mapper {
     }
 
     /// How many error events the segment would make.
-    pub(crate) fn count_errors(&self, segment: &Segment) -> u64 {
-        let with_status = self.status_errors == StatusErrors::Sent;
-        let (failures, _) = errors::failures(&segment.spans, with_status);
-        u64::try_from(failures.len()).unwrap_or(u64::MAX)
+    pub(crate) fn count_errors(&self, segment: &Segment) -> usize {
+        self.failures(&segment.spans).0.len()
     }
 
     /// Maps one segment; none only if it has no spans.
     pub fn map_segment(&self, segment: Segment) -> Option<Mapped> {
         let Segment { spans, kind, part } = segment;
         let crumbs = Crumb::all(&spans);
-        let root = Root::of(spans.first()?, self);
-        let (mut failures, repeated_errors) =
-            errors::failures(&spans, self.status_errors == StatusErrors::Sent);
+        let root_span = spans.first()?;
+        let root = Root::of(root_span, self);
+        let (mut failures, repeated_errors) = self.failures(&spans);
         let surplus_errors = failures.len().saturating_sub(MAX_ERRORS);
         failures.truncate(MAX_ERRORS);
         // Many errors share the room for what led to them.
         let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
         let mut events: Vec<_> = failures
             .into_iter()
-            .map(|failure| event::event(failure, &root, (&crumbs, kept), self))
+            .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
         let breadcrumbs = Crumb::last(&crumbs);
-        let root = root.into_fields();
         let mut spans = spans.into_iter();
         let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
         transaction.breadcrumbs = breadcrumbs;
@@ -218,5 +216,9 @@ impl Mapper {
         self.scrubber.scrub_transaction(&mut transaction);
         events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
         Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+    }
+
+    fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
+        errors::failures(spans, self.status_errors == StatusErrors::Sent)
     }
 }

@@ -30,24 +30,12 @@ const MAX_DATA_BYTES_BESIDE_LINKS: usize = 4500;
 
 /// What the root of a segment says about the whole of it.
 #[derive(Debug)]
-pub(super) struct Root<'a> {
-    pub(super) span: &'a SpanData,
+pub(super) struct Root {
     pub(super) name: StringValue,
     pub(super) release: Option<StringValue>,
     pub(super) environment: StringValue,
     pub(super) user: Option<User>,
     pub(super) request: Option<Request>,
-    contexts: Vec<(&'static str, Context)>,
-    mapped: span::Mapped,
-}
-
-/// The root, without the span that it was read from.
-#[derive(Debug)]
-pub(super) struct RootFields {
-    release: Option<StringValue>,
-    environment: StringValue,
-    user: Option<User>,
-    request: Option<Request>,
     contexts: Vec<(&'static str, Context)>,
     mapped: span::Mapped,
 }
@@ -60,8 +48,8 @@ pub(super) struct Crumb<'a> {
     span: &'a SpanData,
 }
 
-impl<'a> Root<'a> {
-    pub(super) fn of(span: &'a SpanData, mapper: &Mapper) -> Self {
+impl Root {
+    pub(super) fn of(span: &SpanData, mapper: &Mapper) -> Self {
         let facts = Facts::of(&span.attributes);
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
@@ -69,7 +57,6 @@ impl<'a> Root<'a> {
             facts.text(&[SentryEnvironment]).and_then(|text| legal_environment(&text));
         let mapped = span::Mapped::of(span, &facts, true);
         Self {
-            span,
             name: mapped.name.clone(),
             release: mapper
                 .release
@@ -89,19 +76,6 @@ impl<'a> Root<'a> {
         }
     }
 
-    pub(super) fn into_fields(self) -> RootFields {
-        RootFields {
-            release: self.release,
-            environment: self.environment,
-            user: self.user,
-            request: self.request,
-            contexts: self.contexts,
-            mapped: self.mapped,
-        }
-    }
-}
-
-impl RootFields {
     /// The transaction of the segment, still without children.
     pub(super) fn into_transaction(
         mut self,

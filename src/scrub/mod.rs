@@ -124,12 +124,6 @@ impl Scrubber {
             self.data(&mut span.data);
             self.tags(&mut span.tags);
             span.links.iter_mut().for_each(|link| self.data(&mut link.attributes));
-        }
-        if let Cow::Owned(clean) = self.clean(transaction.name.as_str()) {
-            let cut: String = clean.chars().take(MAX_NAME_CHARS).collect();
-            transaction.name = StringValue::from(cut);
-        }
-        for span in &mut transaction.spans {
             let is_query = span.op.as_ref().is_some_and(|op| op.as_str() == "db");
             let clean = match (self.send_default_pii, is_query) {
                 (false, true) => without_literals(span.description.as_str()),
@@ -138,6 +132,10 @@ impl Scrubber {
             if let Cow::Owned(clean) = clean {
                 span.description = StringValue::from(clean);
             }
+        }
+        if let Cow::Owned(clean) = self.clean(transaction.name.as_str()) {
+            let cut: String = clean.chars().take(MAX_NAME_CHARS).collect();
+            transaction.name = StringValue::from(cut);
         }
         transaction.breadcrumbs.iter_mut().for_each(|breadcrumb| self.breadcrumb(breadcrumb));
         self.person(&mut transaction.user, &mut transaction.request);

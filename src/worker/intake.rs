@@ -56,7 +56,7 @@ impl Intake {
         let no_errors = limits.is_limited(Category::Error, now);
         if no_transactions && (no_errors || !may_have_errors(&segment.spans)) {
             prepared.dropped.push((whole, DropReason::RateLimited));
-            let events = mapper.count_errors(&segment);
+            let events = count(mapper.count_errors(&segment));
             prepared
                 .dropped
                 .push((Amount { events, ..Amount::default() }, DropReason::RateLimited));
@@ -64,7 +64,7 @@ impl Intake {
         }
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
         let Mapped { mut transaction, events, repeated_errors, surplus_errors } = mapped;
-        prepared.repeated_errors = repeated_errors;
+        prepared.repeated_errors = count(repeated_errors);
         if surplus_errors > 0 {
             let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));

@@ -116,9 +116,7 @@ impl Outbox {
     /// Puts a loss into the next report.
     pub(super) fn lose(&mut self, amount: Amount, reason: DropReason, now: Duration) {
         amount.report(reason, &mut self.losses);
-        if !self.losses.is_empty() && self.report_due.is_none() {
-            self.report_due = Some(now.saturating_add(REPORT_DELAY));
-        }
+        self.await_report(now);
     }
 
     /// When there is something to do even if nothing happens.
@@ -227,8 +225,13 @@ impl Outbox {
     }
 
     fn tell_again(&mut self, losses: Losses, now: Duration) {
-        if !losses.is_empty() {
-            self.losses.restore(losses);
+        self.losses.restore(losses);
+        self.await_report(now);
+    }
+
+    /// Sets the time of the next report, if there is something to tell and no time is set.
+    fn await_report(&mut self, now: Duration) {
+        if !self.losses.is_empty() {
             self.report_due.get_or_insert(now.saturating_add(REPORT_DELAY));
         }
     }
