@@ -129,6 +129,22 @@ fn an_outage_loses_nothing_and_delays_no_longer_than_it_has_to() {
 }
 
 #[test]
+fn a_flush_at_the_very_moment_of_the_shutdown_does_not_wait_for_nobody() {
+    watchdog(LIMIT, || {
+        for _ in 0..500 {
+            let (_, exporter) = moody(0, || unreachable!());
+            let flush = |exporter: SentrySpanExporter| {
+                move || (0..200).try_for_each(|_| exporter.flush(Duration::from_secs(3)))
+            };
+            let flushes: Vec<_> =
+                (0..8).map(|_| std::thread::spawn(flush(exporter.clone()))).collect();
+            exporter.shutdown().unwrap();
+            flushes.into_iter().for_each(|flush| flush.join().unwrap().unwrap());
+        }
+    });
+}
+
+#[test]
 fn while_the_server_is_down_producers_wait_for_nothing() {
     watchdog(LIMIT, || {
         let transport = Moody {

@@ -76,7 +76,8 @@ impl Worker {
             self.waiting.answer(&self.outbox, self.now());
             if let Some(result) = self.closed(has_more) {
                 inbox.close();
-                while let Ok(message) = inbox.try_recv() {
+                // Unlike `try_recv`, this waits for senders that were about to put theirs in.
+                while let Some(message) = inbox.recv().await {
                     self.handle(message);
                 }
                 self.end(result);
@@ -111,8 +112,7 @@ impl Worker {
                 }
             }
             Message::Flush(deadline, answer) => {
-                let until = self.now().saturating_add(deadline.left());
-                self.waiting.flush(answer, self.outbox.mark(), until);
+                self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
             }
             Message::Shutdown(deadline, answer) => self.close(deadline, answer),
             Message::Answered(delivery, answer) => self.answered(delivery, answer),

@@ -1,9 +1,9 @@
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
-use super::inbox::Answer;
+use super::inbox::{Answer, Deadline};
 use super::outbox::Outbox;
 
 /// Those who wait for delivery or for room.
@@ -33,7 +33,11 @@ enum Until {
     Room(SyncSender<()>),
     /// The envelopes before this mark are delivered or given up.
     Settled(u64, SyncSender<()>),
-    Flushed(u64, SyncSender<OTelSdkResult>),
+    Flushed {
+        mark: u64,
+        timeout: Duration,
+        answer: SyncSender<OTelSdkResult>,
+    },
 }
 
 /// How long an `export` waits at most.
@@ -60,8 +64,15 @@ impl Waiting {
         self.waiters.push(Waiter { until, deadline: now.saturating_add(wait) });
     }
 
-    pub(super) fn flush(&mut self, answer: SyncSender<OTelSdkResult>, mark: u64, until: Duration) {
-        self.waiters.push(Waiter { until: Until::Flushed(mark, answer), deadline: until });
+    pub(super) fn flush(
+        &mut self,
+        answer: SyncSender<OTelSdkResult>,
+        asked: Deadline,
+        mark: u64,
+        now: Duration,
+    ) {
+        let until = Until::Flushed { mark, timeout: asked.timeout, answer };
+        self.waiters.push(Waiter { until, deadline: now.saturating_add(asked.left()) });
     }
 
     /// Tells those whose wait is over.
@@ -71,7 +82,7 @@ impl Waiting {
                 Until::Room(_) => outbox.has_room(),
                 // While the server is down, a processor would wait for nothing.
                 Until::Settled(mark, _) => outbox.is_settled(*mark) || outbox.is_down(),
-                Until::Flushed(mark, _) => outbox.is_settled(*mark),
+                Until::Flushed { mark, .. } => outbox.is_settled(*mark),
             };
             if !is_over && waiter.deadline > now {
                 return true;
@@ -79,8 +90,10 @@ impl Waiting {
             // Whoever gave up waiting has dropped the other end.
             match &waiter.until {
                 Until::Room(answer) | Until::Settled(_, answer) => drop(answer.try_send(())),
-                Until::Flushed(_, answer) if is_over => drop(answer.try_send(Ok(()))),
-                Until::Flushed(..) => {}
+                Until::Flushed { answer, timeout, .. } => {
+                    let late = Err(OTelSdkError::Timeout(*timeout));
+                    drop(answer.try_send(if is_over { Ok(()) } else { late }));
+                }
             }
             false
         });
