@@ -15,8 +15,9 @@ use crate::exporter::SentrySpanExporter;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::segment::{Bounds, SegmentBuffer};
+use crate::spotlight::Spotlight;
 use crate::transport::{HttpTransport, Transport};
-use crate::worker::Settings;
+use crate::worker::{Destination, Settings};
 
 /// Settings of a [`SentrySpanExporter`].
 ///
@@ -37,6 +38,8 @@ pub struct SentrySpanExporterBuilder {
     max_spans: Option<usize>,
     max_in_flight: Option<usize>,
     queue_bytes: Option<usize>,
+    client_reports: Option<bool>,
+    spotlight: Option<Spotlight>,
 }
 
 const DSN_VARIABLE: &str = "SENTRY_DSN";
@@ -205,6 +208,27 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// Whether Sentry is told, in client reports, what was lost on this side. Default: `true`.
+    pub fn with_client_reports(mut self, sent: bool) -> Self {
+        self.client_reports = Some(sent);
+        self
+    }
+
+    /// Whether [Spotlight](https://spotlightjs.com), Sentry's tool for developers, gets a copy of
+    /// everything: `true`, `false`, or its address.
+    ///
+    /// The copies are not compressed, leave out nothing personal, need no DSN, and never touch
+    /// what goes to Sentry: while Spotlight is away they are dropped, and it is asked again after
+    /// 1 to 60 seconds. A flush and a shutdown wait for them, 2 seconds each at most.
+    ///
+    /// Environment: `SENTRY_SPOTLIGHT`, a word for yes or no, or an address; it says the address
+    /// where the code says only `true`. Default: `false`; the address then is
+    /// `http://localhost:8969/stream`.
+    pub fn with_spotlight(mut self, spotlight: impl Into<Spotlight>) -> Self {
+        self.spotlight = Some(spotlight.into());
+        self
+    }
+
     /// The client to send by, in place of the exporter's own; it brings its own timeouts, proxies
     /// and TLS, and what is set for them here has no effect. It should follow no redirects, and should not be shared with another runtime,
     /// whose connections would not be served while that runtime stands still.
@@ -243,7 +267,7 @@ impl SentrySpanExporterBuilder {
         }
     }
 
-    /// Everything checked; nothing without a DSN.
+    /// Everything checked; nothing without a DSN or a Spotlight.
     fn settings<Read>(self, environment: &Environment<Read>) -> Result<Option<Settings>, BuildError>
     where
         Read: Fn(&str) -> Result<String, VarError>,
@@ -257,35 +281,32 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
-        let Some((setting, dsn)) = dsn else {
+        let spotlight = Spotlight::url(self.spotlight, environment)?;
+        if dsn.is_none() && spotlight.is_none() {
             return Ok(None);
+        }
+        let destination = match dsn {
+            Some((setting, dsn)) => Some(destination(setting, &dsn, self.transport, &self.client)?),
+            None => None,
         };
-        let dsn = parse_dsn(setting, &dsn)?;
-        let endpoint =
-            dsn.envelope_api_url().as_str().parse().map_err(|_| BuildError::InvalidSetting {
-                setting,
-                reason: "its host or path cannot be part of an address".into(),
-                remedy: crate::dsn::EXAMPLE,
-            })?;
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(HttpTransport::new(self.client.build(setting, &dsn)?)),
+        let spotlight = match spotlight {
+            Some(url) => Some((url, client::of_spotlight()?)),
+            None => None,
         };
         let mut mapper = self.mapper;
         mapper = release.into_iter().fold(mapper, Mapper::with_release);
         mapper = place.into_iter().fold(mapper, Mapper::with_environment);
         mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
         Ok(Some(Settings {
-            endpoint,
-            headers: headers(&dsn, setting)?,
-            dsn,
-            transport,
+            destination,
+            spotlight,
             mapper,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             pending: self.pending,
             max_spans: self.max_spans.unwrap_or(MAX_SPANS),
             max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
             queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),
+            client_reports: self.client_reports.unwrap_or(true),
         }))
     }
 }
@@ -302,6 +323,26 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("queue_bytes", &self.queue_bytes)
             .finish_non_exhaustive()
     }
+}
+
+fn destination(
+    setting: &'static str,
+    dsn: &str,
+    transport: Option<Arc<dyn Transport>>,
+    client: &ClientSettings,
+) -> Result<Destination, BuildError> {
+    let dsn = parse_dsn(setting, dsn)?;
+    let endpoint =
+        dsn.envelope_api_url().as_str().parse().map_err(|_| BuildError::InvalidSetting {
+            setting,
+            reason: "its host or path cannot be part of an address".into(),
+            remedy: crate::dsn::EXAMPLE,
+        })?;
+    let transport = match transport {
+        Some(transport) => transport,
+        None => Arc::new(HttpTransport::new(client.build(setting, &dsn)?)),
+    };
+    Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport })
 }
 
 fn checked(

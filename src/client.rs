@@ -1,11 +1,12 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, Proxy, redirect};
 use sentry_types::{Dsn, Scheme};
 
 use crate::error::BuildError;
-use crate::transport::TransportError;
+use crate::transport::{HttpTransport, Transport, TransportError};
 
 /// How the exporter's own HTTP client is to be.
 #[derive(Clone, Default)]
@@ -24,6 +25,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Relay closes connections that were idle for 5 s; ours are given up before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a copy for Spotlight may take.
+const SPOTLIGHT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The way to a Spotlight, which is on this machine.
+pub(crate) fn of_spotlight() -> Result<Arc<dyn Transport>, BuildError> {
+    let client = Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .timeout(SPOTLIGHT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .no_proxy();
+    let client = client.build().map_err(|error| {
+        BuildError::InternalFailure(TransportError::new(error.without_url()).reason)
+    })?;
+    Ok(Arc::new(HttpTransport::new(client)))
+}
 
 impl ClientSettings {
     pub(crate) fn build(&self, setting: &'static str, dsn: &Dsn) -> Result<Client, BuildError> {

@@ -3,7 +3,7 @@ use std::env::{self, VarError};
 use crate::error::BuildError;
 
 /// The variables that the exporter reads; the only way to them.
-pub(crate) struct Environment<Read>(Read);
+pub(crate) struct Environment<Read>(pub(crate) Read);
 
 impl Environment<fn(&str) -> Result<String, VarError>> {
     pub(crate) fn of_process() -> Self {

@@ -127,7 +127,7 @@ impl SentrySpanExporter {
         wait(&answered, timeout).unwrap_or(Ok(()))
     }
 
-    /// Whether there is a DSN; without one, the exporter does nothing.
+    /// Whether there is a DSN or a Spotlight; without, the exporter does nothing.
     pub fn is_enabled(&self) -> bool {
         self.shared.inbox.is_some()
     }

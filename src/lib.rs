@@ -77,6 +77,7 @@ pub mod protocol;
 mod scrub;
 pub mod segment;
 mod semconv;
+mod spotlight;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -87,4 +88,5 @@ pub use builder::SentrySpanExporterBuilder;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+pub use spotlight::Spotlight;
 pub use stats::{DropReason, Stats};

@@ -49,6 +49,8 @@ pub enum DropReason {
     Internal,
     /// The trace or span id was zero.
     InvalidId,
+    /// There is no DSN; Spotlight alone was given a copy.
+    NoDsn,
     /// The span started more than 5 days ago or ended in the future; Sentry would refuse it.
     OutsideTimeWindow,
     /// The span describes a request to the server that spans are sent to.
@@ -108,7 +110,7 @@ impl DropReason {
     /// <https://develop.sentry.dev/sdk/telemetry/client-reports/>
     pub(crate) fn reported_as(self) -> Option<&'static str> {
         match self {
-            Self::Duplicate | Self::OwnTraffic | Self::Unsampled => None,
+            Self::Duplicate | Self::NoDsn | Self::OwnTraffic | Self::Unsampled => None,
             Self::Internal => Some("internal_sdk_error"),
             Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
@@ -124,6 +126,7 @@ impl DropReason {
             Self::Duplicate => "the same span had come before",
             Self::Internal => "it could not be mapped or sent because of an internal error",
             Self::InvalidId => "the trace or span id is zero",
+            Self::NoDsn => "there is no DSN; only Spotlight gets a copy",
             Self::OutsideTimeWindow => "it is older than 5 days or ends in the future",
             Self::OwnTraffic => "it describes a request to the server that spans are sent to",
             Self::QueueFull => "the queue is full; see with_queue_bytes",

@@ -178,6 +178,7 @@ pub(crate) fn sent_at(now: SystemTime) -> String {
 struct Header<'a> {
     /// Absent where the envelope is about no event or transaction.
     event: Option<&'a Envelope>,
+    /// Empty where there is none.
     dsn: &'a str,
     sent_at: String,
 }
@@ -189,7 +190,9 @@ impl Serialize for Header<'_> {
             map.serialize_entry("event_id", &format_args!("{}", event.event_id.as_simple()))?;
         }
         map.serialize_entry("sent_at", &self.sent_at)?;
-        map.serialize_entry("dsn", self.dsn)?;
+        if !self.dsn.is_empty() {
+            map.serialize_entry("dsn", self.dsn)?;
+        }
         map.serialize_entry("sdk", &Sdk)?;
         if let Some(trace) = self.event.and_then(|event| event.trace.as_ref()) {
             map.serialize_entry("trace", trace)?;

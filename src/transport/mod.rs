@@ -88,6 +88,11 @@ impl TransportError {
         Self { reason, advice: None, is_final: false }
     }
 
+    /// Whether the request surely did not reach the server.
+    pub(crate) fn never_left(&self) -> bool {
+        false
+    }
+
     pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {
         self.advice = Some(advice);
         self

@@ -21,6 +21,8 @@ pub(crate) enum Message {
     Flush(Deadline, SyncSender<OTelSdkResult>),
     /// Send what is there, within this time, and end.
     Shutdown(Deadline, SyncSender<OTelSdkResult>),
+    /// A request to Spotlight has ended.
+    Spotlight(super::spotlight::Answer),
     /// A request has ended.
     Answered(Box<Delivery>, Result<http::Response<Bytes>, Failure>),
 }

@@ -20,8 +20,18 @@ pub(super) struct Queued {
     pub(super) envelope: Envelope,
     /// When it was put in line first.
     pub(super) since: Duration,
+    /// When it was sent last.
+    pub(super) sent: Duration,
+    /// When it was first sent without an answer, and may have arrived all the same.
+    pub(super) first_tried: Option<Duration>,
     /// How often it got no answer while others did.
     pub(super) strikes: u32,
+}
+
+impl Queued {
+    pub(super) fn new(ticket: u64, envelope: Envelope, since: Duration) -> Self {
+        Self { ticket, envelope, since, sent: since, first_tried: None, strikes: 0 }
+    }
 }
 
 impl Lanes {
@@ -102,7 +112,7 @@ mod tests {
     fn queued(ticket: u64, kind: ItemKind) -> Queued {
         let payload = vec![b'x'; 60];
         let item = Item { kind, event_id: Uuid::nil(), spans: 1, trace: None, payload };
-        Queued { ticket, envelope: Envelope::new(item, None), since: Duration::ZERO, strikes: 0 }
+        Queued::new(ticket, Envelope::new(item, None), Duration::ZERO)
     }
 
     /// What an envelope of the tests takes besides its body.

@@ -14,6 +14,7 @@ mod outbox;
 mod own_traffic;
 mod quiet;
 mod run;
+mod spotlight;
 mod verdict;
 mod voice;
 mod waiting;
@@ -38,17 +39,26 @@ use crate::transport::Transport;
 
 /// What a worker needs to know, checked beforehand.
 pub(crate) struct Settings {
-    pub(crate) dsn: Dsn,
-    pub(crate) endpoint: http::Uri,
-    /// The headers of every request.
-    pub(crate) headers: HeaderMap,
-    pub(crate) transport: Arc<dyn Transport>,
+    /// Absent without a DSN, where only Spotlight gets anything.
+    pub(crate) destination: Option<Destination>,
+    /// Where Spotlight takes its copies, if it is wanted.
+    pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
     pub(crate) segment_timeout: Duration,
     pub(crate) pending: Bounds,
     pub(crate) max_spans: usize,
     pub(crate) max_in_flight: usize,
     pub(crate) queue_bytes: usize,
+    pub(crate) client_reports: bool,
+}
+
+/// Where envelopes go, and how.
+pub(crate) struct Destination {
+    pub(crate) dsn: Dsn,
+    pub(crate) endpoint: http::Uri,
+    /// The headers of every request.
+    pub(crate) headers: HeaderMap,
+    pub(crate) transport: Arc<dyn Transport>,
 }
 
 /// Starts the thread and gives the way to it.

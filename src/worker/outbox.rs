@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Settings;
 use super::inbox::{Delivery, Message};
 use super::lanes::{Lanes, Queued};
+use super::{Destination, Settings};
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
 use crate::stats::{Amount, DropReason, Ledger, count};
-use crate::transport::{Backoff, Losses, RateLimits, Transport};
+use crate::transport::{Backoff, Losses, RateLimits};
 
 /// What is on its way to Sentry: the lanes, the requests in flight and what was lost.
 pub(super) struct Outbox {
@@ -31,20 +31,20 @@ pub(super) struct Outbox {
     backoff: Backoff,
     /// Nothing is sent twice any more, and nothing waits for the server to come back.
     is_closing: bool,
-    request: Template,
-    inbox: UnboundedSender<Message>,
-    transport: Arc<dyn Transport>,
-}
-
-/// What all requests have in common.
-struct Template {
-    endpoint: http::Uri,
-    headers: http::HeaderMap,
+    is_reporting: bool,
+    /// What all requests have in common.
+    destination: Option<Destination>,
+    /// The DSN, for the header of envelopes.
     dsn: String,
+    inbox: UnboundedSender<Message>,
 }
 
-/// How long an envelope is tried; Sentry would take a later copy for another item.
+/// How long after its first try an envelope that may have arrived is tried again; Sentry would
+/// take a later copy for another item.
 const MAX_AGE: Duration = Duration::from_secs(55 * 60);
+
+/// How long an envelope waits that surely never arrived; Sentry refuses transactions of 5 days.
+const MAX_WAIT: Duration = Duration::from_secs(4 * 24 * 60 * 60);
 
 /// How often an envelope may get no answer while others do; it may be one that no server takes.
 const MAX_STRIKES: u32 = 5;
@@ -53,7 +53,8 @@ const MAX_STRIKES: u32 = 5;
 const REPORT_DELAY: Duration = Duration::from_secs(30);
 
 impl Outbox {
-    pub(super) fn new(settings: &Settings, inbox: UnboundedSender<Message>) -> Self {
+    pub(super) fn new(settings: &mut Settings, inbox: UnboundedSender<Message>) -> Self {
+        let destination = settings.destination.take();
         Self {
             lanes: Lanes::new(settings.queue_bytes),
             in_flight: 0,
@@ -65,15 +66,12 @@ impl Outbox {
             losses: Losses::default(),
             report_due: None,
             limits: RateLimits::default(),
-            backoff: Backoff::default(),
+            backoff: Backoff::of_sentry(),
             is_closing: false,
-            request: Template {
-                endpoint: settings.endpoint.clone(),
-                headers: settings.headers.clone(),
-                dsn: dsn_text(&settings.dsn),
-            },
+            is_reporting: settings.client_reports && destination.is_some(),
+            dsn: destination.as_ref().map(|to| dsn_text(&to.dsn)).unwrap_or_default(),
+            destination,
             inbox,
-            transport: Arc::clone(&settings.transport),
         }
     }
 
@@ -96,6 +94,11 @@ impl Outbox {
         !self.lanes.is_full() || self.backoff.is_down()
     }
 
+    /// The address of the server, for what is said of it.
+    pub(super) fn server(&self) -> String {
+        self.destination.as_ref().map(|to| to.endpoint.to_string()).unwrap_or_default()
+    }
+
     pub(super) fn is_down(&self) -> bool {
         self.backoff.is_down()
     }
@@ -109,14 +112,16 @@ impl Outbox {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
         self.open.insert(ticket, Amount::of(envelope.kind, envelope.spans));
-        let overflow = self.lanes.push(Queued { ticket, envelope, since: now, strikes: 0 });
+        let overflow = self.lanes.push(Queued::new(ticket, envelope, now));
         self.give_up(overflow, DropReason::QueueFull)
     }
 
     /// Puts a loss into the next report.
     pub(super) fn lose(&mut self, amount: Amount, reason: DropReason, now: Duration) {
-        amount.report(reason, &mut self.losses);
-        self.await_report(now);
+        if self.is_reporting {
+            amount.report(reason, &mut self.losses);
+            self.await_report(now);
+        }
     }
 
     /// When there is something to do even if nothing happens.
@@ -144,11 +149,12 @@ impl Outbox {
         while self.in_flight < self.max_in_flight
             && (self.is_closing || self.backoff.allows(now, self.in_flight))
             && self.fits_in_flight()
-            && let Some(queued) = self.lanes.pop()
+            && let Some(mut queued) = self.lanes.pop()
         {
+            queued.sent = now;
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
-            let body = queued.envelope.seal(&self.request.dsn, wall, report.as_deref());
+            let body = queued.envelope.seal(&self.dsn, wall, report.as_deref());
             self.in_flight_bytes = self.in_flight_bytes.saturating_add(queued.envelope.len());
             let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
@@ -170,7 +176,7 @@ impl Outbox {
             return;
         }
         let losses = self.take_losses();
-        let body = report_envelope(&self.request.dsn, wall, &losses.report(wall));
+        let body = report_envelope(&self.dsn, wall, &losses.report(wall));
         self.send(Delivery { losses, bytes: count(body.len()), ..Delivery::default() }, body, None);
     }
 
@@ -192,10 +198,11 @@ impl Outbox {
 
     /// Puts an envelope in line again that got no answer; gives it back if that is of no use.
     ///
-    /// Sentry recognises a second copy for an hour.
+    /// Sentry recognises a second copy for an hour; one that surely never arrived has more time.
     pub(super) fn again(
         &mut self,
         mut delivery: Box<Delivery>,
+        may_have_arrived: bool,
         now: Duration,
         jitter: f64,
     ) -> Result<Vec<(Amount, DropReason)>, Box<Delivery>> {
@@ -203,9 +210,15 @@ impl Outbox {
         self.backoff.failed(now, jitter);
         if let Some(queued) = &mut delivery.queued {
             queued.strikes = queued.strikes.saturating_add(u32::from(is_up));
+            if may_have_arrived {
+                queued.first_tried.get_or_insert(queued.sent);
+            }
         }
         let is_worth_it = |queued: &Queued| {
-            now.saturating_sub(queued.since) < MAX_AGE && queued.strikes < MAX_STRIKES
+            let age = |since| now.saturating_sub(since);
+            queued.first_tried.is_none_or(|tried| age(tried) < MAX_AGE)
+                && age(queued.since) < MAX_WAIT
+                && queued.strikes < MAX_STRIKES
         };
         if self.is_closing || !delivery.queued.as_ref().is_some_and(is_worth_it) {
             return Err(delivery);
@@ -254,17 +267,19 @@ impl Outbox {
     }
 
     fn send(&mut self, delivery: Delivery, body: Bytes, encoding: Option<&'static str>) {
+        let Some(destination) = &self.destination else { return };
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.request.endpoint.clone();
-        *request.headers_mut() = self.request.headers.clone();
+        *request.uri_mut() = destination.endpoint.clone();
+        *request.headers_mut() = destination.headers.clone();
         if let Some(encoding) = encoding {
             request
                 .headers_mut()
                 .insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         self.in_flight = self.in_flight.saturating_add(1);
-        Box::new(delivery).start(request, Arc::clone(&self.transport), self.inbox.clone());
+        let transport = Arc::clone(&destination.transport);
+        Box::new(delivery).start(request, transport, self.inbox.clone());
     }
 
     fn give_up(&mut self, queued: Vec<Queued>, reason: DropReason) -> Vec<(Amount, DropReason)> {

@@ -19,9 +19,11 @@ use super::intake::{Intake, Prepared};
 use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
 use super::quiet::Quiet;
+use super::spotlight::Spotlight;
 use super::verdict::Verdict;
 use super::voice::Voice;
 use super::waiting::Waiting;
+use crate::dsn::dsn_text;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
 use crate::protocol::ItemKind;
@@ -34,9 +36,12 @@ pub(super) struct Worker {
     ledger: Arc<Ledger>,
     started: Instant,
     sources: HashMap<Source, (SegmentBuffer, Mapper)>,
-    intake: Intake,
-    own_traffic: OwnTraffic,
+    /// Absent where nothing is sent to Sentry.
+    intake: Option<Intake>,
+    own_traffic: Option<OwnTraffic>,
     outbox: Outbox,
+    spotlight: Option<Spotlight>,
+    to_self: UnboundedSender<Message>,
     waiting: Waiting,
     voice: Voice,
     closing: Option<Closing>,
@@ -50,15 +55,21 @@ const IDLE: Duration = Duration::from_secs(3600);
 
 impl Worker {
     pub(super) fn new(
-        settings: Settings,
+        mut settings: Settings,
         ledger: Arc<Ledger>,
         to_self: UnboundedSender<Message>,
         quiet: Quiet,
     ) -> Self {
+        let dsn = settings.destination.as_ref().map(|to| &to.dsn);
+        let (head, own_traffic) = (dsn.map(TraceHead::of), dsn.map(OwnTraffic::to));
+        let text = dsn.map(dsn_text).unwrap_or_default();
+        let spotlight = settings.spotlight.take();
         Self {
-            intake: Intake::new(TraceHead::of(&settings.dsn)),
-            own_traffic: OwnTraffic::to(&settings.dsn),
-            outbox: Outbox::new(&settings, to_self),
+            spotlight: spotlight.map(|to| Spotlight::new(to, head.clone(), text)),
+            intake: head.map(Intake::new),
+            own_traffic,
+            outbox: Outbox::new(&mut settings, to_self.clone()),
+            to_self,
             settings,
             ledger,
             started: Instant::now(),
@@ -73,7 +84,7 @@ impl Worker {
         loop {
             let has_more = self.pump();
             self.dispatch();
-            self.waiting.answer(&self.outbox, self.now());
+            self.waiting.answer(&self.outbox, self.is_copied(), self.now());
             if let Some(result) = self.closed(has_more) {
                 inbox.close();
                 // Unlike `try_recv`, this waits for senders that were about to put theirs in.
@@ -105,7 +116,7 @@ impl Worker {
             }
             Message::Batch { source, spans, answer } => {
                 self.ledger.take(spans.len());
-                self.waiting.came(spans.len(), self.now());
+                self.waiting.came(&spans, self.now());
                 self.ingest(source, spans);
                 if let Some(answer) = answer {
                     self.waiting.export(answer, self.outbox.mark(), self.now());
@@ -116,6 +127,13 @@ impl Worker {
             }
             Message::Shutdown(deadline, answer) => self.close(deadline, answer),
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
+            Message::Spotlight(answer) => {
+                let now = self.now();
+                let trouble = self.spotlight.as_mut().and_then(|to| to.answered(answer, now));
+                if let Some(trouble) = trouble {
+                    self.voice.no_spotlight(&trouble);
+                }
+            }
         }
     }
 
@@ -154,7 +172,7 @@ impl Worker {
             self.lose(Amount::spans(count(all)), DropReason::ShutDown);
             return;
         }
-        spans.retain(|span| !self.own_traffic.includes(span));
+        spans.retain(|span| !self.own_traffic.as_ref().is_some_and(|own| own.includes(span)));
         let own = count(all.saturating_sub(spans.len()));
         let now = self.now();
         let ingested = self.source(source).0.ingest(spans, now);
@@ -175,8 +193,15 @@ impl Worker {
         for segment in segments {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
+            if let Some(spotlight) = &mut self.spotlight {
+                spotlight.copy(&segment, mapper, times);
+            }
             let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
-            let (intake, limits) = (&mut self.intake, &self.outbox.limits);
+            let Some(intake) = &mut self.intake else {
+                self.lose(whole, DropReason::NoDsn);
+                continue;
+            };
+            let limits = &self.outbox.limits;
             let prepare = AssertUnwindSafe(|| intake.prepare(segment, mapper, limits, times));
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
             self.ledger.repeated(prepared.repeated_errors);
@@ -213,8 +238,9 @@ impl Worker {
             self.outbox.limits.update(times, status, limits.as_deref(), retry_after);
             self.voice.answered(status, &delivery);
         }
-        let server = self.settings.endpoint.to_string();
-        let verdict = Verdict::of(&answer, &server);
+        let verdict = Verdict::of(&answer, &self.outbox.server());
+        let may_have_arrived =
+            !matches!(&answer, Err(Failure::Transport(error)) if error.never_left());
         // A report that travelled alone has had its answer, whatever that says.
         let is_told =
             verdict == Verdict::Delivered || (answer.is_ok() && delivery.queued.is_none());
@@ -231,7 +257,7 @@ impl Worker {
             }
             Verdict::Unanswered { trouble } => {
                 self.trouble(trouble, DropReason::Unreachable);
-                match self.outbox.again(delivery, times.0, jitter()) {
+                match self.outbox.again(delivery, may_have_arrived, times.0, jitter()) {
                     Ok(overflow) => {
                         overflow.into_iter().for_each(|(amount, reason)| self.lose(amount, reason));
                     }
@@ -266,12 +292,22 @@ impl Worker {
         for (amount, reason) in limited {
             self.lose(amount, reason);
         }
+        if let Some(spotlight) = &mut self.spotlight {
+            spotlight.dispatch(&self.to_self);
+        }
+    }
+
+    /// Whether Spotlight has, or will never have, its copies.
+    fn is_copied(&self) -> bool {
+        self.spotlight.as_ref().is_none_or(Spotlight::is_settled)
     }
 
     /// How the shutdown ended, if it has.
     fn closed(&mut self, has_more: bool) -> Option<OTelSdkResult> {
         let now = self.now();
-        let is_empty = !has_more && self.sources.values().all(|(buffer, _)| buffer.is_empty());
+        let is_empty = !has_more
+            && self.is_copied()
+            && self.sources.values().all(|(buffer, _)| buffer.is_empty());
         let closing = self.closing.as_mut()?;
         if closing.is_late(now) {
             return Some(closing.timed_out());

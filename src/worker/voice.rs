@@ -63,6 +63,17 @@ impl Voice {
         is_new
     }
 
+    /// That Spotlight cannot be reached, which concerns nothing else.
+    pub(super) fn no_spotlight(&mut self, trouble: &str) {
+        self.quiet.speak(|| {
+            otel_warn!(
+                name: "SentryExporter.SpotlightFailed",
+                reason = trouble,
+                advice = "start Spotlight, or unset SENTRY_SPOTLIGHT; this is said once"
+            );
+        });
+    }
+
     pub(super) fn works(&mut self) {
         if !self.said_of_outage.is_empty() {
             self.said_of_outage.clear();

@@ -2,6 +2,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::trace::SpanData;
 
 use super::inbox::{Answer, Deadline};
 use super::outbox::Outbox;
@@ -13,12 +14,14 @@ pub(super) struct Waiting {
     pace: Pace,
 }
 
-/// How many spans came of late, in this stretch of time and the one before.
+/// How many spans came of late, in this stretch of time and the one before, and how densely.
 #[derive(Debug, Default)]
 struct Pace {
     since: Duration,
     spans: u32,
     before: u32,
+    /// How many spans a second ended while the last full batch was filled, and when that came.
+    density: Option<(u32, Duration)>,
 }
 
 #[derive(Debug)]
@@ -43,16 +46,25 @@ enum Until {
 /// How long an `export` waits at most.
 const EXPORT_WAIT: Duration = Duration::from_secs(2);
 
-/// How many spans may come while it waits; the queue of the processor holds four times as many.
-const MAX_SPANS_MEANWHILE: u32 = 512;
+/// How many spans may come while it waits; the queue of the processor holds twice as many.
+const MAX_SPANS_MEANWHILE: u32 = 1024;
 
 /// How long a stretch of time is.
 const STRETCH: Duration = Duration::from_secs(1);
 
+/// From how many spans on a batch tells a pace.
+const DENSE_BATCH: usize = 256;
+
+/// Spans that end faster than this, in one second, are a burst: no queue could take them for long.
+const BURST: u32 = 100_000;
+
 impl Waiting {
     /// Notes that spans came, to know how long an `export` may wait.
-    pub(super) fn came(&mut self, spans: usize, now: Duration) {
-        self.pace.add(u32::try_from(spans).unwrap_or(u32::MAX), now);
+    pub(super) fn came(&mut self, spans: &[SpanData], now: Duration) {
+        let ends = || spans.iter().map(|span| span.end_time);
+        let spread = ends().max().zip(ends().min());
+        let spread = spread.and_then(|(last, first)| last.duration_since(first).ok());
+        self.pace.add(spans.len(), spread.unwrap_or_default(), now);
     }
 
     pub(super) fn export(&mut self, answer: Answer, mark: u64, now: Duration) {
@@ -60,7 +72,7 @@ impl Waiting {
             Answer::Room(answer) => Until::Room(answer),
             Answer::Delivered(answer) => Until::Settled(mark, answer),
         };
-        let wait = EXPORT_WAIT.min(self.pace.time_of(MAX_SPANS_MEANWHILE));
+        let wait = EXPORT_WAIT.min(self.pace.time_of(MAX_SPANS_MEANWHILE, now));
         self.waiters.push(Waiter { until, deadline: now.saturating_add(wait) });
     }
 
@@ -76,13 +88,13 @@ impl Waiting {
     }
 
     /// Tells those whose wait is over.
-    pub(super) fn answer(&mut self, outbox: &Outbox, now: Duration) {
+    pub(super) fn answer(&mut self, outbox: &Outbox, is_copied: bool, now: Duration) {
         self.waiters.retain(|waiter| {
             let is_over = match &waiter.until {
                 Until::Room(_) => outbox.has_room(),
                 // While the server is down, a processor would wait for nothing.
                 Until::Settled(mark, _) => outbox.is_settled(*mark) || outbox.is_down(),
-                Until::Flushed { mark, .. } => outbox.is_settled(*mark),
+                Until::Flushed { mark, .. } => is_copied && outbox.is_settled(*mark),
             };
             if !is_over && waiter.deadline > now {
                 return true;
@@ -105,7 +117,14 @@ impl Waiting {
 }
 
 impl Pace {
-    fn add(&mut self, spans: u32, now: Duration) {
+    /// Notes spans that ended within `spread` and came now.
+    fn add(&mut self, len: usize, spread: Duration, now: Duration) {
+        let spans = u32::try_from(len).unwrap_or(u32::MAX);
+        if len >= DENSE_BATCH {
+            let per_second = f64::from(spans) / spread.as_secs_f64();
+            let is_pace = per_second <= f64::from(BURST);
+            self.density = is_pace.then_some((per_second as u32, now));
+        }
         let stretches = now.saturating_sub(self.since).as_nanos().div_euclid(STRETCH.as_nanos());
         if stretches > 0 {
             self.before = if stretches == 1 { self.spans } else { 0 };
@@ -116,8 +135,10 @@ impl Pace {
     }
 
     /// How long it takes for so many spans to come.
-    fn time_of(&self, spans: u32) -> Duration {
-        let per_stretch = self.spans.max(self.before).max(1);
+    fn time_of(&self, spans: u32, now: Duration) -> Duration {
+        let density = self.density.filter(|(_, since)| now.saturating_sub(*since) < STRETCH);
+        let density = density.map_or(0, |(per_second, _)| per_second);
+        let per_stretch = self.spans.max(self.before).max(density).max(1);
         STRETCH.saturating_mul(spans).checked_div(per_stretch).unwrap_or(EXPORT_WAIT)
     }
 }
@@ -131,14 +152,27 @@ mod tests {
     #[test]
     fn an_export_waits_no_longer_than_the_queue_behind_it_has_room() {
         let mut pace = Pace::default();
-        pace.add(1501, MS(100));
-        assert!(pace.time_of(512) > MS(300), "a burst is no pace");
+        pace.add(1501, MS(4), MS(100));
+        assert!(pace.time_of(512, MS(100)) > MS(300), "a burst is no pace");
         for at in 0..400 {
-            pace.add(100, MS(1000 + at * 5));
+            pace.add(100, MS(5), MS(1000 + at * 5));
         }
-        let wait = pace.time_of(512);
+        let wait = pace.time_of(512, MS(3000));
         assert!((MS(25)..MS(30)).contains(&wait), "{wait:?} at 20,000 spans a second");
-        pace.add(10, MS(60_000));
-        assert!(pace.time_of(512) >= EXPORT_WAIT);
+        pace.add(10, MS(1), MS(60_000));
+        assert!(pace.time_of(512, MS(60_000)) >= EXPORT_WAIT);
+    }
+
+    #[test]
+    fn the_first_full_batch_tells_the_pace() {
+        let mut pace = Pace::default();
+        pace.add(512, MS(25), MS(25));
+        pace.add(8, MS(0), MS(26));
+        let wait = pace.time_of(512, MS(26));
+        assert!((MS(24)..MS(27)).contains(&wait), "{wait:?} at 20,000 spans a second");
+        assert!(pace.time_of(512, MS(1100)) > MS(900), "what was dense may be over");
+        let mut pace = Pace::default();
+        pace.add(512, MS(0), MS(25));
+        assert!(pace.time_of(512, MS(26)) > MS(900));
     }
 }

@@ -61,6 +61,11 @@ impl FakeSentry {
         format!("http://{KEY}@{}/42", self.address)
     }
 
+    /// Another address of this server.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// The DSN with another scheme.
     pub fn https_dsn(&self) -> String {
         self.dsn().replacen("http", "https", 1)

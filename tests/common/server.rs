@@ -94,10 +94,11 @@ impl Shared {
     }
 
     fn take_in(&self, request: Request) -> Result<Answer, String> {
-        let envelope = match request.path.ends_with("/envelope/") {
-            true => Some(request.envelope()?),
-            false => None,
-        };
+        let envelope =
+            match request.path.ends_with("/envelope/") || request.path.ends_with("/stream") {
+                true => Some(request.envelope()?),
+                false => None,
+            };
         if let Some(dir) = std::env::var_os("ENVELOPE_DIR").filter(|_| envelope.is_some()) {
             keep(Path::new(&dir), &request.body).map_err(|error| error.to_string())?;
         }

@@ -1,0 +1,149 @@
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::encode;
+use super::inbox::Message;
+use crate::mapping::Mapper;
+use crate::propagation::TraceHead;
+use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
+use crate::segment::Segment;
+use crate::stats::count;
+use crate::transport::{Backoff, Transport, TransportError};
+
+/// A copy of everything for the Spotlight of a developer (rule R40).
+///
+/// It shares nothing with the way to Sentry: neither queue nor limits nor counters. It gets what
+/// personal data there is, because it stays on the machine, and it loses copies rather than
+/// keeping them.
+///
+/// <https://develop.sentry.dev/sdk/foundations/client/integrations/spotlight/>
+#[derive(Debug)]
+pub(super) struct Spotlight {
+    url: http::Uri,
+    transport: Arc<dyn Transport>,
+    head: Option<TraceHead>,
+    dsn: String,
+    queue: VecDeque<Bytes>,
+    bytes: usize,
+    is_sending: bool,
+    backoff: Backoff,
+    has_complained: bool,
+}
+
+/// How much may wait, in bytes; the oldest go first.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+impl Spotlight {
+    pub(super) fn new(
+        (url, transport): (http::Uri, Arc<dyn Transport>),
+        head: Option<TraceHead>,
+        dsn: String,
+    ) -> Self {
+        Self {
+            url,
+            transport,
+            head,
+            dsn,
+            queue: VecDeque::new(),
+            bytes: 0,
+            is_sending: false,
+            backoff: Backoff::of_spotlight(),
+            has_complained: false,
+        }
+    }
+
+    /// Puts a copy of a segment in line, unless Spotlight has been away until now.
+    pub(super) fn copy(&mut self, segment: &Segment, mapper: &Mapper, (now, wall): Times) {
+        if !self.backoff.allows(now, 0) {
+            return;
+        }
+        let mapper = mapper.clone().with_send_default_pii(true);
+        let segment = segment.clone();
+        let map = AssertUnwindSafe(|| self.envelopes(segment, &mapper, wall));
+        for envelope in catch_unwind(map).unwrap_or_default() {
+            self.bytes = self.bytes.saturating_add(envelope.len());
+            self.queue.push_back(envelope);
+        }
+        while self.bytes > MAX_BYTES && self.pop().is_some() {}
+    }
+
+    /// Sends the next one, if none is on its way.
+    pub(super) fn dispatch(&mut self, inbox: &UnboundedSender<Message>) {
+        if self.is_sending {
+            return;
+        }
+        let Some(envelope) = self.pop() else { return };
+        self.is_sending = true;
+        let mut request = Request::new(envelope);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.clone();
+        let headers = request.headers_mut();
+        let kind = HeaderValue::from_static("application/x-sentry-envelope");
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
+        let (transport, inbox) = (Arc::clone(&self.transport), inbox.clone());
+        tokio::spawn(async move {
+            let answer = transport.send(request).await.map(|answer| answer.status());
+            let _ = inbox.send(Message::Spotlight(answer));
+        });
+    }
+
+    /// Takes note of an answer; gives what is to be said, the first time that it failed.
+    pub(super) fn answered(&mut self, answer: Answer, now: Duration) -> Option<String> {
+        self.is_sending = false;
+        let trouble = match answer {
+            Ok(status) if status.is_success() => {
+                self.backoff.answered();
+                return None;
+            }
+            Ok(status) => format!("it answered {status}"),
+            Err(error) => error.reason,
+        };
+        self.backoff.failed(now, 1.0);
+        (self.queue, self.bytes) = (VecDeque::new(), 0);
+        let is_new = !std::mem::replace(&mut self.has_complained, true);
+        is_new.then(|| format!("{}: {trouble}", self.url))
+    }
+
+    /// Whether there is nothing more to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.is_sending && self.queue.is_empty()
+    }
+
+    fn envelopes(&self, segment: Segment, mapper: &Mapper, wall: SystemTime) -> Vec<Bytes> {
+        let Some(mut mapped) = mapper.map_segment(segment) else { return Vec::new() };
+        let trace = self.head.as_ref().map(|head| head.context(&mapped.transaction));
+        let events = mapped.events.iter().filter_map(|event| {
+            let payload = encode::event(event).ok()?;
+            Some((ItemKind::Event, event.event_id, payload))
+        });
+        let mut items: Vec<_> = events.collect();
+        if let Ok((payload, _)) = encode::transaction(&mut mapped.transaction) {
+            items.push((ItemKind::Transaction, mapped.transaction.event_id, payload));
+        }
+        let seal = |(kind, event_id, payload)| {
+            let spans = count(mapped.transaction.spans.len());
+            let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
+            Envelope::new(item, None).seal(&self.dsn, wall, None)
+        };
+        items.into_iter().map(seal).collect()
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let envelope = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(envelope.len());
+        Some(envelope)
+    }
+}
+
+/// The time of the worker and that of the world.
+type Times = (Duration, SystemTime);
+
+/// How a request ended.
+pub(super) type Answer = Result<http::StatusCode, TransportError>;
