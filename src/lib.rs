@@ -34,6 +34,7 @@
 //! | `rustls` | yes | TLS by rustls, with the certificates of the operating system |
 //! | `native-tls` | | TLS by the operating system's library, if `rustls` is off |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
+//! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
 //! None of them changes a default or a byte on the wire.
@@ -77,6 +78,11 @@ pub mod protocol;
 mod scrub;
 pub mod segment;
 mod semconv;
+#[cfg_attr(
+    not(feature = "spool"),
+    allow(dead_code, unreachable_pub, reason = "only the setter for it is left out")
+)]
+mod spool;
 mod spotlight;
 mod stats;
 #[cfg(feature = "testing")]
@@ -88,5 +94,7 @@ pub use builder::SentrySpanExporterBuilder;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+#[cfg(feature = "spool")]
+pub use spool::Spool;
 pub use spotlight::Spotlight;
 pub use stats::{DropReason, Stats};
