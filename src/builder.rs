@@ -1,7 +1,7 @@
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
 use opentelemetry::StringValue;
@@ -15,9 +15,10 @@ use crate::exporter::SentrySpanExporter;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::segment::{Bounds, SegmentBuffer};
+use crate::spool::{OpenError, Spool, Store};
 use crate::spotlight::Spotlight;
 use crate::transport::{HttpTransport, Transport};
-use crate::worker::{Destination, Settings};
+use crate::worker::{Destination, Opening, Settings};
 
 /// Settings of a [`SentrySpanExporter`].
 ///
@@ -40,6 +41,7 @@ pub struct SentrySpanExporterBuilder {
     queue_bytes: Option<usize>,
     client_reports: Option<bool>,
     spotlight: Option<Spotlight>,
+    spool: Option<Spool>,
 }
 
 const DSN_VARIABLE: &str = "SENTRY_DSN";
@@ -229,6 +231,17 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// A directory for envelopes that memory cannot hold during an outage, and for those that are
+    /// not delivered at shutdown; the next process with the same directory sends them.
+    ///
+    /// Only the owner can read the files; they hold what is sent, after scrubbing, and no key but
+    /// the public one of the DSN. Default: none, and a long outage costs the oldest transactions.
+    #[cfg(feature = "spool")]
+    pub fn with_spool(mut self, spool: Spool) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
     /// The client to send by, in place of the exporter's own; it brings its own timeouts, proxies
     /// and TLS, and what is set for them here has no effect. It should follow no redirects, and should not be shared with another runtime,
     /// whose connections would not be served while that runtime stands still.
@@ -293,6 +306,10 @@ impl SentrySpanExporterBuilder {
             Some(url) => Some((url, client::of_spotlight()?)),
             None => None,
         };
+        let spool = match (self.spool, &destination) {
+            (Some(spool), Some(to)) => Some(opening(spool, to.endpoint.to_string())?),
+            _ => None,
+        };
         let mut mapper = self.mapper;
         mapper = release.into_iter().fold(mapper, Mapper::with_release);
         mapper = place.into_iter().fold(mapper, Mapper::with_environment);
@@ -307,6 +324,7 @@ impl SentrySpanExporterBuilder {
             max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
             queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),
             client_reports: self.client_reports.unwrap_or(true),
+            spool,
         }))
     }
 }
@@ -343,6 +361,22 @@ fn destination(
         None => Arc::new(HttpTransport::new(client.build(setting, &dsn)?)),
     };
     Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport })
+}
+
+/// Takes hold of the directory; one that another process has still is waited for later.
+fn opening(settings: Spool, destination: String) -> Result<Opening, BuildError> {
+    let store = match Store::open(&settings, &destination, SystemTime::now()) {
+        Ok(store) => Some(store),
+        Err(OpenError::InUse { .. }) => None,
+        Err(error) => {
+            return Err(BuildError::InvalidSetting {
+                setting: "with_spool",
+                reason: error.to_string(),
+                remedy: "use a directory that this process can create and write to",
+            });
+        }
+    };
+    Ok(Opening { settings, destination, store })
 }
 
 fn checked(

@@ -7,16 +7,22 @@ use crate::transport::{Category, Losses};
 
 /// What became of the spans of an exporter so far.
 ///
-/// At every moment `spans_received` = `spans_delivered` + `spans_pending` + `spans_dropped`.
+/// At every moment `spans_received` + `spans_recovered` = `spans_delivered` + `spans_pending` +
+/// `spans_dropped`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Spans that `export` was given.
     pub spans_received: u64,
+    /// Spans that an earlier process had left in the spool.
+    pub spans_recovered: u64,
     /// Spans of transactions that the server has accepted.
     pub spans_delivered: u64,
-    /// Spans that wait for their parent, for a connection or for an answer.
+    /// Spans that wait for their parent, for a connection or for an answer, those in the spool
+    /// among them.
     pub spans_pending: u64,
+    /// Spans that wait in the spool; what is there at the end is for the next process.
+    pub spans_spooled: u64,
     /// Spans that will not be delivered, for whatever reason.
     pub spans_dropped: u64,
     /// Transactions that the server has accepted.
@@ -205,7 +211,8 @@ impl Ledger {
     pub(crate) fn stats(&self) -> Stats {
         let stats = self.entries().stats.clone();
         let settled = stats.spans_delivered.saturating_add(stats.spans_dropped);
-        Stats { spans_pending: stats.spans_received.saturating_sub(settled), ..stats }
+        let all = stats.spans_received.saturating_add(stats.spans_recovered);
+        Stats { spans_pending: all.saturating_sub(settled), ..stats }
     }
 
     /// Notes that spans are handed over; tells whether there is room for them.
@@ -225,6 +232,16 @@ impl Ledger {
 
     pub(crate) fn received(&self, spans: u64) {
         add(&mut self.entries().stats.spans_received, spans);
+    }
+
+    /// Notes what an earlier process had left.
+    pub(crate) fn recovered(&self, spans: u64) {
+        add(&mut self.entries().stats.spans_recovered, spans);
+    }
+
+    /// Notes how much waits in the spool.
+    pub(crate) fn spooled(&self, spans: u64) {
+        self.entries().stats.spans_spooled = spans;
     }
 
     pub(crate) fn delivered(&self, amount: Amount, bytes: u64) {

@@ -40,6 +40,7 @@ pub(crate) struct Kinds {
 pub(crate) const MAX_TRYING: Duration = Duration::from_secs(55 * 60);
 
 impl Kinds {
+    pub(crate) const NONE: Self = Self { events: false, transactions: false };
     pub(crate) const ALL: Self = Self { events: true, transactions: true };
 
     fn holds(self, kind: ItemKind) -> bool {

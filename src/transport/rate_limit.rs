@@ -58,6 +58,15 @@ impl RateLimits {
         }
     }
 
+    /// Until when things of this category may not be sent.
+    pub(crate) fn until(&self, category: Category) -> Duration {
+        self.all.max(match category {
+            Category::Error => self.error,
+            Category::Transaction => self.transaction,
+            Category::Span => Duration::ZERO,
+        })
+    }
+
     fn add(&mut self, now: Duration, limit: &str) {
         let mut fields = limit.trim().split(':');
         let Some(delay) = fields.next().and_then(seconds) else {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
 
 use super::inbox::{Delivery, Failure, Message};
 use crate::protocol::ItemKind;
@@ -25,15 +26,21 @@ impl Amount {
 }
 
 impl Delivery {
+    /// What its envelope holds in memory, in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.queued.as_ref().map_or(0, |queued| queued.envelope.len())
+    }
+
     /// Sends the request on a task of its own; its end comes back as a message.
     pub(super) fn start(
         self: Box<Self>,
         request: http::Request<Bytes>,
         transport: Arc<dyn Transport>,
         inbox: UnboundedSender<Message>,
+        tasks: &mut JoinSet<()>,
     ) {
         let mut watch = Watch { inbox, delivery: Some(self) };
-        tokio::spawn(async move {
+        tasks.spawn(async move {
             let answer = transport.send(request).await.map_err(Failure::Transport);
             watch.tell(answer);
         });
@@ -51,6 +58,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.tell(Err(Failure::Panicked));
+        let is_panic = std::thread::panicking();
+        self.tell(Err(if is_panic { Failure::Panicked } else { Failure::Cut }));
     }
 }

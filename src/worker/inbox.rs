@@ -23,6 +23,8 @@ pub(crate) enum Message {
     Shutdown(Deadline, SyncSender<OTelSdkResult>),
     /// A request to Spotlight has ended.
     Spotlight(super::spotlight::Answer),
+    /// Something happened in the directory of the spool.
+    Spool(Box<super::spooler::Report>),
     /// A request has ended.
     Answered(Box<Delivery>, Result<http::Response<Bytes>, Failure>),
 }
@@ -52,6 +54,8 @@ pub(crate) enum Answer {
 pub(crate) enum Failure {
     Transport(TransportError),
     Panicked,
+    /// It was broken off, to be stored.
+    Cut,
 }
 
 /// An envelope on its way: what its fate will mean for the books.

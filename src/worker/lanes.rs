@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::protocol::{Envelope, ItemKind};
+use crate::spool::Entry;
 use crate::transport::{Category, RateLimits};
 
 /// Envelopes that wait to be sent: errors before transactions, bounded in bytes.
@@ -22,15 +23,17 @@ pub(super) struct Queued {
     pub(super) since: Duration,
     /// When it was sent last.
     pub(super) sent: Duration,
-    /// When it was first sent without an answer, and may have arrived all the same.
-    pub(super) first_tried: Option<Duration>,
+    /// Until when it may be sent again, if it was sent without an answer and may have arrived.
+    pub(super) retry_until: Option<Duration>,
+    /// Its file in the spool.
+    pub(super) entry: Option<Entry>,
     /// How often it got no answer while others did.
     pub(super) strikes: u32,
 }
 
 impl Queued {
     pub(super) fn new(ticket: u64, envelope: Envelope, since: Duration) -> Self {
-        Self { ticket, envelope, since, sent: since, first_tried: None, strikes: 0 }
+        Self { ticket, envelope, since, sent: since, retry_until: None, entry: None, strikes: 0 }
     }
 }
 
@@ -72,6 +75,12 @@ impl Lanes {
             overflow.push(oldest);
         }
         overflow
+    }
+
+    /// Takes out everything.
+    pub(super) fn take_all(&mut self) -> Vec<Queued> {
+        self.bytes = 0;
+        self.events.drain(..).chain(self.transactions.drain(..)).collect()
     }
 
     /// The next one to send.

@@ -7,6 +7,7 @@
 mod closing;
 mod delivery;
 mod encode;
+mod flights;
 mod inbox;
 mod intake;
 mod lanes;
@@ -14,7 +15,9 @@ mod outbox;
 mod own_traffic;
 mod quiet;
 mod run;
+mod spooler;
 mod spotlight;
+mod storing;
 mod verdict;
 mod voice;
 mod waiting;
@@ -32,6 +35,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
 use self::quiet::Quiet;
 use self::run::Worker;
+pub(crate) use self::spooler::Opening;
 use crate::mapping::Mapper;
 use crate::segment::Bounds;
 use crate::stats::Ledger;
@@ -50,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) client_reports: bool,
+    /// The directory for what memory cannot hold, if there is one.
+    pub(crate) spool: Option<Opening>,
 }
 
 /// Where envelopes go, and how.

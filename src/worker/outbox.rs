@@ -1,26 +1,23 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::Settings;
+use super::flights::Flights;
 use super::inbox::{Delivery, Message};
 use super::lanes::{Lanes, Queued};
-use super::{Destination, Settings};
+use super::spooler::Spooler;
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
+use crate::spool::{Entry, MAX_TRYING, Parcel};
 use crate::stats::{Amount, DropReason, Ledger, count};
 use crate::transport::{Backoff, Losses, RateLimits};
 
 /// What is on its way to Sentry: the lanes, the requests in flight and what was lost.
 pub(super) struct Outbox {
     lanes: Lanes,
-    in_flight: usize,
-    max_in_flight: usize,
-    in_flight_bytes: usize,
-    max_in_flight_bytes: usize,
+    flights: Flights,
     /// The envelopes whose fate is open, by number.
     open: BTreeMap<u64, Amount>,
     next_ticket: u64,
@@ -31,20 +28,27 @@ pub(super) struct Outbox {
     backoff: Backoff,
     /// Nothing is sent twice any more, and nothing waits for the server to come back.
     is_closing: bool,
+    /// Nothing is sent any more, and everything goes to the spool.
+    is_storing: bool,
+    pub(super) spooler: Spooler,
     is_reporting: bool,
-    /// What all requests have in common.
-    destination: Option<Destination>,
     /// The DSN, for the header of envelopes.
     dsn: String,
-    inbox: UnboundedSender<Message>,
 }
-
-/// How long after its first try an envelope that may have arrived is tried again; Sentry would
-/// take a later copy for another item.
-const MAX_AGE: Duration = Duration::from_secs(55 * 60);
 
 /// How long an envelope waits that surely never arrived; Sentry refuses transactions of 5 days.
 const MAX_WAIT: Duration = Duration::from_secs(4 * 24 * 60 * 60);
+
+/// How a request ended that got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// It surely did not reach the server.
+    NeverLeft,
+    /// It may have.
+    Failed,
+    /// It may have; it was broken off on this side.
+    Cut,
+}
 
 /// How often an envelope may get no answer while others do; it may be one that no server takes.
 const MAX_STRIKES: u32 = 5;
@@ -54,13 +58,11 @@ const REPORT_DELAY: Duration = Duration::from_secs(30);
 
 impl Outbox {
     pub(super) fn new(settings: &mut Settings, inbox: UnboundedSender<Message>) -> Self {
-        let destination = settings.destination.take();
+        let spooler = Spooler::new(settings.spool.take(), inbox.clone());
+        let flights = Flights::new(settings, inbox);
+        let dsn = flights.destination().map(|to| dsn_text(&to.dsn));
         Self {
             lanes: Lanes::new(settings.queue_bytes),
-            in_flight: 0,
-            max_in_flight: settings.max_in_flight,
-            in_flight_bytes: 0,
-            max_in_flight_bytes: settings.queue_bytes,
             open: BTreeMap::new(),
             next_ticket: 0,
             losses: Losses::default(),
@@ -68,10 +70,11 @@ impl Outbox {
             limits: RateLimits::default(),
             backoff: Backoff::of_sentry(),
             is_closing: false,
-            is_reporting: settings.client_reports && destination.is_some(),
-            dsn: destination.as_ref().map(|to| dsn_text(&to.dsn)).unwrap_or_default(),
-            destination,
-            inbox,
+            is_storing: false,
+            spooler,
+            is_reporting: settings.client_reports && dsn.is_some(),
+            dsn: dsn.unwrap_or_default(),
+            flights,
         }
     }
 
@@ -86,7 +89,7 @@ impl Outbox {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.lanes.is_empty() && self.in_flight == 0
+        self.lanes.is_empty() && self.flights.len() == 0 && self.spooler.is_settled()
     }
 
     /// Whether a producer need not wait; while the server is down it would wait for nothing.
@@ -96,7 +99,7 @@ impl Outbox {
 
     /// The address of the server, for what is said of it.
     pub(super) fn server(&self) -> String {
-        self.destination.as_ref().map(|to| to.endpoint.to_string()).unwrap_or_default()
+        self.flights.destination().map(|to| to.endpoint.to_string()).unwrap_or_default()
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -112,8 +115,43 @@ impl Outbox {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
         self.open.insert(ticket, Amount::of(envelope.kind, envelope.spans));
-        let overflow = self.lanes.push(Queued::new(ticket, envelope, now));
-        self.give_up(overflow, DropReason::QueueFull)
+        self.queue(Queued::new(ticket, envelope, now), now)
+    }
+
+    /// Puts an envelope of the spool in line.
+    pub(super) fn replay(&mut self, entry: Entry, parcel: Parcel, now: Duration, wall: SystemTime) {
+        if self.is_closing {
+            self.spooler.give_back(entry, false);
+            return;
+        }
+        let ticket = self.next_ticket;
+        self.next_ticket = ticket.saturating_add(1);
+        self.open.insert(ticket, Amount::of(parcel.envelope.kind, parcel.envelope.spans));
+        let tried = parcel.first_tried.map(|tried| wall.duration_since(tried).unwrap_or_default());
+        let left = tried.map(|ago| MAX_TRYING.saturating_sub(ago));
+        let mut queued = Queued::new(ticket, parcel.envelope, now);
+        queued.retry_until = left.map(|left| now.saturating_add(left));
+        queued.entry = Some(entry);
+        // There is room: the lanes are empty when one is asked for.
+        self.lanes.push(queued);
+    }
+
+    /// Sends nothing more, and has everything written that is in line or on its way.
+    pub(super) fn store_rest(&mut self, now: Duration) -> Vec<(Amount, DropReason)> {
+        self.is_storing = true;
+        self.flights.cut();
+        let rest = self.lanes.take_all();
+        self.set_aside(rest, DropReason::ShutDown, now)
+    }
+
+    /// Whether what is left is written rather than sent.
+    pub(super) fn is_storing(&self) -> bool {
+        self.is_storing
+    }
+
+    /// Notes that an envelope is in the spool: its fate is open, but nobody need wait for it.
+    pub(super) fn stored(&mut self, ticket: u64) -> Option<Amount> {
+        self.open.remove(&ticket)
     }
 
     /// Puts a loss into the next report.
@@ -127,14 +165,15 @@ impl Outbox {
     /// When there is something to do even if nothing happens.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         // With all requests in flight, the end of one of them is the next thing to happen.
-        let is_open = self.in_flight < self.max_in_flight && !self.backoff.is_down();
-        let due = self.report_due.filter(|_| is_open)?;
-        Some(due.max(self.limits.all_until()))
+        let is_open = self.flights.has_room() && !self.backoff.is_down();
+        let report = self.report_due.filter(|_| is_open);
+        let report = report.map(|due| due.max(self.limits.all_until()));
+        report.into_iter().chain(self.next_replay()).min()
     }
 
     /// When the server is to be asked again whether it is back.
     pub(super) fn next_try(&self) -> Option<Duration> {
-        let waits = self.in_flight == 0 && !self.lanes.is_empty() && !self.is_closing;
+        let waits = self.flights.len() == 0 && !self.lanes.is_empty() && !self.is_closing;
         self.backoff.until().filter(|_| waits)
     }
 
@@ -146,16 +185,15 @@ impl Outbox {
     ) -> Vec<(Amount, DropReason)> {
         let limited = self.lanes.take_limited(&self.limits, now);
         let limited = self.give_up(limited, DropReason::RateLimited);
-        while self.in_flight < self.max_in_flight
-            && (self.is_closing || self.backoff.allows(now, self.in_flight))
-            && self.fits_in_flight()
+        while self.flights.has_room()
+            && (self.is_closing || self.backoff.allows(now, self.flights.len()))
+            && self.flights.holds(self.lanes.next_bytes())
             && let Some(mut queued) = self.lanes.pop()
         {
             queued.sent = now;
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
             let body = queued.envelope.seal(&self.dsn, wall, report.as_deref());
-            self.in_flight_bytes = self.in_flight_bytes.saturating_add(queued.envelope.len());
             let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
                 amount: Amount::of(queued.envelope.kind, queued.envelope.spans),
@@ -163,7 +201,10 @@ impl Outbox {
                 bytes: count(body.len()),
                 losses,
             };
-            self.send(delivery, body, encoding);
+            self.flights.start(delivery, body, encoding);
+        }
+        if self.may_replay() && self.backoff.allows(now, self.flights.len()) {
+            self.spooler.ask(&self.limits, now);
         }
         limited
     }
@@ -171,20 +212,22 @@ impl Outbox {
     /// Sends the losses on their own, if it is time or `at_once`.
     pub(super) fn report(&mut self, now: Duration, wall: SystemTime, at_once: bool) {
         let is_due = self.report_due.is_some_and(|due| at_once || due <= now);
-        let is_open = self.in_flight < self.max_in_flight && now >= self.limits.all_until();
-        if !is_due || !is_open || self.backoff.is_down() {
+        let is_open = self.flights.has_room() && now >= self.limits.all_until();
+        if !is_due || !is_open || self.is_storing || self.backoff.is_down() {
             return;
         }
         let losses = self.take_losses();
         let body = report_envelope(&self.dsn, wall, &losses.report(wall));
-        self.send(Delivery { losses, bytes: count(body.len()), ..Delivery::default() }, body, None);
+        let delivery = Delivery { losses, bytes: count(body.len()), ..Delivery::default() };
+        self.flights.start(delivery, body, None);
     }
 
     /// Takes note of an answer, or of the last try; the losses it told are told now, or again.
     pub(super) fn settle(&mut self, delivery: Box<Delivery>, is_told: bool, now: Duration) {
-        self.landed(&delivery);
+        self.flights.landed(&delivery);
         if let Some(queued) = delivery.queued {
             self.open.remove(&queued.ticket);
+            queued.entry.into_iter().for_each(|entry| self.spooler.remove(entry));
         }
         if !is_told {
             self.tell_again(delivery.losses, now);
@@ -202,32 +245,34 @@ impl Outbox {
     pub(super) fn again(
         &mut self,
         mut delivery: Box<Delivery>,
-        may_have_arrived: bool,
+        end: Unanswered,
         now: Duration,
         jitter: f64,
     ) -> Result<Vec<(Amount, DropReason)>, Box<Delivery>> {
         let is_up = !self.backoff.is_down();
-        self.backoff.failed(now, jitter);
+        if end != Unanswered::Cut {
+            self.backoff.failed(now, jitter);
+        }
         if let Some(queued) = &mut delivery.queued {
-            queued.strikes = queued.strikes.saturating_add(u32::from(is_up));
-            if may_have_arrived {
-                queued.first_tried.get_or_insert(queued.sent);
+            let is_strike = is_up && end != Unanswered::Cut;
+            queued.strikes = queued.strikes.saturating_add(u32::from(is_strike));
+            if end != Unanswered::NeverLeft {
+                queued.retry_until.get_or_insert(queued.sent.saturating_add(MAX_TRYING));
             }
         }
         let is_worth_it = |queued: &Queued| {
-            let age = |since| now.saturating_sub(since);
-            queued.first_tried.is_none_or(|tried| age(tried) < MAX_AGE)
-                && age(queued.since) < MAX_WAIT
+            queued.retry_until.is_none_or(|until| now < until)
+                && now.saturating_sub(queued.since) < MAX_WAIT
                 && queued.strikes < MAX_STRIKES
         };
-        if self.is_closing || !delivery.queued.as_ref().is_some_and(is_worth_it) {
+        let has_place = !self.is_closing || self.spooler.is_there();
+        if !has_place || !delivery.queued.as_ref().is_some_and(is_worth_it) {
             return Err(delivery);
         }
-        self.landed(&delivery);
+        self.flights.landed(&delivery);
         self.tell_again(std::mem::take(&mut delivery.losses), now);
         // At the end of the line, so that one that no server can take does not block the others.
-        let overflow = delivery.queued.map(|queued| self.lanes.push(queued)).unwrap_or_default();
-        Ok(self.give_up(overflow, DropReason::QueueFull))
+        Ok(delivery.queued.map(|queued| self.queue(queued, now)).unwrap_or_default())
     }
 
     /// Gives up everything that waits or is in flight.
@@ -235,6 +280,56 @@ impl Outbox {
         for amount in std::mem::take(&mut self.open).into_values() {
             ledger.dropped(amount, DropReason::ShutDown);
         }
+    }
+
+    /// Puts an envelope in line, or in the spool if nothing is sent any more; gives what is lost.
+    fn queue(&mut self, queued: Queued, now: Duration) -> Vec<(Amount, DropReason)> {
+        let has_been_tried = queued.retry_until.is_some();
+        if self.is_storing || (self.is_closing && has_been_tried && self.spooler.is_there()) {
+            return self.set_aside(vec![queued], DropReason::ShutDown, now);
+        }
+        let overflow = self.lanes.push(queued);
+        self.set_aside(overflow, DropReason::QueueFull, now)
+    }
+
+    /// Has envelopes written that there is no place for; gives those that are lost.
+    fn set_aside(
+        &mut self,
+        queued: Vec<Queued>,
+        reason: DropReason,
+        now: Duration,
+    ) -> Vec<(Amount, DropReason)> {
+        let mut lost = Vec::new();
+        for Queued { ticket, envelope, retry_until, entry, .. } in queued {
+            let amount = Amount::of(envelope.kind, envelope.spans);
+            if let Some(entry) = entry {
+                self.spooler.give_back(entry, retry_until.is_some());
+                self.open.remove(&ticket);
+                continue;
+            }
+            let wall = SystemTime::now();
+            let ago = retry_until.map(|until| MAX_TRYING.saturating_sub(until.saturating_sub(now)));
+            let parcel =
+                Parcel { envelope, first_tried: ago.and_then(|ago| wall.checked_sub(ago)) };
+            if self.spooler.keep(ticket, parcel, !self.is_storing).is_err() {
+                self.open.remove(&ticket);
+                lost.push((amount, reason));
+            }
+        }
+        lost
+    }
+
+    /// Whether it is the turn of the spool.
+    fn may_replay(&self) -> bool {
+        self.lanes.is_empty() && !self.is_closing && self.flights.has_room()
+    }
+
+    /// When the spool has its turn, if anything waits there.
+    fn next_replay(&self) -> Option<Duration> {
+        // While the server is down, one request at a time asks whether it is back.
+        let may = self.may_replay() && (self.flights.len() == 0 || !self.backoff.is_down());
+        let due = self.spooler.next_ask(&self.limits).filter(|_| may)?;
+        Some(due.max(self.backoff.until().unwrap_or_default()))
     }
 
     fn tell_again(&mut self, losses: Losses, now: Duration) {
@@ -249,43 +344,17 @@ impl Outbox {
         }
     }
 
-    /// Whether memory allows one more request; it always allows one.
-    fn fits_in_flight(&self) -> bool {
-        let bytes = self.in_flight_bytes.saturating_add(self.lanes.next_bytes());
-        self.in_flight == 0 || bytes <= self.max_in_flight_bytes
-    }
-
-    fn landed(&mut self, delivery: &Delivery) {
-        let bytes = delivery.queued.as_ref().map_or(0, |queued| queued.envelope.len());
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
-    }
-
     fn take_losses(&mut self) -> Losses {
         self.report_due = None;
         std::mem::take(&mut self.losses)
     }
 
-    fn send(&mut self, delivery: Delivery, body: Bytes, encoding: Option<&'static str>) {
-        let Some(destination) = &self.destination else { return };
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = destination.endpoint.clone();
-        *request.headers_mut() = destination.headers.clone();
-        if let Some(encoding) = encoding {
-            request
-                .headers_mut()
-                .insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
-        }
-        self.in_flight = self.in_flight.saturating_add(1);
-        let transport = Arc::clone(&destination.transport);
-        Box::new(delivery).start(request, transport, self.inbox.clone());
-    }
-
     fn give_up(&mut self, queued: Vec<Queued>, reason: DropReason) -> Vec<(Amount, DropReason)> {
         let close = |queued: Queued| {
             self.open.remove(&queued.ticket);
-            (Amount::of(queued.envelope.kind, queued.envelope.spans), reason)
+            let amount = Amount::of(queued.envelope.kind, queued.envelope.spans);
+            queued.entry.into_iter().for_each(|entry| self.spooler.remove(entry));
+            (amount, reason)
         };
         queued.into_iter().map(close).collect()
     }

@@ -2,21 +2,19 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Response;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
 use super::closing::Closing;
-use super::inbox::{Deadline, Delivery, Failure, Message, Source};
+use super::inbox::{Delivery, Failure, Message, Source};
 use super::intake::{Intake, Prepared};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Unanswered};
 use super::own_traffic::OwnTraffic;
 use super::quiet::Quiet;
 use super::spotlight::Spotlight;
@@ -33,18 +31,18 @@ use crate::stats::{Amount, DropReason, Ledger, count};
 /// The state of the thread.
 pub(super) struct Worker {
     settings: Settings,
-    ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<Ledger>,
     started: Instant,
-    sources: HashMap<Source, (SegmentBuffer, Mapper)>,
+    pub(super) sources: HashMap<Source, (SegmentBuffer, Mapper)>,
     /// Absent where nothing is sent to Sentry.
     intake: Option<Intake>,
     own_traffic: Option<OwnTraffic>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     spotlight: Option<Spotlight>,
     to_self: UnboundedSender<Message>,
     waiting: Waiting,
-    voice: Voice,
-    closing: Option<Closing>,
+    pub(super) voice: Voice,
+    pub(super) closing: Option<Closing>,
 }
 
 /// How many subtrees leave before requests get their turn.
@@ -83,6 +81,7 @@ impl Worker {
     pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
             let has_more = self.pump();
+            self.store_in_time();
             self.dispatch();
             self.waiting.answer(&self.outbox, self.is_copied(), self.now());
             if let Some(result) = self.closed(has_more) {
@@ -127,6 +126,7 @@ impl Worker {
             }
             Message::Shutdown(deadline, answer) => self.close(deadline, answer),
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
+            Message::Spool(report) => self.spooled(*report),
             Message::Spotlight(answer) => {
                 let now = self.now();
                 let trouble = self.spotlight.as_mut().and_then(|to| to.answered(answer, now));
@@ -215,17 +215,6 @@ impl Worker {
         }
     }
 
-    /// From now on nothing more is taken in, and everything that waits is sent.
-    fn close(&mut self, deadline: Deadline, answer: SyncSender<OTelSdkResult>) {
-        if self.closing.is_some() {
-            let _ = answer.try_send(Err(OTelSdkError::AlreadyShutdown));
-            return;
-        }
-        self.outbox.close();
-        let lost = self.ledger.stats().spans_dropped;
-        self.closing = Some(Closing::new(deadline, self.now(), answer, lost));
-    }
-
     fn answered(&mut self, delivery: Box<Delivery>, answer: Result<Response<Bytes>, Failure>) {
         let times = (self.now(), SystemTime::now());
         if let Ok(answer) = &answer {
@@ -239,8 +228,11 @@ impl Worker {
             self.voice.answered(status, &delivery);
         }
         let verdict = Verdict::of(&answer, &self.outbox.server());
-        let may_have_arrived =
-            !matches!(&answer, Err(Failure::Transport(error)) if error.never_left());
+        let end = match &answer {
+            Err(Failure::Cut) => Unanswered::Cut,
+            Err(Failure::Transport(error)) if error.never_left() => Unanswered::NeverLeft,
+            _ => Unanswered::Failed,
+        };
         // A report that travelled alone has had its answer, whatever that says.
         let is_told =
             verdict == Verdict::Delivered || (answer.is_ok() && delivery.queued.is_none());
@@ -252,12 +244,17 @@ impl Worker {
         match verdict {
             Verdict::Delivered => self.ledger.delivered(delivery.amount, delivery.bytes),
             Verdict::Lost { reason, is_reported, trouble } => {
-                self.trouble(trouble, reason);
+                self.trouble(format!("could not deliver to Sentry: {trouble}"), reason);
                 self.lose_sent(&delivery, reason, is_reported);
             }
             Verdict::Unanswered { trouble } => {
-                self.trouble(trouble, DropReason::Unreachable);
-                match self.outbox.again(delivery, may_have_arrived, times.0, jitter()) {
+                if let Some(trouble) = trouble {
+                    self.trouble(
+                        format!("could not deliver to Sentry: {trouble}"),
+                        DropReason::Unreachable,
+                    );
+                }
+                match self.outbox.again(delivery, end, times.0, jitter()) {
                     Ok(overflow) => {
                         overflow.into_iter().for_each(|(amount, reason)| self.lose(amount, reason));
                     }
@@ -272,8 +269,7 @@ impl Worker {
         self.outbox.settle(delivery, is_told, times.0);
     }
 
-    fn trouble(&mut self, trouble: String, reason: DropReason) {
-        let trouble = format!("could not deliver to Sentry: {trouble}");
+    pub(super) fn trouble(&mut self, trouble: String, reason: DropReason) {
         let is_new = self.voice.trouble(&trouble, reason);
         self.ledger.trouble(trouble, reason, is_new);
     }
@@ -298,44 +294,11 @@ impl Worker {
     }
 
     /// Whether Spotlight has, or will never have, its copies.
-    fn is_copied(&self) -> bool {
+    pub(super) fn is_copied(&self) -> bool {
         self.spotlight.as_ref().is_none_or(Spotlight::is_settled)
     }
 
-    /// How the shutdown ended, if it has.
-    fn closed(&mut self, has_more: bool) -> Option<OTelSdkResult> {
-        let now = self.now();
-        let is_empty = !has_more
-            && self.is_copied()
-            && self.sources.values().all(|(buffer, _)| buffer.is_empty());
-        let closing = self.closing.as_mut()?;
-        if closing.is_late(now) {
-            return Some(closing.timed_out());
-        }
-        if !is_empty || !self.outbox.is_idle() {
-            return None;
-        }
-        if closing.may_report() {
-            self.outbox.report(now, SystemTime::now(), true);
-        }
-        self.outbox.is_idle().then(|| closing.outcome(&self.ledger.stats()))
-    }
-
-    fn end(&mut self, result: OTelSdkResult) {
-        self.outbox.abandon(&self.ledger);
-        // What still waits for its parent was not reached in time.
-        let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
-        let waiting = waiting.fold(0, u64::saturating_add);
-        if waiting > 0 {
-            self.ledger.dropped(Amount::spans(waiting), DropReason::ShutDown);
-        }
-        self.voice.ended(&self.ledger.stats());
-        if let Some(closing) = self.closing.take() {
-            closing.tell(result);
-        }
-    }
-
-    fn lose(&mut self, amount: Amount, reason: DropReason) {
+    pub(super) fn lose(&mut self, amount: Amount, reason: DropReason) {
         self.ledger.dropped(amount, reason);
         self.lost(amount, reason);
     }
@@ -352,7 +315,7 @@ impl Worker {
         }
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
@@ -361,7 +324,10 @@ impl Worker {
         // Without room, the end of a request is the next thing to happen.
         let buffers = self.sources.values().filter(|_| self.outbox.has_room());
         let buffers = buffers.filter_map(|(buffer, _)| buffer.next_deadline());
-        let closing = self.closing.iter().map(Closing::deadline);
+        let closing = self.closing.iter().map(|closing| {
+            let stores = self.outbox.spooler.is_there() && !self.outbox.is_storing();
+            if stores { closing.store_at() } else { closing.deadline() }
+        });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
         let due = buffers.chain(closing).chain(others).min();

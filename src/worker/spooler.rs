@@ -1,20 +1,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::inbox::Message;
-use super::lanes::Queued;
-use super::quiet;
-use crate::spool::{Entry, Kinds, Opening, Parcel, Store};
-use crate::stats::{Amount, DropReason};
+use super::quiet::Quiet;
+use crate::spool::{Entry, Found, Kinds, Lost, OpenError, Parcel, Spool, Store};
+use crate::transport::{Category, RateLimits};
 
 /// The way to the directory in which envelopes wait that memory cannot hold.
 ///
-/// A thread of its own owns the directory, because writing for good takes its time.
+/// A thread of its own does what is done there, because writing for good takes its time.
 #[derive(Debug)]
 pub(super) struct Spooler {
     /// Absent without a directory.
@@ -24,50 +23,72 @@ pub(super) struct Spooler {
     /// What was handed over and is not written yet.
     unwritten: usize,
     unwritten_bytes: usize,
-    stored: Kinds<usize>,
+    /// What could be taken.
+    waits: Kinds,
     is_asked: bool,
-    /// Before which none is sent again.
+    /// Before which none is taken.
     next: Duration,
+    /// Hears when the thread has ended.
+    ended: Receiver<()>,
+}
+
+/// A directory, and its store unless another process owns it still.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) settings: Spool,
+    pub(crate) destination: String,
+    pub(crate) store: Option<(Store, Found)>,
 }
 
 /// What the thread is to do.
 #[derive(Debug)]
 enum Order {
-    Keep { queued: Queued, first_tried: Option<SystemTime> },
-    Take(Kinds<bool>),
+    Keep {
+        ticket: u64,
+        parcel: Parcel,
+        is_durable: bool,
+    },
+    Take(Kinds),
     /// Its fate is known.
     Remove(Entry),
-    /// It has to wait on.
-    GiveBack(Entry, Option<SystemTime>),
+    /// It has to wait on, perhaps after a try.
+    GiveBack(Entry, bool),
 }
 
-/// What the thread has done.
+/// What the thread has done, and how things stand after it.
 #[derive(Debug)]
 pub(crate) struct Report {
-    done: Done,
-    pub(super) lost: Vec<(Amount, DropReason)>,
-    stored: Kinds<usize>,
+    pub(super) done: Done,
+    pub(super) lost: Vec<Lost>,
+    /// How many spans wait in the directory.
     pub(super) spans: u64,
+    waits: Kinds,
 }
 
 #[derive(Debug)]
-enum Done {
+pub(super) enum Done {
     /// The directory is ours, with what an earlier process left.
-    Opened(Amount),
-    Kept(Queued),
-    Failed(Queued, String),
-    Taken(Option<(Entry, Parcel)>),
-    Other,
+    Opened(Found),
+    Kept(Written),
+    Failed(Written, String),
+    Taken(Option<Box<(Entry, Parcel)>>),
+    /// Nothing that the worker has to do something about, but perhaps to say.
+    Noted(Option<String>),
 }
 
-/// What the worker has to do about a report.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    Recovered(Amount),
-    Kept(Queued),
-    Failed(Queued, String),
-    Taken(Entry, Parcel),
-    Nothing,
+/// An envelope that was written, or was to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) ticket: u64,
+    bytes: usize,
+}
+
+/// The thread's side.
+struct Clerk {
+    opening: Option<Opening>,
+    store: Option<Store>,
+    inbox: UnboundedSender<Message>,
+    is_over: Arc<AtomicBool>,
 }
 
 /// How much may be handed over and not be written yet, in bytes.
@@ -77,26 +98,39 @@ const MAX_UNWRITTEN: usize = 16 * 1024 * 1024;
 /// that has just come back.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to wait for a directory that another process owns.
-const IN_USE: Duration = Duration::from_secs(2);
+/// How often to ask for a directory that another process owns.
+const IN_USE: Duration = Duration::from_secs(1);
+
+/// How long to wait for the directory to be released.
+const RELEASE: Duration = Duration::from_millis(100);
+
+/// How long to wait after the directory gave nothing.
+const TROUBLE: Duration = Duration::from_secs(1);
 
 impl Spooler {
     pub(super) fn new(opening: Option<Opening>, inbox: UnboundedSender<Message>) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
+        let (alive, ended) = mpsc::sync_channel(0);
         let orders = opening.and_then(|opening| {
             let (orders, received) = mpsc::channel();
-            let clerk = Clerk { opening: Some(opening), store: None, inbox, is_over: Arc::clone(&is_over) };
+            let is_over = Arc::clone(&is_over);
+            let clerk = Clerk { opening: Some(opening), store: None, inbox, is_over };
             let thread = thread::Builder::new().name("sentry-spool".into());
-            thread.spawn(move || quiet::within(|| clerk.run(&received))).ok().map(|_| orders)
+            let run = move || {
+                clerk.run(&received);
+                drop::<SyncSender<()>>(alive);
+            };
+            thread.spawn(run).ok().map(|_| orders)
         });
         Self {
             orders,
             is_over,
             unwritten: 0,
             unwritten_bytes: 0,
-            stored: Kinds::default(),
+            waits: Kinds::NONE,
             is_asked: false,
             next: Duration::ZERO,
+            ended,
         }
     }
 
@@ -109,19 +143,190 @@ impl Spooler {
         self.unwritten == 0
     }
 
-    /// Takes an envelope to the directory; gives it back where that cannot be.
-    pub(super) fn keep(&mut self, mut queued: Queued, first_tried: Option<SystemTime>) -> Result<(), Queued> {
-        let bytes = self.unwritten_bytes.saturating_add(queued.envelope.len());
-        let Some(orders) = self.orders.as_ref().filter(|_| bytes <= MAX_UNWRITTEN) else {
-            return Err(queued);
-        };
-        if let Some(entry) = queued.entry.take() {
-            let _ = orders.send(Order::GiveBack(entry, first_tried));
-            return Ok(());
+    /// Has an envelope written; gives it back if there is no directory, or too much to write.
+    ///
+    /// If it is durable, it survives a loss of power, otherwise only the end of the process; at
+    /// the end, when there is no other place and little time, nothing is too much.
+    pub(super) fn keep(
+        &mut self,
+        ticket: u64,
+        parcel: Parcel,
+        is_durable: bool,
+    ) -> Result<(), Box<Parcel>> {
+        let bytes = self.unwritten_bytes.saturating_add(parcel.envelope.len());
+        if self.orders.is_none() || (is_durable && bytes > MAX_UNWRITTEN) {
+            return Err(Box::new(parcel));
         }
         self.unwritten = self.unwritten.saturating_add(1);
         self.unwritten_bytes = bytes;
-        let _ = orders.send(Order::Keep { queued, first_tried });
+        self.order(Order::Keep { ticket, parcel, is_durable });
         Ok(())
+    }
+
+    /// Asks for the oldest envelope that no limit forbids, if it is time for it.
+    pub(super) fn ask(&mut self, limits: &RateLimits, now: Duration) {
+        if self.next_ask(limits).is_some_and(|due| due <= now) {
+            self.is_asked = true;
+            self.order(Order::Take(allowed(limits, now)));
+        }
+    }
+
+    /// When to ask for an envelope, if any waits.
+    pub(super) fn next_ask(&self, limits: &RateLimits) -> Option<Duration> {
+        let of = |waits: bool, category| waits.then(|| limits.until(category));
+        let events = of(self.waits.events, Category::Error);
+        let transactions = of(self.waits.transactions, Category::Transaction);
+        let due = events.into_iter().chain(transactions).min()?;
+        (!self.is_asked).then(|| due.max(self.next))
+    }
+
+    /// Deletes an envelope whose fate is known.
+    pub(super) fn remove(&mut self, entry: Entry) {
+        self.order(Order::Remove(entry));
+    }
+
+    /// Lets an envelope wait on that was taken, and perhaps tried.
+    pub(super) fn give_back(&mut self, entry: Entry, is_tried: bool) {
+        self.order(Order::GiveBack(entry, is_tried));
+    }
+
+    /// Takes note of what the thread has done.
+    pub(super) fn heard(&mut self, report: &Report, now: Duration) {
+        self.waits = report.waits;
+        match &report.done {
+            Done::Kept(written) | Done::Failed(written, _) => {
+                self.unwritten = self.unwritten.saturating_sub(1);
+                self.unwritten_bytes = self.unwritten_bytes.saturating_sub(written.bytes);
+            }
+            Done::Taken(taken) => {
+                self.is_asked = false;
+                let pause = if taken.is_some() { PAUSE } else { TROUBLE };
+                self.next = now.saturating_add(pause);
+            }
+            Done::Opened(_) | Done::Noted(_) => {}
+        }
+    }
+
+    /// Writes nothing more, and releases the directory for whoever comes next.
+    pub(super) fn end(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        self.orders = None;
+        // Not for long: the disk may hang.
+        let _ = self.ended.recv_timeout(RELEASE);
+    }
+
+    fn order(&self, order: Order) {
+        // A thread that is gone has panicked; what it held counts as lost at the end.
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Drop for Spooler {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Clerk {
+    fn run(mut self, orders: &Receiver<Order>) {
+        let _quiet = Quiet::new();
+        if let Some((store, found)) = self.opening.as_mut().and_then(|opening| opening.store.take())
+        {
+            self.opened(store, found);
+        }
+        loop {
+            // The directory may be handed over by a process that ends while this one starts.
+            let wait = if self.store.is_some() { Duration::MAX } else { IN_USE };
+            match orders.recv_timeout(wait) {
+                Ok(order) if !self.is_over.load(Ordering::Acquire) => self.obey(order),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => self.open(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn open(&mut self) {
+        let Some(opening) = &self.opening else { return };
+        let opened = Store::open(&opening.settings, &opening.destination, SystemTime::now());
+        match opened {
+            Ok((store, found)) => self.opened(store, found),
+            Err(OpenError::InUse { .. }) => {}
+            Err(error) => {
+                self.opening = None;
+                self.tell(Done::Noted(Some(error.to_string())), Vec::new());
+            }
+        }
+    }
+
+    fn opened(&mut self, store: Store, mut found: Found) {
+        self.store = Some(store);
+        self.opening = None;
+        let lost = std::mem::take(&mut found.lost);
+        self.tell(Done::Opened(found), lost);
+    }
+
+    fn obey(&mut self, order: Order) {
+        let wall = SystemTime::now();
+        match (order, &mut self.store) {
+            (Order::Keep { ticket, parcel, is_durable }, Some(store)) => {
+                let written = Written { ticket, bytes: parcel.envelope.len() };
+                match store.put(&parcel, wall, is_durable) {
+                    Ok(lost) => self.tell(Done::Kept(written), lost),
+                    Err(error) => self.tell(Done::Failed(written, error.to_string()), Vec::new()),
+                }
+            }
+            (Order::Keep { ticket, parcel, .. }, None) => {
+                let written = Written { ticket, bytes: parcel.envelope.len() };
+                let reason = "another process uses its directory".to_owned();
+                self.tell(Done::Failed(written, reason), Vec::new());
+            }
+            (Order::Take(wanted), Some(store)) => {
+                let taken = store.take(wanted, wall);
+                self.tell(Done::Taken(taken.next.map(Box::new)), taken.lost);
+                if let Some(error) = taken.trouble {
+                    self.tell(Done::Noted(Some(error.to_string())), Vec::new());
+                }
+            }
+            (Order::Take(_), None) => self.tell(Done::Taken(None), Vec::new()),
+            (Order::Remove(entry), Some(store)) => {
+                store.remove(entry);
+                self.tell(Done::Noted(None), Vec::new());
+            }
+            (Order::GiveBack(entry, is_tried), Some(store)) => {
+                if is_tried {
+                    store.retry_later(entry);
+                } else {
+                    store.give_back(entry);
+                }
+                self.tell(Done::Noted(None), Vec::new());
+            }
+            (Order::Remove(_) | Order::GiveBack(..), None) => {}
+        }
+    }
+
+    fn tell(&self, done: Done, lost: Vec<Lost>) {
+        let store = self.store.as_ref();
+        let has = |wanted| store.is_some_and(|store| store.has(wanted));
+        let report = Report {
+            done,
+            lost,
+            spans: store.map_or(0, |store| store.amount().spans),
+            waits: Kinds {
+                events: has(Kinds { events: true, transactions: false }),
+                transactions: has(Kinds { events: false, transactions: true }),
+            },
+        };
+        // No worker, nobody to tell.
+        let _ = self.inbox.send(Message::Spool(Box::new(report)));
+    }
+}
+
+fn allowed(limits: &RateLimits, now: Duration) -> Kinds {
+    Kinds {
+        events: !limits.is_limited(Category::Error, now),
+        transactions: !limits.is_limited(Category::Transaction, now),
     }
 }

@@ -18,7 +18,8 @@ pub(super) enum Verdict {
     },
     /// No answer came; the same envelope may be sent again.
     Unanswered {
-        trouble: String,
+        /// Absent if it was broken off on this side.
+        trouble: Option<String>,
     },
 }
 
@@ -36,10 +37,11 @@ impl Verdict {
                 let advice = error.advice.map(|advice| format!("; {advice}")).unwrap_or_default();
                 let trouble = format!("{server}: {}{advice}", error.reason);
                 if !error.is_final {
-                    return Self::Unanswered { trouble };
+                    return Self::Unanswered { trouble: Some(trouble) };
                 }
                 (DropReason::Unreachable, trouble)
             }
+            Err(Failure::Cut) => return Self::Unanswered { trouble: None },
             Err(Failure::Panicked) => (DropReason::Internal, "the transport panicked".to_owned()),
         };
         Self::Lost { reason, is_reported: true, trouble }
@@ -101,7 +103,7 @@ mod tests {
         let verdict = Verdict::of(&Err(Failure::Transport(error.clone())), "https://h:443");
         let trouble =
             "https://h:443: an error occurred when formatting an argument; check the host";
-        assert_eq!(verdict, Verdict::Unanswered { trouble: trouble.to_owned() });
+        assert_eq!(verdict, Verdict::Unanswered { trouble: Some(trouble.to_owned()) });
         let error = TransportError { is_final: true, ..error };
         let Verdict::Lost { reason, .. } = Verdict::of(&Err(Failure::Transport(error)), "") else {
             panic!()

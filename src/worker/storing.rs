@@ -1,0 +1,41 @@
+//! What the worker has to do with the directory of the spool.
+
+use std::time::SystemTime;
+
+use super::run::Worker;
+use super::spooler::{Done, Report};
+use crate::stats::DropReason;
+
+impl Worker {
+    /// Takes note of what became of an envelope in the directory.
+    pub(super) fn spooled(&mut self, report: Report) {
+        let now = self.now();
+        self.outbox.spooler.heard(&report, now);
+        self.ledger.spooled(report.spans);
+        if let Done::Opened(found) = &report.done {
+            let lost = report.lost.iter().map(|lost| lost.amount.spans);
+            let recovered = lost.fold(found.amount.spans, u64::saturating_add);
+            self.ledger.recovered(recovered);
+        }
+        for lost in report.lost {
+            self.lose(lost.amount, lost.reason);
+        }
+        match report.done {
+            Done::Kept(written) => drop(self.outbox.stored(written.ticket)),
+            Done::Failed(written, reason) => {
+                self.trouble(reason, DropReason::SpoolFull);
+                if let Some(amount) = self.outbox.stored(written.ticket) {
+                    self.lose(amount, DropReason::SpoolFull);
+                }
+            }
+            Done::Taken(Some(taken)) => {
+                let (entry, parcel) = *taken;
+                self.outbox.replay(entry, parcel, now, SystemTime::now());
+            }
+            Done::Noted(Some(reason)) => {
+                self.trouble(reason, DropReason::SpoolFull);
+            }
+            Done::Opened(_) | Done::Taken(None) | Done::Noted(None) => {}
+        }
+    }
+}
