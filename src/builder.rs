@@ -31,7 +31,8 @@ pub struct SentrySpanExporterBuilder {
     dist: Option<String>,
     mapper: Mapper,
     client: ClientSettings,
-    transport: Option<Arc<dyn Transport>>,
+    /// With the setter that gave it.
+    transport: Option<(&'static str, Arc<dyn Transport>)>,
     segment_timeout: Option<Duration>,
     pending: Bounds,
     max_spans: Option<usize>,
@@ -182,10 +183,16 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// The proxy for all requests, as `http://user:password@host:port`.
+    /// The proxy for all requests, as `http://host:port` or `http://user:password@host:port`.
     ///
-    /// Environment: `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`. Default: none. An address of this
-    /// machine in the DSN is reached without the proxy of the environment.
+    /// It is one for HTTP, which is asked for a tunnel where the DSN begins with `https`. With the
+    /// feature `socks` it may also be `socks5://host:port`, or `socks5h://host:port`, which leaves
+    /// looking up the host of the DSN to the proxy. Characters that have a meaning in addresses are
+    /// written as `%40` in a password.
+    ///
+    /// Environment: `HTTPS_PROXY` or `HTTP_PROXY`, as the DSN begins, else `ALL_PROXY`, unless
+    /// `NO_PROXY` names the host. What is set here wins over all four. Default: none. An address
+    /// of this machine in the DSN is reached without the proxy of the environment.
     pub fn with_proxy(mut self, proxy: impl Into<String>) -> Self {
         self.client.proxy = Some(proxy.into());
         self
@@ -197,6 +204,15 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// The certificate to show to a server that wants to know who sends, with its private key, as
+    /// one PEM. Certificates between it and its authority may follow it. The key is best one of
+    /// PKCS #8, which begins with `-----BEGIN PRIVATE KEY-----` and is the only kind that the
+    /// feature `native-tls` takes. Default: none.
+    pub fn with_client_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.client.client_certificate = Some(pem.into());
+        self
+    }
+
     /// Accepts any certificate of the server, which makes TLS useless against an attacker in
     /// between. For tests; for a private authority use
     /// [`with_ca_certificate`](Self::with_ca_certificate). Default: `false`.
@@ -205,18 +221,21 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// The client to send by, in place of the exporter's own; it brings its own timeouts, proxies
-    /// and TLS, and what is set for them here has no effect. It should follow no redirects, and should not be shared with another runtime,
-    /// whose connections would not be served while that runtime stands still.
+    /// The client to send by, in place of the exporter's own.
+    ///
+    /// It brings its own timeouts, proxies and TLS; setting them here as well is an error of
+    /// [`build`](Self::build). It should follow no redirects, and should not be shared with
+    /// another runtime, whose connections would not be served while that runtime stands still.
     pub fn with_http_client(mut self, client: reqwest::Client) -> Self {
-        self.transport = Some(Arc::new(HttpTransport::new(client)));
+        self.transport = Some(("with_http_client", Arc::new(HttpTransport::new(client))));
         self
     }
 
-    /// The way to deliver, in place of HTTP by the exporter's own client, whose timeouts, proxies
-    /// and TLS then have no effect.
+    /// The way to deliver, in place of HTTP by the exporter's own client.
+    ///
+    /// Setting timeouts, proxies or TLS here as well is an error of [`build`](Self::build).
     pub fn with_transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Arc::new(transport));
+        self.transport = Some(("with_transport", Arc::new(transport)));
         self
     }
 
@@ -257,6 +276,13 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
+        if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
+            return Err(BuildError::InvalidSetting {
+                setting,
+                reason: format!("it would have no effect, because {transport} was called as well"),
+                remedy: "remove one of the two, or set it on what that brings along",
+            });
+        }
         let Some((setting, dsn)) = dsn else {
             return Ok(None);
         };
@@ -268,8 +294,8 @@ impl SentrySpanExporterBuilder {
                 remedy: crate::dsn::EXAMPLE,
             })?;
         let transport = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(HttpTransport::new(self.client.build(setting, &dsn)?)),
+            Some((_, transport)) => transport,
+            None => Arc::new(self.client.transport(setting, &dsn)?),
         };
         let mut mapper = self.mapper;
         mapper = release.into_iter().fold(mapper, Mapper::with_release);

@@ -30,6 +30,8 @@ const WRONG_HOST: &[&str] = &[
 const UNKNOWN_ISSUER: &[&str] = &[
     "unknownissuer",
     "causedasendentity",
+    "badsignature",
+    "certificate signature failure",
     "self-signed",
     "self signed",
     "unable to get local issuer",
@@ -187,6 +189,7 @@ mod tests {
             ("certificate verify failed: (certificate has expired)", Expired),
             ("invalid peer certificate: unknownissuer", UnknownIssuer),
             ("invalid peer certificate: other(othererror(causedasendentity))", UnknownIssuer),
+            ("invalid peer certificate: badsignature", UnknownIssuer),
             ("certificate verify failed: (self-signed certificate)", UnknownIssuer),
             ("(unable to get local issuer certificate)", UnknownIssuer),
             ("the certificate was not trusted.", UnknownIssuer),

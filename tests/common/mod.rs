@@ -7,4 +7,5 @@ pub mod sentry;
 pub mod server;
 pub mod spans;
 pub mod telemetry;
+pub mod tls;
 pub mod watchdog;
