@@ -33,7 +33,8 @@ pub struct SentrySpanExporterBuilder {
     dist: Option<String>,
     mapper: Mapper,
     client: ClientSettings,
-    transport: Option<Arc<dyn Transport>>,
+    /// With the setter that gave it.
+    transport: Option<(&'static str, Arc<dyn Transport>)>,
     segment_timeout: Option<Duration>,
     pending: Bounds,
     max_spans: Option<usize>,
@@ -187,10 +188,16 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// The proxy for all requests, as `http://user:password@host:port`.
+    /// The proxy for all requests, as `http://host:port` or `http://user:password@host:port`.
     ///
-    /// Environment: `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`. Default: none. An address of this
-    /// machine in the DSN is reached without the proxy of the environment.
+    /// It is one for HTTP, which is asked for a tunnel where the DSN begins with `https`. With the
+    /// feature `socks` it may also be `socks5://host:port`, or `socks5h://host:port`, which leaves
+    /// looking up the host of the DSN to the proxy. Characters that have a meaning in addresses are
+    /// written as `%40` in a password.
+    ///
+    /// Environment: `HTTPS_PROXY` or `HTTP_PROXY`, as the DSN begins, else `ALL_PROXY`, unless
+    /// `NO_PROXY` names the host. What is set here wins over all four. Default: none. An address
+    /// of this machine in the DSN is reached without the proxy of the environment.
     pub fn with_proxy(mut self, proxy: impl Into<String>) -> Self {
         self.client.proxy = Some(proxy.into());
         self
@@ -199,6 +206,15 @@ impl SentrySpanExporterBuilder {
     /// Certificates to trust besides those of the operating system, as PEM.
     pub fn with_ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.client.ca_certificate = Some(pem.into());
+        self
+    }
+
+    /// The certificate to show to a server that wants to know who sends, with its private key, as
+    /// one PEM. Certificates between it and its authority may follow it. The key is best one of
+    /// PKCS #8, which begins with `-----BEGIN PRIVATE KEY-----` and is the only kind that the
+    /// feature `native-tls` takes. Default: none.
+    pub fn with_client_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.client.client_certificate = Some(pem.into());
         self
     }
 
@@ -242,18 +258,21 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// The client to send by, in place of the exporter's own; it brings its own timeouts, proxies
-    /// and TLS, and what is set for them here has no effect. It should follow no redirects, and should not be shared with another runtime,
-    /// whose connections would not be served while that runtime stands still.
+    /// The client to send by, in place of the exporter's own.
+    ///
+    /// It brings its own timeouts, proxies and TLS; setting them here as well is an error of
+    /// [`build`](Self::build). It should follow no redirects, and should not be shared with
+    /// another runtime, whose connections would not be served while that runtime stands still.
     pub fn with_http_client(mut self, client: reqwest::Client) -> Self {
-        self.transport = Some(Arc::new(HttpTransport::new(client)));
+        self.transport = Some(("with_http_client", Arc::new(HttpTransport::new(client))));
         self
     }
 
-    /// The way to deliver, in place of HTTP by the exporter's own client, whose timeouts, proxies
-    /// and TLS then have no effect.
+    /// The way to deliver, in place of HTTP by the exporter's own client.
+    ///
+    /// Setting timeouts, proxies or TLS here as well is an error of [`build`](Self::build).
     pub fn with_transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Arc::new(transport));
+        self.transport = Some(("with_transport", Arc::new(transport)));
         self
     }
 
@@ -294,6 +313,13 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
+        if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
+            return Err(BuildError::InvalidSetting {
+                setting,
+                reason: format!("it would have no effect, because {transport} was called as well"),
+                remedy: "remove one of the two, or set it on what that brings along",
+            });
+        }
         let spotlight = Spotlight::url(self.spotlight, environment)?;
         if dsn.is_none() && spotlight.is_none() {
             return Ok(None);
@@ -346,7 +372,7 @@ impl fmt::Debug for SentrySpanExporterBuilder {
 fn destination(
     setting: &'static str,
     dsn: &str,
-    transport: Option<Arc<dyn Transport>>,
+    transport: Option<(&'static str, Arc<dyn Transport>)>,
     client: &ClientSettings,
 ) -> Result<Destination, BuildError> {
     let dsn = parse_dsn(setting, dsn)?;
@@ -357,8 +383,8 @@ fn destination(
             remedy: crate::dsn::EXAMPLE,
         })?;
     let transport = match transport {
-        Some(transport) => transport,
-        None => Arc::new(HttpTransport::new(client.build(setting, &dsn)?)),
+        Some((_, transport)) => transport,
+        None => Arc::new(client.transport(setting, &dsn)?),
     };
     Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport })
 }

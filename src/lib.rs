@@ -33,11 +33,13 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS by rustls, with the certificates of the operating system |
 //! | `native-tls` | | TLS by the operating system's library, if `rustls` is off |
+//! | `http2` | | HTTP/2 where the server agrees to it by TLS, else HTTP/1.1 |
+//! | `socks` | | SOCKS proxies in [`with_proxy`] |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
-//! None of them changes a default or a byte on the wire.
+//! None of them changes a default or a byte of an envelope.
 //!
 //! # Testing what is sent
 //!

@@ -3,18 +3,59 @@ use std::io;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Transport, TransportError};
+use super::{ProxyFault, Transport, TransportError, TransportErrorKind};
 
 /// Sends by an asynchronous client of `reqwest`.
 #[derive(Debug)]
-pub(crate) struct HttpTransport(reqwest::Client);
+pub(crate) struct HttpTransport {
+    client: reqwest::Client,
+    /// Whether all connections are to a proxy.
+    has_proxy: bool,
+}
+
+/// A request without an answer.
+struct Failure {
+    error: TransportError,
+    /// Whether the connection ended before any answer.
+    is_closed: bool,
+}
 
 /// How much of an answer is read so that its connection can be used again, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 impl HttpTransport {
     pub(crate) fn new(client: reqwest::Client) -> Self {
-        Self(client)
+        Self { client, has_proxy: false }
+    }
+
+    /// Sends by a client that reaches everything through a proxy.
+    pub(crate) fn through_proxy(client: reqwest::Client) -> Self {
+        Self { client, has_proxy: true }
+    }
+
+    async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, Failure> {
+        self.client.execute(request).await.map_err(|error| {
+            let is_closed = is_closed(&error);
+            Failure { error: self.explain(error), is_closed }
+        })
+    }
+
+    fn explain(&self, error: reqwest::Error) -> TransportError {
+        let error = TransportError::new(error);
+        match error.kind {
+            TransportErrorKind::Connect | TransportErrorKind::Dns if self.has_proxy => {
+                error.with_kind(TransportErrorKind::Proxy(ProxyFault::Unreachable))
+            }
+            _ => error,
+        }
+    }
+}
+
+impl Failure {
+    /// What became of a request of which two copies failed: if one of them may have arrived, so
+    /// may the request.
+    fn or(self, second: Self) -> Self {
+        if second.error.is_unsent() && !self.error.is_unsent() { self } else { second }
     }
 }
 
@@ -24,14 +65,16 @@ impl Transport for HttpTransport {
         &self,
         request: ::http::Request<Bytes>,
     ) -> Result<::http::Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(explain)?;
+        let request = reqwest::Request::try_from(request).map_err(|error| self.explain(error))?;
         // The server may close a connection at the very moment at which it is used again.
         let again = request.try_clone();
-        let mut answer = match (self.0.execute(request).await, again) {
-            (Err(error), Some(again)) if is_closed(&error) => self.0.execute(again).await,
+        let mut answer = match (self.execute(request).await, again) {
+            (Err(first), Some(again)) if first.is_closed => {
+                self.execute(again).await.map_err(|second| first.or(second))
+            }
             (answer, _) => answer,
         }
-        .map_err(explain)?;
+        .map_err(|failure| failure.error)?;
         let mut read = 0_usize;
         // The status decides; a body that breaks off or never ends changes nothing about it. It
         // is read so that the connection can be used again, and only as far as that is cheap.
@@ -61,32 +104,4 @@ fn is_closed(error: &reqwest::Error) -> bool {
         source = error.source();
     }
     false
-}
-
-fn explain(error: reqwest::Error) -> TransportError {
-    let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
-    let error = TransportError::new(error.without_url());
-    let text = error.reason.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let is_final =
-        says(&["invalid http", "invalid content-length", "head is too large", "builder error"]);
-    let error = TransportError { is_final, ..error };
-    error.with_advice(if is_final {
-        "something answers there that is no Sentry server; check host and port of the DSN"
-    } else if says(&["corrupt message", "invalidcontenttype", "wrong version number"]) {
-        "the server does not speak TLS; the DSN should probably begin with http://"
-    } else if says(&["certificate", "unknownissuer", "handshake", "tls", "ssl"]) {
-        "trust the server's certificate by with_ca_certificate, or, for tests only, set \
-         with_danger_accept_invalid_certs; check that the DSN says http or https as the server does"
-    } else if says(&["proxy", "tunnel"]) {
-        "check with_proxy and the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-    } else if says(&["dns", "lookup", "name or service"]) {
-        "check the host of the DSN and the name resolution of this machine"
-    } else if is_timeout {
-        "check that the host of the DSN answers, or allow more by with_timeout"
-    } else if is_connect {
-        "check host and port of the DSN, that the server is up, and whether a proxy is needed"
-    } else {
-        "check the network between here and the host of the DSN"
-    })
 }

@@ -1,9 +1,11 @@
 //! From envelopes to Sentry: sending, and understanding the answers.
 
 mod backoff;
+mod error;
 mod http;
 mod losses;
 mod rate_limit;
+mod symptoms;
 
 use std::fmt;
 
@@ -11,6 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub(crate) use self::backoff::Backoff;
+pub use self::error::{ProxyFault, TlsFault, TransportError, TransportErrorKind};
 pub(crate) use self::http::HttpTransport;
 pub(crate) use self::losses::{Category, Losses};
 pub(crate) use self::rate_limit::RateLimits;
@@ -57,44 +60,4 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         &self,
         request: ::http::Request<Bytes>,
     ) -> Result<::http::Response<Bytes>, TransportError>;
-}
-
-/// Why no answer came. Never holds the key or the body.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
-#[non_exhaustive]
-pub struct TransportError {
-    /// What went wrong, in the words of whoever found out.
-    pub reason: String,
-    /// What to check, if that is known.
-    pub advice: Option<&'static str>,
-    /// Whether trying again is of no use, because something came that is no answer of HTTP.
-    pub is_final: bool,
-}
-
-impl TransportError {
-    /// An error told by another one, with all of its sources.
-    pub fn new(error: impl std::error::Error) -> Self {
-        let mut reason = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            let text = error.to_string();
-            if !reason.contains(&text) {
-                reason.push_str(": ");
-                reason.push_str(&text);
-            }
-            source = error.source();
-        }
-        Self { reason, advice: None, is_final: false }
-    }
-
-    /// Whether the request surely did not reach the server.
-    pub(crate) fn never_left(&self) -> bool {
-        false
-    }
-
-    pub(crate) fn with_advice(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
-        self
-    }
 }

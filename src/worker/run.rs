@@ -230,7 +230,7 @@ impl Worker {
         let verdict = Verdict::of(&answer, &self.outbox.server());
         let end = match &answer {
             Err(Failure::Cut) => Unanswered::Cut,
-            Err(Failure::Transport(error)) if error.never_left() => Unanswered::NeverLeft,
+            Err(Failure::Transport(error)) if error.is_unsent() => Unanswered::NeverLeft,
             _ => Unanswered::Failed,
         };
         // A report that travelled alone has had its answer, whatever that says.

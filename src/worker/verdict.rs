@@ -34,7 +34,7 @@ impl Verdict {
             }
             Ok(answer) => (DropReason::Refused, refusal(answer.status(), server)),
             Err(Failure::Transport(error)) => {
-                let advice = error.advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+                let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
                 let trouble = format!("{server}: {}{advice}", error.reason);
                 if !error.is_final {
                     return Self::Unanswered { trouble: Some(trouble) };
@@ -66,7 +66,7 @@ fn refusal(status: StatusCode, server: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::TransportError;
+    use crate::transport::{TransportError, TransportErrorKind};
 
     fn verdict(status: u16) -> Verdict {
         let mut answer = Response::new(Bytes::new());
@@ -99,12 +99,12 @@ mod tests {
 
     #[test]
     fn no_answer_says_why_and_what_to_check() {
-        let error = TransportError::new(std::fmt::Error).with_advice("check the host");
+        let error = TransportError::new(std::fmt::Error).with_kind(TransportErrorKind::Dns);
         let verdict = Verdict::of(&Err(Failure::Transport(error.clone())), "https://h:443");
-        let trouble =
-            "https://h:443: an error occurred when formatting an argument; check the host";
+        let trouble = "https://h:443: an error occurred when formatting an argument; check the \
+                       host of the DSN and the name resolution of this machine";
         assert_eq!(verdict, Verdict::Unanswered { trouble: Some(trouble.to_owned()) });
-        let error = TransportError { is_final: true, ..error };
+        let error = error.with_kind(TransportErrorKind::NotHttp);
         let Verdict::Lost { reason, .. } = Verdict::of(&Err(Failure::Transport(error)), "") else {
             panic!()
         };
