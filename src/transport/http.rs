@@ -1,4 +1,5 @@
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,6 +23,9 @@ struct Failure {
 
 /// How much of an answer is read so that its connection can be used again, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// How long the rest of an answer is waited for, once its status has come.
+const BODY_WAIT: Duration = Duration::from_secs(1);
 
 impl HttpTransport {
     pub(crate) fn new(client: reqwest::Client) -> Self {
@@ -75,19 +79,23 @@ impl Transport for HttpTransport {
             (answer, _) => answer,
         }
         .map_err(|failure| failure.error)?;
-        let mut read = 0_usize;
         // The status decides; a body that breaks off or never ends changes nothing about it. It
         // is read so that the connection can be used again, and only as far as that is cheap.
-        while let Ok(Some(chunk)) = answer.chunk().await {
-            read = read.saturating_add(chunk.len());
-            if read > MAX_ANSWER_BYTES {
-                break;
-            }
-        }
+        let _ = tokio::time::timeout(BODY_WAIT, read_body(&mut answer)).await;
         let mut response = ::http::Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)
+    }
+}
+
+async fn read_body(answer: &mut reqwest::Response) {
+    let mut read = 0_usize;
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        read = read.saturating_add(chunk.len());
+        if read > MAX_ANSWER_BYTES {
+            break;
+        }
     }
 }
 

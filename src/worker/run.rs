@@ -224,6 +224,10 @@ impl Worker {
             let limits = (!all.is_empty()).then(|| all.join(","));
             let retry_after = answer.headers().get("retry-after");
             let retry_after = retry_after.and_then(|value| value.to_str().ok());
+            // A date that the server gives is one of its own clock.
+            let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+            let times = (times.0, date.unwrap_or(times.1));
             self.outbox.limits.update(times, status, limits.as_deref(), retry_after);
             self.voice.answered(status, &delivery);
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use super::act::Act;
+
 /// An answer to one request, or the lack of one.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -21,6 +23,8 @@ pub enum Form {
     Raw(Vec<u8>),
     /// Nothing, for as long as the server lives.
     Hang,
+    /// These, and then the end of the connection.
+    Acts(Vec<Act>),
 }
 
 impl Default for Answer {
@@ -45,6 +49,14 @@ impl Answer {
 
     pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
         Self { form: Form::Raw(bytes.as_ref().to_vec()), ..Self::default() }
+    }
+
+    pub fn acts(acts: impl IntoIterator<Item = Act>) -> Self {
+        Self { form: Form::Acts(acts.into_iter().collect()), ..Self::default() }
+    }
+
+    pub fn reset() -> Self {
+        Self::acts([Act::Reset])
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {

@@ -1,8 +1,10 @@
 //! What the tests share.
 #![allow(dead_code)]
 
+pub mod act;
 pub mod answer;
 pub mod envelope;
+pub mod place;
 pub mod proxy;
 pub mod sentry;
 pub mod server;

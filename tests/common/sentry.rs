@@ -1,6 +1,5 @@
 //! A Sentry of our own: a real server on the loopback interface that keeps what it is told.
 
-use std::collections::VecDeque;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,8 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use super::answer::Answer;
+pub use super::answer::{Act, Answer};
 pub use super::envelope::{Envelope, Request};
+use super::place::{Place, dsn_of};
 use super::server::{Shared, State};
 
 /// The key in the DSN of every [`FakeSentry`].
@@ -34,23 +34,37 @@ impl FakeSentry {
 
     /// Gives these answers first, in the order in which the requests come.
     pub fn start_with(script: impl IntoIterator<Item = Answer>) -> Self {
-        Self::serve(script.into_iter().collect(), Answer::default(), true)
+        Self::serve(State { script: script.into_iter().collect(), ..State::default() })
     }
 
     /// Gives the same answer to all.
     pub fn always(answer: Answer) -> Self {
-        Self::serve(VecDeque::new(), answer, true)
+        Self::serve(State { afterwards: answer, ..State::default() })
     }
 
     /// Answers to the first bytes of every connection with something that is no protocol at all.
     pub fn babbling() -> Self {
-        Self::serve(VecDeque::new(), Answer::default(), false)
+        Self::babbling_with(b"what a lovely day\r\n")
     }
 
-    fn serve(script: VecDeque<Answer>, afterwards: Answer, speaks_http: bool) -> Self {
+    /// Answers to the first bytes of every connection with these.
+    pub fn babbling_with(bytes: &[u8]) -> Self {
+        Self::serve(State { babble: Some(bytes.to_vec()), ..State::default() })
+    }
+
+    /// Gives the same answer to all, at a place that nobody else listens at.
+    pub fn at(place: &Place, answer: Answer) -> Self {
+        Self::listen(place.listen(), State { afterwards: answer, ..State::default() })
+    }
+
+    fn serve(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface");
+        Self::listen(listener, state)
+    }
+
+    fn listen(listener: TcpListener, state: State) -> Self {
         let address = listener.local_addr().expect("the address of the listener");
-        let state = State { script, afterwards, speaks_http, threads: 1, ..State::default() };
+        let state = State { threads: 1, ..state };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let server = Self { address, shared: Arc::clone(&shared) };
         thread::spawn(move || shared.guarded(|| shared.accept(&listener)));
@@ -58,7 +72,24 @@ impl FakeSentry {
     }
 
     pub fn dsn(&self) -> String {
-        format!("http://{KEY}@{}/42", self.address)
+        dsn_of(self.address)
+    }
+
+    /// From now on gives no answer to such envelopes.
+    pub fn choke_on(&self, is_poison: fn(&Envelope) -> bool) {
+        self.checked().poison = Some(is_poison);
+    }
+
+    /// Gives this answer to the next request.
+    pub fn once(&self, answer: Answer) {
+        self.checked().script.push_front(answer);
+    }
+
+    /// From now on gives this answer, to requests that come.
+    pub fn from_now_on(&self, answer: Answer) {
+        let mut state = self.checked();
+        state.script.clear();
+        state.afterwards = answer;
     }
 
     /// Another address of this server.

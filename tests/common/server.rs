@@ -23,7 +23,10 @@ pub struct Shared {
 pub struct State {
     pub script: VecDeque<Answer>,
     pub afterwards: Answer,
-    pub speaks_http: bool,
+    /// What is said in place of HTTP.
+    pub babble: Option<Vec<u8>>,
+    /// What gets no answer but the end of its connection.
+    pub poison: Option<fn(&Envelope) -> bool>,
     pub requests: Vec<Request>,
     pub envelopes: Vec<Envelope>,
     pub problems: Vec<String>,
@@ -70,20 +73,28 @@ impl Shared {
 
     fn talk(&self, mut stream: TcpStream) -> Result<(), String> {
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        if !self.lock().speaks_http {
+        let babble = self.lock().babble.clone();
+        if let Some(babble) = babble {
             let _ = stream.read(&mut [0; 4096]);
-            return self.say(&mut stream, Duration::ZERO, b"what a lovely day\r\n");
+            return self.say(&mut stream, Duration::ZERO, &babble);
         }
         let mut reader = BufReader::new(stream.try_clone().map_err(|error| error.to_string())?);
         loop {
-            let Some(request) = Request::read(&mut reader)? else {
-                return Ok(());
+            let request = match Request::read(&mut reader) {
+                Ok(Some(request)) => request,
+                Err(problem) if !self.lock().stopping => return Err(problem),
+                _ => return Ok(()),
             };
             let answer = self.take_in(request)?;
             let result = match &answer.form {
                 Form::Http => self.say(&mut stream, answer.delay, &answer.bytes()),
                 Form::Raw(bytes) => self.say(&mut stream, answer.delay, bytes),
                 Form::Hang => self.say(&mut stream, Duration::MAX, b""),
+                Form::Acts(acts) => {
+                    self.say(&mut stream, answer.delay, b"")?;
+                    self.perform(stream, acts);
+                    return Ok(());
+                }
             };
             result?;
             if !matches!(answer.form, Form::Http) {
@@ -103,16 +114,29 @@ impl Shared {
             keep(Path::new(&dir), &request.body).map_err(|error| error.to_string())?;
         }
         let mut state = self.lock();
+        let is_poison = state.poison.zip(envelope.as_ref()).is_some_and(|(is, it)| is(it));
         state.requests.push(request);
         state.envelopes.extend(envelope);
         state.open_requests += 1;
         state.most_open_requests = state.most_open_requests.max(state.open_requests);
         self.changed.notify_all();
+        if is_poison {
+            return Ok(Answer::close_before_answer());
+        }
         Ok(state.script.pop_front().unwrap_or_else(|| state.afterwards.clone()))
     }
 
     /// Waits and writes, unless the server stops before; a client that has gone is no fault.
     fn say(&self, stream: &mut TcpStream, delay: Duration, bytes: &[u8]) -> Result<(), String> {
+        let mut state = self.wait(delay);
+        state.open_requests = state.open_requests.saturating_sub(1);
+        drop(state);
+        let _ = stream.write_all(bytes);
+        Ok(())
+    }
+
+    /// Waits for that long, unless the server stops before.
+    pub fn wait(&self, delay: Duration) -> MutexGuard<'_, State> {
         let end = Instant::now().checked_add(delay);
         let mut state = self.lock();
         while !state.stopping && end.is_none_or(|end| Instant::now() < end) {
@@ -122,10 +146,7 @@ impl Shared {
             let woken = self.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.open_requests = state.open_requests.saturating_sub(1);
-        drop(state);
-        let _ = stream.write_all(bytes);
-        Ok(())
+        state
     }
 }
 
