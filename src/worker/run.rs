@@ -115,10 +115,12 @@ impl Worker {
             }
             Message::Batch { source, spans, answer } => {
                 self.ledger.take(spans.len());
-                self.waiting.came(&spans, self.now());
+                // The work on a batch is part of the wait for it.
+                let came = self.now();
+                self.waiting.came(&spans, came);
                 self.ingest(source, spans);
                 if let Some(answer) = answer {
-                    self.waiting.export(answer, self.outbox.mark(), self.now());
+                    self.waiting.export(answer, self.outbox.mark(), came);
                 }
             }
             Message::Flush(deadline, answer) => {
