@@ -34,6 +34,7 @@
 //! | `rustls` | yes | TLS by rustls, with the certificates of the operating system |
 //! | `native-tls` | | TLS by the operating system's library, if `rustls` is off |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
+//! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
 //! None of them changes a default or a byte on the wire.
@@ -77,6 +78,9 @@ pub mod protocol;
 mod scrub;
 pub mod segment;
 mod semconv;
+#[cfg(feature = "spool")]
+#[allow(dead_code, reason = "the worker is not connected yet")]
+mod spool;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -87,4 +91,6 @@ pub use builder::SentrySpanExporterBuilder;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+#[cfg(feature = "spool")]
+pub use spool::Spool;
 pub use stats::{DropReason, Stats};

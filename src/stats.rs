@@ -43,12 +43,18 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
+    /// Its file in the spool could not be read.
+    Corrupt,
     /// A copy of the span had come before.
     Duplicate,
+    /// It waited in the spool longer than it may.
+    Expired,
     /// Mapping or a transport of the application failed in a way it must not.
     Internal,
     /// The trace or span id was zero.
     InvalidId,
+    /// Its file in the spool is for another DSN and stays there.
+    OtherDestination,
     /// The span started more than 5 days ago or ended in the future; Sentry would refuse it.
     OutsideTimeWindow,
     /// The span describes a request to the server that spans are sent to.
@@ -61,6 +67,8 @@ pub enum DropReason {
     Refused,
     /// The exporter was shut down before it could be delivered.
     ShutDown,
+    /// The spool was full.
+    SpoolFull,
     /// The transaction was larger than Sentry takes, with all texts shortened.
     TooLarge,
     /// A segment had more than 500 errors.
@@ -90,7 +98,7 @@ struct Entries {
 }
 
 /// Items of one kind that were delivered or dropped together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     pub(crate) spans: u64,
     pub(crate) transactions: u64,
@@ -108,28 +116,33 @@ impl DropReason {
     /// <https://develop.sentry.dev/sdk/telemetry/client-reports/>
     pub(crate) fn reported_as(self) -> Option<&'static str> {
         match self {
-            Self::Duplicate | Self::OwnTraffic | Self::Unsampled => None,
-            Self::Internal => Some("internal_sdk_error"),
+            Self::Duplicate | Self::OtherDestination | Self::OwnTraffic | Self::Unsampled => None,
+            Self::Corrupt | Self::Internal => Some("internal_sdk_error"),
             Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
             Self::RateLimited => Some("ratelimit_backoff"),
             Self::Refused => Some("send_error"),
             Self::TooLarge | Self::TooManyErrors => Some("buffer_overflow"),
-            Self::Unreachable => Some("network_error"),
+            Self::SpoolFull => Some("cache_overflow"),
+            Self::Expired | Self::Unreachable => Some("network_error"),
         }
     }
 
     pub(crate) fn describe(self) -> &'static str {
         match self {
+            Self::Corrupt => "its file in the spool could not be read",
             Self::Duplicate => "the same span had come before",
+            Self::Expired => "it waited in the spool longer than it may",
             Self::Internal => "it could not be mapped or sent because of an internal error",
             Self::InvalidId => "the trace or span id is zero",
+            Self::OtherDestination => "its file in the spool is for another DSN and stays there",
             Self::OutsideTimeWindow => "it is older than 5 days or ends in the future",
             Self::OwnTraffic => "it describes a request to the server that spans are sent to",
             Self::QueueFull => "the queue is full; see with_queue_bytes",
             Self::RateLimited => "Sentry asked for a pause (rate limit or quota)",
             Self::Refused => "the server did not accept it",
             Self::ShutDown => "the exporter was shut down before it could be delivered",
+            Self::SpoolFull => "the spool is full; see Spool::with_max_bytes",
             Self::TooLarge => "it is larger than Sentry takes",
             Self::TooManyErrors => "a segment had more than 500 errors",
             Self::Unreachable => "the server could not be reached",
