@@ -79,7 +79,7 @@ mod scrub;
 pub mod segment;
 mod semconv;
 #[cfg(feature = "spool")]
-#[allow(dead_code, reason = "the worker is not connected yet")]
+#[allow(dead_code, unused_imports, reason = "the worker is not connected yet")]
 mod spool;
 mod stats;
 #[cfg(feature = "testing")]
