@@ -197,6 +197,22 @@ impl Amount {
         Self { spans, ..Self::default() }
     }
 
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            spans: self.spans.saturating_add(other.spans),
+            transactions: self.transactions.saturating_add(other.transactions),
+            events: self.events.saturating_add(other.events),
+        }
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self {
+            spans: self.spans.saturating_sub(other.spans),
+            transactions: self.transactions.saturating_sub(other.transactions),
+            events: self.events.saturating_sub(other.events),
+        }
+    }
+
     /// Puts a loss of this amount into the next client report.
     pub(crate) fn report(self, reason: DropReason, losses: &mut Losses) {
         if let Some(reason) = reason.reported_as() {

@@ -12,7 +12,7 @@ use super::Timestamp;
 use super::sdk::Sdk;
 
 /// What an envelope is about; Sentry takes one transaction or one event in each (rule R7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ItemKind {
     Event,
     Transaction,
@@ -53,6 +53,24 @@ enum Body {
     },
 }
 
+/// What there is to know of an envelope besides the bytes of its body.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Parts {
+    pub(crate) kind: ItemKind,
+    pub(crate) event_id: Uuid,
+    pub(crate) spans: u64,
+    pub(crate) trace: Option<DynamicSamplingContext>,
+    /// What is in the deflate blocks, absent for a plain body.
+    pub(crate) deflated: Option<Deflated>,
+}
+
+/// The checksum and length of what was deflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deflated {
+    pub(crate) crc32: u32,
+    pub(crate) plain_len: usize,
+}
+
 /// Compresses bodies one after the other with the same buffers.
 #[derive(Debug)]
 pub(crate) struct Deflater(Compress);
@@ -63,6 +81,11 @@ impl ItemKind {
             Self::Event => "event",
             Self::Transaction => "transaction",
         }
+    }
+
+    /// The kind that [`as_str`](Self::as_str) says.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Event, Self::Transaction].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -119,6 +142,47 @@ impl Envelope {
             Body::Deflated { blocks, checksum, plain_len } => {
                 Bytes::from(gzip(&head, blocks, checksum, *plain_len))
             }
+        }
+    }
+}
+
+impl Envelope {
+    /// What [`from_parts`](Self::from_parts) makes the same envelope of.
+    pub(crate) fn parts(&self) -> (Parts, &[u8]) {
+        let (body, deflated) = match &self.body {
+            Body::Plain(body) => (body, None),
+            Body::Deflated { blocks, checksum, plain_len } => {
+                let crc32 = checksum.clone().finalize();
+                (blocks, Some(Deflated { crc32, plain_len: *plain_len }))
+            }
+        };
+        let parts = Parts {
+            kind: self.kind,
+            event_id: self.event_id,
+            spans: self.spans,
+            trace: self.trace.clone(),
+            deflated,
+        };
+        (parts, body)
+    }
+
+    pub(crate) fn from_parts(parts: Parts, body: Vec<u8>) -> Self {
+        let body = match parts.deflated {
+            None => Body::Plain(body),
+            Some(Deflated { crc32, plain_len }) => {
+                let checksum = crc32fast::Hasher::new_with_initial_len(
+                    crc32,
+                    u64::try_from(plain_len).unwrap_or(u64::MAX),
+                );
+                Body::Deflated { blocks: body, checksum, plain_len }
+            }
+        };
+        Self {
+            kind: parts.kind,
+            event_id: parts.event_id,
+            spans: parts.spans,
+            trace: parts.trace,
+            body,
         }
     }
 }
@@ -286,6 +350,18 @@ mod tests {
             }
             assert_eq!(compressed.content_encoding(), Some("gzip"));
             assert!(compressed.len() <= plain.len() + 16);
+        }
+    }
+
+    #[test]
+    fn an_envelope_that_was_taken_apart_and_put_together_is_sent_the_same() {
+        let mut deflater = Deflater::new(Compression::fast());
+        for deflater in [None, Some(&mut deflater)] {
+            let envelope = Envelope::new(item(&"{\"a\":1}".repeat(500)), deflater);
+            let (parts, body) = envelope.parts();
+            let again = Envelope::from_parts(parts, body.to_vec());
+            assert_eq!(again.seal(DSN, now(), Some(b"{}")), envelope.seal(DSN, now(), Some(b"{}")));
+            assert_eq!(again.content_encoding(), envelope.content_encoding());
         }
     }
 }

@@ -23,6 +23,7 @@ pub use timestamp::Timestamp;
 pub use transaction::{Context, Measurement, Transaction, TransactionSource};
 
 pub(crate) use data::{json_value, limited, shortened};
+pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::event_json;
 pub(crate) use fit::{fit_links, shorten};

@@ -4,14 +4,22 @@
 //! next one, so that only what is sent is read. Every step is one file operation that happens
 //! wholly or not at all; so there is nothing to repair after a crash.
 
+mod content;
+mod directory;
+mod name;
 mod settings;
+mod shelf;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, SystemTime};
 
 pub use self::settings::Spool;
-pub(crate) use self::store::{Entry, Found, OpenError, PutError, Store, Taken};
-use crate::protocol::{Envelope, ItemKind};
+#[cfg(test)]
+pub(crate) use self::store::Taken;
+pub(crate) use self::store::{Entry, Found, OpenError, Store};
+use crate::protocol::Envelope;
 use crate::stats::{Amount, DropReason};
 
 /// An envelope, and when it was sent first if that got no answer.
@@ -21,7 +29,7 @@ pub(crate) struct Parcel {
     pub(crate) first_tried: Option<SystemTime>,
 }
 
-/// What will not be delivered from the spool.
+/// What will not be delivered from the spool, for one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lost {
     pub(crate) amount: Amount,
@@ -39,14 +47,18 @@ pub(crate) struct Kinds {
 /// for an hour.
 pub(crate) const MAX_TRYING: Duration = Duration::from_secs(55 * 60);
 
-impl Kinds {
-    pub(crate) const NONE: Self = Self { events: false, transactions: false };
-    pub(crate) const ALL: Self = Self { events: true, transactions: true };
-
-    fn holds(self, kind: ItemKind) -> bool {
-        match kind {
-            ItemKind::Event => self.events,
-            ItemKind::Transaction => self.transactions,
+impl Lost {
+    /// Adds a loss to others of the same reason.
+    fn add(losses: &mut Vec<Self>, amount: Amount, reason: DropReason) {
+        match losses.iter_mut().find(|lost| lost.reason == reason) {
+            Some(lost) => lost.amount = lost.amount.plus(amount),
+            None => losses.push(Self { amount, reason }),
         }
     }
+}
+
+impl Kinds {
+    pub(crate) const NONE: Self = Self { events: false, transactions: false };
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { events: true, transactions: true };
 }

@@ -127,7 +127,8 @@ impl Outbox {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
         self.open.insert(ticket, Amount::of(parcel.envelope.kind, parcel.envelope.spans));
-        let tried = parcel.first_tried.map(|tried| wall.duration_since(tried).unwrap_or_default());
+        let tried = parcel.first_tried.filter(|_| entry.was_tried());
+        let tried = tried.map(|tried| wall.duration_since(tried).unwrap_or_default());
         let left = tried.map(|ago| MAX_TRYING.saturating_sub(ago));
         let mut queued = Queued::new(ticket, parcel.envelope, now);
         queued.retry_until = left.map(|left| now.saturating_add(left));
