@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use super::answer::{Act, Answer};
+pub use super::answer::Answer;
 pub use super::envelope::{Envelope, Request};
 use super::place::{Place, dsn_of};
 use super::server::{Shared, State};

@@ -92,7 +92,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 pub fn stats(exporter: &SentrySpanExporter) -> Stats {
     let stats = exporter.stats();
     let settled = stats.spans_delivered + stats.spans_pending + stats.spans_dropped;
-    assert_eq!(stats.spans_received, settled, "{stats:?}");
+    assert_eq!(stats.spans_received + stats.spans_recovered, settled, "{stats:?}");
     assert_eq!(stats.spans_dropped, stats.dropped.values().sum::<u64>(), "{stats:?}");
     let items = stats.transactions_delivered + stats.events_delivered;
     assert!(items <= stats.envelopes_delivered, "{stats:?}");
