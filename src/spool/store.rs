@@ -160,6 +160,7 @@ impl Store {
             }
             match self.read(&name) {
                 Ok(envelope) => {
+                    self.strikes = 0;
                     match self.mark(&name, wall) {
                         Ok(entry) => {
                             let first_tried = entry.name.first_tried.map(Into::into);

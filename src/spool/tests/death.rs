@@ -1,9 +1,14 @@
 //! Processes that are killed or may write no more.
 
+#[path = "../../../tests/common/watchdog.rs"]
+#[allow(unreachable_pub)]
+mod watchdog;
+
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
+use self::watchdog::watchdog;
 use super::*;
 
 /// Tells a test that it runs in a child, and in which directory.
@@ -41,6 +46,10 @@ fn a_writer_for_the_test_that_kills_it() {
 
 #[test]
 fn a_process_that_is_killed_at_any_moment_loses_nothing_that_was_put() {
+    watchdog(Duration::from_secs(120), kill_and_count);
+}
+
+fn kill_and_count() {
     let mut killed_while_writing = 0;
     for round in 0..ROUNDS {
         let dir = directory();
@@ -56,6 +65,9 @@ fn a_process_that_is_killed_at_any_moment_loses_nothing_that_was_put() {
         let enough = 1 + round * round * 37 % 120;
         let mut printed = (&mut lines).filter(|line| line.starts_with("put ")).take(enough).count();
         assert_eq!(printed, enough);
+        for _ in 0..round * 7919 % 20_000 {
+            std::hint::spin_loop();
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         printed += lines.filter(|line| line.starts_with("put ")).count();

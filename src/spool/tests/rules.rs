@@ -226,7 +226,7 @@ fn files_of_others_are_left_alone() {
     drop(store);
     let ours = the_file(dir.path());
     let name = name_of(&ours);
-    let link = Name { sequence: 7, ..name.clone() }.file(Stage::Whole);
+    let link = Name { sequence: 7, ..name }.file(Stage::Whole);
     let folder = Name { sequence: 8, ..name }.file(Stage::Unfinished);
     fs::create_dir(dir.path().join(&folder)).unwrap();
     let theirs = ["notes.txt", "old.envelope", "x.envelope.tmp", "y.envelope.corrupt"];
