@@ -1,7 +1,7 @@
 use std::io;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{ProxyFault, Transport, TransportError, TransportErrorKind};
 
@@ -22,6 +22,9 @@ struct Failure {
 
 /// How much of an answer is read so that its connection can be used again, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// How much of an answer is kept, in bytes: enough for why it is a refusal.
+const MAX_KEPT_BYTES: usize = 1024;
 
 impl HttpTransport {
     pub(crate) fn new(client: reqwest::Client) -> Self {
@@ -75,16 +78,18 @@ impl Transport for HttpTransport {
             (answer, _) => answer,
         }
         .map_err(|failure| failure.error)?;
-        let mut read = 0_usize;
+        let (mut read, mut kept) = (0_usize, BytesMut::new());
         // The status decides; a body that breaks off or never ends changes nothing about it. It
         // is read so that the connection can be used again, and only as far as that is cheap.
         while let Ok(Some(chunk)) = answer.chunk().await {
             read = read.saturating_add(chunk.len());
+            let room = MAX_KEPT_BYTES.saturating_sub(kept.len());
+            kept.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
             if read > MAX_ANSWER_BYTES {
                 break;
             }
         }
-        let mut response = ::http::Response::new(Bytes::new());
+        let mut response = ::http::Response::new(kept.freeze());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)

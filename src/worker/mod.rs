@@ -12,6 +12,7 @@ mod intake;
 mod lanes;
 mod outbox;
 mod own_traffic;
+mod probe;
 mod quiet;
 mod run;
 mod verdict;

@@ -18,6 +18,7 @@ use super::inbox::{Deadline, Delivery, Failure, Message, Source};
 use super::intake::{Intake, Prepared};
 use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
+use super::probe;
 use super::quiet::Quiet;
 use super::verdict::Verdict;
 use super::voice::Voice;
@@ -115,6 +116,7 @@ impl Worker {
                 self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
             }
             Message::Shutdown(deadline, answer) => self.close(deadline, answer),
+            Message::Check(deadline, answer) => probe::start(&self.settings, deadline, answer),
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
         }
     }
