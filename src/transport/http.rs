@@ -110,3 +110,25 @@ fn is_closed(error: &reqwest::Error) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_may_have_arrived_if_one_of_its_copies_may() {
+        use TransportErrorKind::{Closed, Connect, Timeout};
+        let failure = |kind| Failure {
+            error: TransportError::new("it failed").with_kind(kind),
+            is_closed: kind == Closed,
+        };
+        for (first, second, expected) in [
+            (Closed, Connect, Closed),
+            (Closed, Timeout, Timeout),
+            (Connect, Connect, Connect),
+            (Connect, Timeout, Timeout),
+        ] {
+            assert_eq!(failure(first).or(failure(second)).error.kind, expected);
+        }
+    }
+}
