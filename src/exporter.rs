@@ -10,6 +10,7 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::check::Finding;
 use crate::error::BuildError;
 use crate::stats::{DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
@@ -125,6 +126,43 @@ impl SentrySpanExporter {
             return Ok(());
         }
         wait(&answered, timeout).unwrap_or(Ok(()))
+    }
+
+    /// Asks the server whether it takes what is sent, and explains the answer, blocking the thread.
+    ///
+    /// The probe goes the way of everything else, through the same transport, but past queues, rate
+    /// limits and pauses after failures, so that it also tells how things stand while nothing is
+    /// sent. It is an envelope with an empty client report, so that nothing shows up in Sentry. An
+    /// answer comes within `timeout`, at the latest as [`Finding::TimedOut`].
+    ///
+    /// Call it at the start of a program, or from a command that says how it is set up. It works on
+    /// any thread, also inside of an asynchronous runtime, which it blocks. After a shutdown it
+    /// says [`Finding::ShutDown`].
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let exporter = SentrySpanExporter::from_env()?;
+    /// let finding = exporter.check(Duration::from_secs(5));
+    /// if !finding.is_ok() {
+    ///     eprintln!("{finding}");
+    /// }
+    /// # Ok::<(), opentelemetry_sentry::BuildError>(())
+    /// ```
+    pub fn check(&self, timeout: Duration) -> Finding {
+        let Some(inbox) = &self.shared.inbox else {
+            return Finding::Disabled;
+        };
+        let (answer, answered) = mpsc::sync_channel(1);
+        if inbox.send(Message::Check(Deadline::after(timeout), answer)).is_err() {
+            return Finding::ShutDown;
+        }
+        match answered.recv_timeout(timeout) {
+            Ok(finding) => finding,
+            Err(RecvTimeoutError::Timeout) => Finding::TimedOut { after: timeout },
+            Err(RecvTimeoutError::Disconnected) => Finding::ShutDown,
+        }
     }
 
     /// Whether there is a DSN or a Spotlight; without, the exporter does nothing.

@@ -69,6 +69,7 @@
 )]
 
 mod builder;
+mod check;
 mod client;
 mod dsn;
 mod environment;
@@ -93,6 +94,7 @@ pub mod transport;
 mod worker;
 
 pub use builder::SentrySpanExporterBuilder;
+pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;

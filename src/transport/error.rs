@@ -133,7 +133,7 @@ impl fmt::Debug for TransportError {
 }
 
 impl TransportErrorKind {
-    fn advice(self) -> Option<&'static str> {
+    pub(crate) fn advice(self) -> Option<&'static str> {
         Some(match self {
             Self::Closed => "check the network between here and the host of the DSN",
             Self::Connect => {
@@ -155,7 +155,7 @@ impl TransportErrorKind {
 }
 
 impl TlsFault {
-    fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::ClientCertificate => {
                 "the server wants to see a certificate that it knows; set one by \
@@ -185,7 +185,7 @@ impl TlsFault {
 }
 
 impl ProxyFault {
-    fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::Credentials => {
                 "the proxy wants to know who asks; give it a name and a password as in \

@@ -2,7 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{ProxyFault, Transport, TransportError, TransportErrorKind};
 
@@ -26,6 +26,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// How long the rest of an answer is waited for, once its status has come.
 const BODY_WAIT: Duration = Duration::from_secs(1);
+
+/// How much of an answer is kept, in bytes: enough for why it is a refusal.
+const MAX_KEPT_BYTES: usize = 1024;
 
 impl HttpTransport {
     pub(crate) fn new(client: reqwest::Client) -> Self {
@@ -79,20 +82,23 @@ impl Transport for HttpTransport {
             (answer, _) => answer,
         }
         .map_err(|failure| failure.error)?;
+        let mut kept = BytesMut::new();
         // The status decides; a body that breaks off or never ends changes nothing about it. It
         // is read so that the connection can be used again, and only as far as that is cheap.
-        let _ = tokio::time::timeout(BODY_WAIT, read_body(&mut answer)).await;
-        let mut response = ::http::Response::new(Bytes::new());
+        let _ = tokio::time::timeout(BODY_WAIT, read_body(&mut answer, &mut kept)).await;
+        let mut response = ::http::Response::new(kept.freeze());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)
     }
 }
 
-async fn read_body(answer: &mut reqwest::Response) {
+async fn read_body(answer: &mut reqwest::Response, kept: &mut BytesMut) {
     let mut read = 0_usize;
     while let Ok(Some(chunk)) = answer.chunk().await {
         read = read.saturating_add(chunk.len());
+        let room = MAX_KEPT_BYTES.saturating_sub(kept.len());
+        kept.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if read > MAX_ANSWER_BYTES {
             break;
         }
@@ -112,4 +118,26 @@ fn is_closed(error: &reqwest::Error) -> bool {
         source = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_may_have_arrived_if_one_of_its_copies_may() {
+        use TransportErrorKind::{Closed, Connect, Timeout};
+        let failure = |kind| Failure {
+            error: TransportError::new("it failed").with_kind(kind),
+            is_closed: kind == Closed,
+        };
+        for (first, second, expected) in [
+            (Closed, Connect, Closed),
+            (Closed, Timeout, Timeout),
+            (Connect, Connect, Connect),
+            (Connect, Timeout, Timeout),
+        ] {
+            assert_eq!(failure(first).or(failure(second)).error.kind, expected);
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod error;
 mod http;
 mod losses;
 mod rate_limit;
+mod refusal;
 mod symptoms;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use self::error::{ProxyFault, TlsFault, TransportError, TransportErrorKind};
 pub(crate) use self::http::HttpTransport;
 pub(crate) use self::losses::{Category, Losses};
 pub(crate) use self::rate_limit::RateLimits;
+pub(crate) use self::refusal::Refusal;
 
 /// Delivers envelopes: over HTTP by default, or in any way an application likes.
 ///
@@ -26,7 +28,8 @@ pub(crate) use self::rate_limit::RateLimits;
 /// The request is a complete `POST` to the envelope endpoint of the DSN; its body is the envelope,
 /// compressed if `Content-Encoding` says so. Header values that hold the key are marked sensitive.
 /// An HTTP answer of any status is an `Ok`: what it means for the envelope is decided by the
-/// exporter, which also reads the rate limits in its headers.
+/// exporter, which also reads the rate limits in its headers. Of the body, its first 1024 bytes are
+/// enough: they are for the explanation in messages about refusals, and may be left out.
 ///
 /// ```
 /// use bytes::Bytes;

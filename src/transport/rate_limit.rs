@@ -50,7 +50,7 @@ impl RateLimits {
         }
     }
 
-    fn of(&self, category: Category) -> Duration {
+    pub(crate) fn of(&self, category: Category) -> Duration {
         match category {
             Category::Error => self.error,
             Category::Transaction => self.transaction,

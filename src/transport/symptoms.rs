@@ -155,7 +155,7 @@ impl Symptoms {
     }
 
     fn proxy_fault(&self) -> Option<ProxyFault> {
-        if !self.say(&["tunnel error", "socks"]) {
+        if !self.say(&["tunnel error", "socks error", "socks proxy"]) {
             return None;
         }
         Some(if self.say(&["authorization required", "user/pass", "credentials not accepted"]) {
@@ -206,6 +206,12 @@ mod tests {
         ] {
             assert_eq!(kind(true, words), TransportErrorKind::Tls(fault), "{words}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_host_is_no_symptom() {
+        let words = "certificate not valid for name \"expired.self-signed.socks.example\"; it";
+        assert_eq!(kind(true, words), TransportErrorKind::Tls(TlsFault::WrongHost));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, header};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
@@ -59,10 +59,7 @@ impl Flights {
         encoding: Option<&'static str>,
     ) {
         let Some(destination) = &self.destination else { return };
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = destination.endpoint.clone();
-        *request.headers_mut() = destination.headers.clone();
+        let mut request = destination.request(body);
         if let Some(encoding) = encoding {
             let encoding = HeaderValue::from_static(encoding);
             request.headers_mut().insert(header::CONTENT_ENCODING, encoding);

@@ -7,6 +7,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::lanes::Queued;
+use crate::check::Finding;
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
 
@@ -21,6 +22,8 @@ pub(crate) enum Message {
     Flush(Deadline, SyncSender<OTelSdkResult>),
     /// Send what is there, within this time, and end.
     Shutdown(Deadline, SyncSender<OTelSdkResult>),
+    /// Somebody asks whether the server takes anything.
+    Check(Deadline, SyncSender<Finding>),
     /// A request to Spotlight has ended.
     Spotlight(super::spotlight::Answer),
     /// Something happened in the directory of the spool.

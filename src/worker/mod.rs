@@ -13,6 +13,7 @@ mod intake;
 mod lanes;
 mod outbox;
 mod own_traffic;
+mod probe;
 mod quiet;
 mod run;
 mod spooler;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use sentry_types::Dsn;
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -65,6 +67,17 @@ pub(crate) struct Destination {
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
     pub(crate) transport: Arc<dyn Transport>,
+}
+
+impl Destination {
+    /// A request that brings this body there.
+    fn request(&self, body: Bytes) -> http::Request<Bytes> {
+        let mut request = http::Request::new(body);
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
 }
 
 /// Starts the thread and gives the way to it.

@@ -3,11 +3,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Settings;
 use super::flights::Flights;
 use super::inbox::{Delivery, Message};
 use super::lanes::{Lanes, Queued};
 use super::spooler::Spooler;
+use super::{Destination, Settings};
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
 use crate::spool::{Entry, MAX_TRYING, Parcel};
@@ -97,9 +97,13 @@ impl Outbox {
         !self.lanes.is_full() || self.backoff.is_down()
     }
 
+    pub(super) fn destination(&self) -> Option<&Destination> {
+        self.flights.destination()
+    }
+
     /// The address of the server, for what is said of it.
     pub(super) fn server(&self) -> String {
-        self.flights.destination().map(|to| to.endpoint.to_string()).unwrap_or_default()
+        self.destination().map(|to| to.endpoint.to_string()).unwrap_or_default()
     }
 
     pub(super) fn is_down(&self) -> bool {

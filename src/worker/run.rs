@@ -16,6 +16,7 @@ use super::inbox::{Delivery, Failure, Message, Source};
 use super::intake::{Intake, Prepared};
 use super::outbox::{Outbox, Unanswered};
 use super::own_traffic::OwnTraffic;
+use super::probe;
 use super::quiet::Quiet;
 use super::spotlight::Spotlight;
 use super::verdict::Verdict;
@@ -127,6 +128,9 @@ impl Worker {
                 self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
             }
             Message::Shutdown(deadline, answer) => self.close(deadline, answer),
+            Message::Check(deadline, answer) => {
+                probe::start(self.outbox.destination(), deadline, answer);
+            }
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
             Message::Spool(report) => self.spooled(*report),
             Message::Spotlight(answer) => {

@@ -3,6 +3,7 @@ use http::{Response, StatusCode};
 
 use super::inbox::Failure;
 use crate::stats::DropReason;
+use crate::transport::Refusal;
 
 /// What the end of a request means for its envelope. Any answer is final.
 ///
@@ -32,7 +33,10 @@ impl Verdict {
                 // The server has counted it itself.
                 return Self::Lost { reason: DropReason::RateLimited, is_reported: false, trouble };
             }
-            Ok(answer) => (DropReason::Refused, refusal(answer.status(), server)),
+            Ok(answer) => {
+                let refusal = Refusal::of(answer);
+                (DropReason::Refused, format!("{server} {refusal}; {}", refusal.advice()))
+            }
             Err(Failure::Transport(error)) => {
                 let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
                 let trouble = format!("{server}: {}{advice}", error.reason);
@@ -46,21 +50,6 @@ impl Verdict {
         };
         Self::Lost { reason, is_reported: true, trouble }
     }
-}
-
-/// What an answer that is no acceptance means, and what to do about it.
-fn refusal(status: StatusCode, server: &str) -> String {
-    let advice = match status.as_u16() {
-        300..=399 => "it points elsewhere; put the final address into the DSN",
-        400 => "check key and project id of the DSN, and that its host is a Sentry server",
-        401 | 403 => "the key of the DSN is unknown or disabled, or the project is",
-        404 | 405 => "check host, path and project id of the DSN",
-        407 => "the proxy wants credentials; see with_proxy",
-        413 => "the server or a proxy before it takes less than Sentry does",
-        500..=599 => "the server or a proxy before it is in trouble",
-        _ => "check that the DSN points to a Sentry server",
-    };
-    format!("{server} answered {status}; {advice}")
 }
 
 #[cfg(test)]
@@ -87,6 +76,17 @@ mod tests {
             let start = format!("https://h:443 answered {status} ");
             assert!(trouble.starts_with(&start) && trouble.contains("; "), "{trouble}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_shown_in_the_words_of_the_server() {
+        let mut answer = Response::new(Bytes::from_static(b"{\"detail\":\"no such project\"}"));
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+        let Verdict::Lost { trouble, .. } = Verdict::of(&Ok(answer), "https://h:443") else {
+            panic!()
+        };
+        let start = "https://h:443 answered 403 Forbidden (no such project); the key of the DSN";
+        assert!(trouble.starts_with(start), "{trouble}");
     }
 
     #[test]

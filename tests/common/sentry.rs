@@ -86,7 +86,7 @@ impl FakeSentry {
     }
 
     /// From now on gives this answer, to requests that come.
-    pub fn from_now_on(&self, answer: Answer) {
+    pub fn afterwards(&self, answer: Answer) {
         let mut state = self.checked();
         state.script.clear();
         state.afterwards = answer;

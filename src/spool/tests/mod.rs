@@ -22,7 +22,6 @@ const DESTINATION: &str = "https://sentry.example.com/api/42/envelope/";
 const OTHER_DESTINATION: &str = "https://sentry.example.com/api/43/envelope/";
 
 const EVENTS: Kinds = Kinds { events: true, transactions: false };
-const TRANSACTIONS: Kinds = Kinds { events: false, transactions: true };
 
 /// A time so many seconds into the tests.
 fn at(seconds: u64) -> SystemTime {
