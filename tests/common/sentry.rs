@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use super::answer::{Act, Answer};
+pub use super::answer::Answer;
 pub use super::envelope::{Envelope, Request};
 use super::place::{Place, dsn_of};
 use super::server::{Shared, State};
@@ -86,7 +86,7 @@ impl FakeSentry {
     }
 
     /// From now on gives this answer, to requests that come.
-    pub fn from_now_on(&self, answer: Answer) {
+    pub fn then_always(&self, answer: Answer) {
         let mut state = self.checked();
         state.script.clear();
         state.afterwards = answer;

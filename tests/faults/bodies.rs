@@ -7,7 +7,8 @@ use opentelemetry_sentry::DropReason;
 use super::app::{ALL, App, Processor, ids, settings};
 use super::fault::faults;
 use super::measured::Measured;
-use crate::common::sentry::{Act, Answer, FakeSentry};
+use crate::common::act::Act;
+use crate::common::sentry::{Answer, FakeSentry};
 
 faults! {
     "Answers that come late, broken or without an end";

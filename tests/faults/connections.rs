@@ -7,8 +7,9 @@ use opentelemetry_sentry::DropReason;
 use super::app::{ALL, App, Processor, ids, settings};
 use super::fault::faults;
 use super::measured::Measured;
+use crate::common::act::Act;
 use crate::common::place::Place;
-use crate::common::sentry::{Act, Answer, FakeSentry, KEY};
+use crate::common::sentry::{Answer, FakeSentry, KEY};
 
 faults! {
     "Connections";

@@ -10,8 +10,9 @@ use opentelemetry_sentry::DropReason;
 use super::app::{ALL, App, BY_HAND, Processor, TOLERANCE, settings};
 use super::fault::faults;
 use super::measured::Measured;
+use crate::common::act::Act;
 use crate::common::place::Place;
-use crate::common::sentry::{Act, Answer, FakeSentry, SOON};
+use crate::common::sentry::{Answer, FakeSentry, SOON};
 use crate::common::telemetry::{export, span};
 
 faults! {

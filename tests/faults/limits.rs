@@ -90,7 +90,7 @@ fn limited(on: Processor, answer: Answer) -> (App, FakeSentry) {
     let app = App::to(on, &sentry);
     app.works(1);
     app.settle();
-    sentry.from_now_on(Answer::default());
+    sentry.then_always(Answer::default());
     (app, sentry)
 }
 
