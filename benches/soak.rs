@@ -73,7 +73,9 @@ fn run(time: Duration, seed: u64) {
     let stats = exporter.stats();
     println!("{stats}");
     let lost_before = made.spans - stats.spans_received;
-    println!("{made:?}, {lost_before} spans of them lost in the queue of the SDK");
+    println!(
+        "{made:?} with the warming up, {lost_before} spans of them lost in the queue of the SDK"
+    );
     let first = at_a_tenth.unwrap_or(at_the_end);
     println!(
         "resident memory: {:.1} MB at a tenth, {:.1} MB at the end, {:.1} MB at most; end / tenth = {:.3}",

@@ -20,9 +20,9 @@ pub enum Kind {
 /// How a request ended on the side of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// No answer, or a part of one.
+    /// Not taken, and no answer.
     Silent,
-    /// A whole answer, after which the connection was reset: it may have been seen or not.
+    /// Taken, and then the connection was reset: the answer may have been seen or not.
     CutOff(u16),
     Answered(u16),
 }

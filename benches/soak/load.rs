@@ -27,21 +27,27 @@ pub struct Made {
 const TRACES_PER_SECOND: u64 = 300;
 const CHILDREN: u64 = 4;
 
+/// The exporter remembers the ids of 100,000 spans; memory is measured with all of them there.
+const TRACES_TO_WARM_UP: u64 = 22_000;
+
 impl Load {
+    /// Warms up, and goes on in the background.
     pub fn start(provider: &SdkTracerProvider, seed: u64) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let (provider, until) = (provider.clone(), Arc::clone(&is_over));
         let (mut dice, mut made) = (Dice::new(!seed), Made::default());
+        while made.traces < TRACES_TO_WARM_UP {
+            made.one(&provider, &mut dice);
+            if made.traces % 100 == 0 {
+                provider.force_flush().expect("a healthy server");
+            }
+        }
         let thread = thread::spawn(move || {
             let start = Instant::now();
             while !until.load(Ordering::Relaxed) {
                 let due = start.elapsed().as_millis() as u64 * TRACES_PER_SECOND / 1000;
-                while made.traces < due {
-                    let has_error = dice.below(4) == 0;
-                    trace(&provider, &mut dice, has_error);
-                    made.spans += CHILDREN + 1;
-                    made.traces += 1;
-                    made.errors += u64::from(has_error);
+                while made.traces < TRACES_TO_WARM_UP + due {
+                    made.one(&provider, &mut dice);
                 }
                 thread::sleep(Duration::from_millis(2));
             }
@@ -53,6 +59,16 @@ impl Load {
     pub fn stop(self) -> Made {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().expect("the load does not panic")
+    }
+}
+
+impl Made {
+    fn one(&mut self, provider: &SdkTracerProvider, dice: &mut Dice) {
+        let has_error = dice.below(4) == 0;
+        trace(provider, dice, has_error);
+        self.spans += CHILDREN + 1;
+        self.traces += 1;
+        self.errors += u64::from(has_error);
     }
 }
 

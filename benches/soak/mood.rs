@@ -11,9 +11,9 @@ pub enum Mood {
     Hanging,
     /// RST before any answer.
     ResetsBefore,
-    /// RST within the headers of a 200.
+    /// Takes what comes, and then RST within the headers of a 200.
     ResetsWithin,
-    /// RST after the headers of a 200.
+    /// Takes what comes, and then RST after the headers of a 200.
     ResetsAfter,
     /// 503.
     InTrouble,

@@ -206,7 +206,8 @@ fn answer(mood: Mood, stream: &TcpStream, dice: &mut Dice) -> (Outcome, bool) {
         }
         Mood::ResetsBefore => (reset(stream, "", Outcome::Silent), false),
         Mood::ResetsWithin => {
-            (reset(stream, "HTTP/1.1 200 OK\r\nContent-Le", Outcome::Silent), false)
+            let begin = "HTTP/1.1 200 OK\r\nContent-Le";
+            (reset(stream, begin, Outcome::CutOff(200)), false)
         }
         Mood::ResetsAfter => {
             let answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{";
