@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use super::act::Act;
+use super::act::Act;
 
 /// An answer to one request, or the lack of one.
 #[derive(Clone, Debug)]

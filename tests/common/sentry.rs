@@ -86,7 +86,7 @@ impl FakeSentry {
     }
 
     /// From now on gives this answer, to requests that come.
-    pub fn afterwards(&self, answer: Answer) {
+    pub fn then_always(&self, answer: Answer) {
         let mut state = self.checked();
         state.script.clear();
         state.afterwards = answer;

@@ -45,6 +45,7 @@ pub struct App {
     pub runtime: Option<Runtime>,
     longest_export: Arc<AtomicU64>,
     longest_allowed: Duration,
+    shutdown_within: Arc<AtomicU64>,
     made: AtomicU64,
 }
 
@@ -53,6 +54,8 @@ pub struct App {
 struct Timed {
     exporter: SentrySpanExporter,
     longest: Arc<AtomicU64>,
+    /// In milliseconds.
+    shutdown_within: Arc<AtomicU64>,
 }
 
 /// How much longer than promised anything may take on a busy machine.
@@ -76,7 +79,12 @@ impl App {
     pub fn new(on: Processor, settings: SentrySpanExporterBuilder) -> Self {
         let exporter = settings.build().expect("an exporter");
         let longest_export = Arc::new(AtomicU64::new(0));
-        let timed = Timed { exporter: exporter.clone(), longest: Arc::clone(&longest_export) };
+        let shutdown_within = Arc::new(AtomicU64::new(u64::MAX));
+        let timed = Timed {
+            exporter: exporter.clone(),
+            longest: Arc::clone(&longest_export),
+            shutdown_within: Arc::clone(&shutdown_within),
+        };
         let builder = SdkTracerProvider::builder();
         let mut runtime = None;
         let builder = match on {
@@ -99,7 +107,16 @@ impl App {
         };
         let provider = builder.build();
         let made = AtomicU64::new(0);
-        Self { on, exporter, provider, runtime, longest_export, longest_allowed, made }
+        Self {
+            on,
+            exporter,
+            provider,
+            runtime,
+            longest_export,
+            longest_allowed,
+            shutdown_within,
+            made,
+        }
     }
 
     /// With the address of a server and nothing else.
@@ -110,6 +127,13 @@ impl App {
     /// Where the promise about `export` is another one.
     pub fn allow_export(mut self, longest: Duration) -> Self {
         self.longest_allowed = longest;
+        self
+    }
+
+    /// The exporter is given a second for its shutdown, where the SDK's processors for batches give
+    /// it five, whatever they are given: one test that waits for that is enough.
+    pub fn in_a_hurry(self) -> Self {
+        self.shutdown_within.store(1000, Ordering::Relaxed);
         self
     }
 
@@ -211,6 +235,7 @@ impl App {
             // A lost event alone is no lost span.
             dropped: stats.dropped.into_iter().filter(|(_, spans)| *spans > 0).collect(),
             pending: stats.spans_pending,
+            errors: (stats.events_delivered, stats.events_dropped),
             export,
             shutdown,
         }
@@ -233,7 +258,8 @@ impl SpanExporter for Timed {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
+        let within = Duration::from_millis(self.shutdown_within.load(Ordering::Relaxed));
+        self.exporter.shutdown_with_timeout(timeout.min(within))
     }
 
     fn force_flush(&self) -> OTelSdkResult {

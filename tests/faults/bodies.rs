@@ -7,7 +7,7 @@ use opentelemetry_sentry::DropReason;
 use super::app::{ALL, App, Processor, ids, settings};
 use super::fault::faults;
 use super::measured::Measured;
-use crate::common::answer::Act;
+use crate::common::act::Act;
 use crate::common::sentry::{Answer, FakeSentry};
 
 faults! {

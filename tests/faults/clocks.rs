@@ -48,7 +48,7 @@ fn server_clock(on: Processor) -> Measured {
     let app = App::to(on, &sentry);
     app.works(1);
     app.settle();
-    sentry.afterwards(Answer::default());
+    sentry.then_always(Answer::default());
     let before = sentry.requests().len();
     app.works(5);
     app.settle();

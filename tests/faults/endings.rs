@@ -10,7 +10,7 @@ use opentelemetry_sentry::DropReason;
 use super::app::{ALL, App, BY_HAND, Processor, TOLERANCE, settings};
 use super::fault::faults;
 use super::measured::Measured;
-use crate::common::answer::Act;
+use crate::common::act::Act;
 use crate::common::place::Place;
 use crate::common::sentry::{Answer, FakeSentry, SOON};
 use crate::common::telemetry::{export, span};
@@ -62,31 +62,28 @@ const SECOND: Duration = Duration::from_secs(1);
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
 
 fn in_a_hang(on: Processor) -> Measured {
-    in_the_middle_of(on, Answer::hang()).lost(DropReason::ShutDown, 6)
+    let sentry = FakeSentry::always(Answer::hang());
+    busy(App::to(on, &sentry), &sentry).end(SECOND).lost(DropReason::ShutDown, 6)
 }
 
 fn in_headers(on: Processor) -> Measured {
-    let answer = Answer::acts([Act::Drip(OK.into(), SECOND)]);
-    in_the_middle_of(on, answer).lost(DropReason::ShutDown, 6)
+    let sentry = FakeSentry::always(Answer::acts([Act::Drip(OK.into(), SECOND)]));
+    let app = busy(App::to(on, &sentry).in_a_hurry(), &sentry);
+    app.end(SECOND).lost(DropReason::ShutDown, 6)
 }
 
 fn in_bodies(on: Processor) -> Measured {
     let answer = Answer::acts([Act::say(OK), Act::Repeat(b"x".to_vec(), SECOND)]);
     let sentry = FakeSentry::always(answer);
-    let app = App::to(on, &sentry);
-    app.works(3);
-    app.hand_over();
-    sentry.wait_for(6, SOON);
-    app.end(2 * SECOND).lost_nothing()
+    busy(App::to(on, &sentry), &sentry).end(2 * SECOND).lost_nothing()
 }
 
-fn in_the_middle_of(on: Processor, answer: Answer) -> Measured {
-    let sentry = FakeSentry::always(answer);
-    let app = App::to(on, &sentry);
+/// All work is under way.
+fn busy(app: App, sentry: &FakeSentry) -> App {
     app.works(3);
     app.hand_over();
     sentry.wait_for(6, SOON);
-    app.end(SECOND)
+    app
 }
 
 fn in_an_outage(on: Processor) -> Measured {
@@ -136,10 +133,7 @@ fn slow(on: Processor) -> Measured {
 
 fn no_time(on: Processor) -> Measured {
     let sentry = FakeSentry::always(Answer::hang());
-    let app = App::to(on, &sentry);
-    app.works(3);
-    app.hand_over();
-    sentry.wait_for(6, SOON);
+    let app = busy(App::to(on, &sentry).in_a_hurry(), &sentry);
     app.end(Duration::ZERO).lost(DropReason::ShutDown, 6)
 }
 
@@ -188,10 +182,7 @@ fn late(on: Processor) -> Measured {
 
 fn provider_dropped(on: Processor) -> Measured {
     let sentry = FakeSentry::always(Answer::hang());
-    let mut app = App::to(on, &sentry);
-    app.works(3);
-    app.hand_over();
-    sentry.wait_for(6, SOON);
+    let mut app = busy(App::to(on, &sentry), &sentry);
     let empty = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
     let start = Instant::now();
     drop(std::mem::replace(&mut app.provider, empty));

@@ -16,6 +16,8 @@ pub struct Measured {
     pub dropped: BTreeMap<DropReason, u64>,
     /// Spans that were still there when the process ended.
     pub pending: u64,
+    /// Errors that were delivered, and that were dropped.
+    pub errors: (u64, u64),
     /// The longest that one call of `export` took.
     pub export: Duration,
     /// How long the shutdown took, or the drop.
@@ -28,6 +30,7 @@ impl Measured {
         self.spans += other.spans;
         self.delivered += other.delivered;
         self.pending += other.pending;
+        self.errors = (self.errors.0 + other.errors.0, self.errors.1 + other.errors.1);
         for (reason, spans) in other.dropped {
             *self.dropped.entry(reason).or_default() += spans;
         }
@@ -45,17 +48,26 @@ impl Measured {
 
     #[track_caller]
     pub fn lost_nothing(self) -> Self {
-        assert_eq!((self.delivered, self.dropped.len()), (self.spans, 0), "{self:?}");
+        let lost = (self.dropped.len(), self.errors.1);
+        assert_eq!((self.delivered, lost), (self.spans, (0, 0)), "{self:?}");
         self
     }
 
     fn balance(&self) -> String {
-        let mut text = format!("{} spans = {} delivered", self.spans, self.delivered);
+        let mut text = format!("{} = {} delivered", counted(self.spans, "span"), self.delivered);
         for (reason, spans) in &self.dropped {
             write!(text, " + {spans} `{reason:?}`").expect("a text");
         }
         if self.pending > 0 {
             write!(text, " + {} lost with the process", self.pending).expect("a text");
+        }
+        let (delivered, dropped) = self.errors;
+        if delivered + dropped > 0 {
+            let all = counted(delivered + dropped, "error");
+            write!(text, "; {all} = {delivered} delivered").expect("a text");
+        }
+        if dropped > 0 {
+            write!(text, " + {dropped} dropped").expect("a text");
         }
         text
     }
@@ -81,6 +93,10 @@ pub fn cell(measured: &[(Processor, Measured)]) -> String {
         times(|measured| measured.export),
         times(|measured| measured.shutdown)
     )
+}
+
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn millis(time: Duration) -> String {

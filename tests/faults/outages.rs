@@ -80,7 +80,7 @@ fn hang(on: Processor) -> Measured {
     app.hand_over();
     app.wait_for_trouble();
     app.works(20);
-    sentry.afterwards(Answer::default());
+    sentry.then_always(Answer::default());
     app.settle();
     assert_eq!(ids(&sentry).len(), 80);
     app.end(SECOND).lost_nothing()
