@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod envelope;
+pub mod recorder;
 pub mod sentry;
 pub mod server;
 pub mod spans;
