@@ -7,15 +7,11 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
-use std::io::Read;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use common::envelope::Envelope;
+use common::recorder::Recorder;
 use common::spans;
 use common::telemetry::{export, stats};
 use opentelemetry::trace::{
@@ -25,7 +21,6 @@ use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Val
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sentry::mapping::{Mapped, Mapper};
-use opentelemetry_sentry::transport::{Transport, TransportError};
 use opentelemetry_sentry::{DropReason, SentrySpanExporter, TagPolicy};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -539,45 +534,6 @@ fn expected(spans: &[SpanData]) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-#[derive(Debug, Default)]
-struct Recorder(Mutex<Vec<Vec<u8>>>);
-
-#[derive(Debug)]
-struct Handle(Arc<Recorder>);
-
-impl Recorder {
-    fn keep(&self, body: Vec<u8>) {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        if let Some(dir) = std::env::var_os("ENVELOPE_DIR").map(PathBuf::from) {
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            std::fs::create_dir_all(&dir).expect("a directory for envelopes");
-            let name = format!("prop-{}-{number}.envelope", std::process::id());
-            std::fs::write(dir.join(name), &body).expect("a file for an envelope");
-        }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(body);
-    }
-}
-
-#[async_trait]
-impl Transport for Handle {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        let mut body = Vec::new();
-        // A report of losses alone is not worth compressing.
-        if request.headers().contains_key(http::header::CONTENT_ENCODING) {
-            flate2::read::GzDecoder::new(&**request.body())
-                .read_to_end(&mut body)
-                .map_err(TransportError::new)?;
-        } else {
-            body = request.body().to_vec();
-        }
-        self.0.keep(body);
-        Ok(http::Response::new(Bytes::from_static(b"{}")))
-    }
-}
-
 fn run<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>)
 where
     S::Value: fmt::Debug,
@@ -622,10 +578,10 @@ fn every_envelope_is_whole_and_every_span_accounted_for() {
     // Recent for as long as the test runs, and never in the future.
     let start = SystemTime::now() - Duration::from_secs(3600);
     run((traces(start), settings()), |(spans, settings)| {
-        let recorder = Arc::new(Recorder::default());
+        let recorder = Recorder::default();
         let mut exporter = SentrySpanExporter::builder()
             .with_dsn("https://0123456789abcdef0123456789abcdef@o1.ingest.example.com/42")
-            .with_transport(Handle(Arc::clone(&recorder)))
+            .with_transport(recorder.clone())
             .with_tags(settings.tags)
             .with_send_default_pii(settings.pii)
             .with_status_errors(settings.status_errors)
@@ -653,8 +609,8 @@ fn every_envelope_is_whole_and_every_span_accounted_for() {
         let mut found = HashSet::new();
         let mut ids = HashMap::new();
         let mut kinds = BTreeMap::<_, u64>::new();
-        for body in recorder.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let envelope = Envelope::parse(body).map_err(TestCaseError::fail)?;
+        for body in recorder.bodies() {
+            let envelope = Envelope::parse(&body).map_err(TestCaseError::fail)?;
             for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 strict(line)?;
             }

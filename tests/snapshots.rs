@@ -5,13 +5,10 @@
 
 mod common;
 
-use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use common::envelope::Envelope;
+use common::recorder::Recorder;
 use common::spans::{SpanDataExt, at, span};
 use common::telemetry::export;
 use opentelemetry::trace::{
@@ -20,7 +17,6 @@ use opentelemetry::trace::{
 use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-use opentelemetry_sentry::transport::{Transport, TransportError};
 use opentelemetry_sentry::{SentrySpanExporter, SentrySpanExporterBuilder, TagPolicy};
 use serde_json::{Value as Json, json};
 
@@ -28,25 +24,6 @@ const DSN: &str = "https://0123456789abcdef0123456789abcdef@o1.ingest.example.co
 
 /// How long anything may take.
 const SOON: Duration = Duration::from_secs(10);
-
-/// Keeps the bodies that it is given, decompressed.
-#[derive(Clone, Debug, Default)]
-struct Recorder(Arc<Mutex<Vec<Vec<u8>>>>);
-
-#[async_trait]
-impl Transport for Recorder {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        let mut body = Vec::new();
-        flate2::read::GzDecoder::new(&**request.body())
-            .read_to_end(&mut body)
-            .map_err(TransportError::new)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(body);
-        Ok(http::Response::new(Bytes::from_static(b"{}")))
-    }
-}
 
 /// An exporter whose clock shows the time of the spans.
 struct Sent {
@@ -91,8 +68,7 @@ impl Sent {
     /// The bodies of all requests; nothing waits any longer.
     fn bodies(&self) -> Vec<String> {
         self.exporter.shutdown_with_timeout(SOON).unwrap();
-        let bodies = self.recorder.0.lock().unwrap_or_else(PoisonError::into_inner);
-        bodies.iter().map(|body| String::from_utf8(body.clone()).unwrap()).collect()
+        self.recorder.bodies().into_iter().map(|body| String::from_utf8(body).unwrap()).collect()
     }
 
     /// The payloads: events before transactions, each in the order of time.

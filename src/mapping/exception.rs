@@ -3,7 +3,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use opentelemetry::trace::{Event, Status};
 use opentelemetry::{StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::protocol::v7::{Exception, Level, Mechanism, Stacktrace};
+use sentry_types::protocol::v7::{Exception, Level, Mechanism, Stacktrace, ThreadId};
 
 use super::breadcrumb::level;
 use super::error_text::{ErrorText, split_type, type_of_debug};
@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::span::texts;
 use super::stacktrace;
 use crate::protocol::limited;
-use crate::semconv::Attribute::{self, *};
+use crate::semconv::Attribute::{self, ThreadId as ThreadIdKey, *};
 
 /// The type of an error that says no other, as in Sentry's SDK for Rust.
 const UNKNOWN_TYPE: &str = "Error";
@@ -104,6 +104,9 @@ impl Recorded {
         if role == Role::Exception {
             recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
             recorded.read_exception(&facts, span);
+            if let Some(itself) = recorded.chain.last_mut() {
+                itself.thread_id = thread_id(&facts).or_else(|| thread_id(&span_facts));
+            }
         } else {
             recorded.message = Some(self::message([&*event.name, &*span.name]));
         }
@@ -212,6 +215,10 @@ fn exception(
         mechanism: Some(mechanism),
         ..Exception::default()
     }
+}
+
+fn thread_id(facts: &Facts<'_>) -> Option<ThreadId> {
+    facts.integer(&[ThreadIdKey]).filter(|id| *id >= 0).map(ThreadId::from)
 }
 
 /// How the recorder wants the error grouped (rule EXC-16).

@@ -29,6 +29,11 @@ impl<'a> Facts<'a> {
         attributes.iter().any(|attribute| self.value(*attribute).is_some())
     }
 
+    /// Whether one of these holds a text that is not empty, or a number.
+    pub(super) fn tells(&self, attributes: &[Attribute]) -> bool {
+        self.text(attributes).is_some()
+    }
+
     /// The first of these that holds a text that is not empty, or a number.
     pub(super) fn text(&self, attributes: &[Attribute]) -> Option<Cow<'a, str>> {
         attributes.iter().filter_map(|attribute| self.value(*attribute)).find_map(|value| {

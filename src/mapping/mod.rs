@@ -54,6 +54,7 @@ mod id;
 mod legal;
 mod name;
 mod op;
+mod product;
 mod resource;
 mod span;
 mod stacktrace;

@@ -86,10 +86,9 @@ impl<'a> Named<'a, '_> {
         match family {
             Family::Http => self.http(),
             Family::Rpc if self.name.is_empty() => {
-                let service = self.facts.text(&[RpcService]).unwrap_or_default();
-                let method = self.facts.text(&[RpcMethod]).unwrap_or_default();
-                let name = format!("{service}/{method}");
-                Some((if name == "/" { "".into() } else { name.into() }, Source::Route))
+                let parts = [RpcService, RpcMethod].map(|key| self.facts.text(&[key]));
+                let parts: Vec<_> = parts.into_iter().flatten().collect();
+                Some((parts.join("/").into(), Source::Route))
             }
             Family::Rpc => Some((self.name.into(), Source::Route)),
             _ => None,
@@ -134,7 +133,7 @@ impl<'a> Named<'a, '_> {
     }
 
     fn composed_url(&self) -> Option<Cow<'a, str>> {
-        let host = self.facts.text(HOST)?;
+        let host = bracketed(self.facts.text(HOST)?);
         let target = self.facts.text(TARGET).map(path_of).unwrap_or_default();
         let scheme = self.facts.text(SCHEME);
         let port = match self.facts.text(PORT) {
@@ -201,6 +200,12 @@ impl<'a> Named<'a, '_> {
             (true, None) => UNLABELED.into(),
         }
     }
+}
+
+/// A host as it stands in a URL, where an address of IPv6 has brackets.
+fn bracketed(host: Cow<'_, str>) -> Cow<'_, str> {
+    let is_bare = host.matches(':').nth(1).is_some() && !host.starts_with('[');
+    if is_bare { format!("[{host}]").into() } else { host }
 }
 
 fn path_of(target: Cow<'_, str>) -> Cow<'_, str> {

@@ -13,7 +13,15 @@ pub(super) const DESTINATION: &[Attribute] = &[MessagingDestinationName, Messagi
 const MESSAGING_OPERATION: &[Attribute] =
     &[MessagingOperationType, MessagingOperationName, MessagingOperation];
 const GEN_AI: &[Attribute] = &[GenAiProviderName, GenAiSystem];
-const GRAPHQL: &[Attribute] = &[GraphqlOperationType, GraphqlOperationName, GraphqlDocument];
+const GRAPHQL: &[Attribute] = &[
+    GraphqlOperationType,
+    GraphqlOperationName,
+    GraphqlDocument,
+    GraphqlSource,
+    GraphqlFieldName,
+    GraphqlFieldPath,
+    GraphqlParentType,
+];
 
 /// What family of work a span belongs to; decides its op and how it is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +46,7 @@ const SERVER: &[Family] = &[
     Family::Rpc,
     Family::Faas,
     Family::Graphql,
+    Family::GenAi,
     Family::Database,
 ];
 const OTHERS: &[Family] = &[
@@ -109,14 +118,14 @@ fn infer<'a>(facts: &Facts<'a>, kind: &SpanKind) -> Option<(Family, Cow<'a, str>
 fn family_op<'a>(family: Family, facts: &Facts<'a>, kind: &SpanKind) -> Option<Cow<'a, str>> {
     match family {
         Family::Cache => cache(facts).map(Cow::from),
-        Family::Database => facts.has(DB).then(|| "db".into()),
+        Family::Database => facts.tells(DB).then(|| "db".into()),
         Family::Faas => facts.text(&[FaasTrigger]),
         Family::GenAi => gen_ai(facts),
         Family::Graphql => graphql(facts).map(Cow::from),
         Family::Http => http(facts, kind).map(Cow::from),
         Family::Mcp => mcp(facts, kind).map(Cow::from),
         Family::Messaging => messaging(facts, kind).map(Cow::from),
-        Family::Rpc => facts.has(RPC).then(|| "rpc".into()),
+        Family::Rpc => facts.tells(RPC).then(|| "rpc".into()),
     }
 }
 
@@ -131,7 +140,7 @@ fn cache(facts: &Facts<'_>) -> Option<&'static str> {
 fn gen_ai<'a>(facts: &Facts<'a>) -> Option<Cow<'a, str>> {
     match facts.text(&[GenAiOperationName]) {
         Some(operation) => Some(format!("gen_ai.{operation}").into()),
-        None => facts.has(GEN_AI).then(|| "gen_ai".into()),
+        None => facts.tells(GEN_AI).then(|| "gen_ai".into()),
     }
 }
 
@@ -163,12 +172,14 @@ fn mcp(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
 }
 
 fn messaging(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
-    let operation = facts.text(MESSAGING_OPERATION);
-    let has_destination = operation.is_some() && facts.has(DESTINATION);
-    if !has_destination && !facts.has(&[MessagingSystem]) {
+    let has_destination = facts.tells(MESSAGING_OPERATION) && facts.tells(DESTINATION);
+    if !has_destination && !facts.tells(&[MessagingSystem]) {
         return None;
     }
-    let by_operation = operation.and_then(|operation| lookup(QUEUE_OPS, &operation));
+    let by_operation = MESSAGING_OPERATION
+        .iter()
+        .filter_map(|key| facts.text(&[*key]))
+        .find_map(|operation| lookup(QUEUE_OPS, &operation));
     Some(by_operation.unwrap_or(match kind {
         SpanKind::Producer => "queue.publish",
         SpanKind::Consumer => "queue.process",

@@ -11,14 +11,14 @@ use super::error_text::ErrorText;
 use super::facts::Facts;
 use super::name::Named;
 use super::op::{self, Family, HTTP_METHOD};
-use super::status::{self, http_code};
+use super::product::derived;
+use super::status;
 use super::tags::TagPolicy;
 use super::url::SplitUrl;
 use crate::protocol::{
     Data, Link, Measurement, Span, Timestamp, TransactionSource, fit_links, limited, shortened,
 };
-use crate::scrub::without_user_info;
-use crate::semconv::Attribute::{self, *};
+use crate::semconv::Attribute::*;
 
 const ORIGIN: &str = "auto.otel";
 
@@ -29,17 +29,6 @@ const MAX_LINK_BYTES: usize = 50_000;
 /// How long the message of a status may be.
 const MAX_STATUS_BYTES: usize = 1024;
 
-/// Current keys with the deprecated ones that stand in for them (rule ATTR-6).
-const RENAMED: &[(Attribute, Attribute)] = &[
-    (HttpResponseStatusCode, HttpStatusCode),
-    (UrlFull, HttpUrl),
-    (RpcResponseStatusCode, RpcGrpcStatusCode),
-];
-
-/// The same where the peer is the server.
-const RENAMED_ON_CLIENTS: &[(Attribute, Attribute)] =
-    &[(ServerAddress, NetPeerName), (ServerPort, NetPeerPort)];
-
 /// What only instructs the mapping, or repeats what a field of the payload says (rule ATTR-7).
 const CARRIERS: &[&str] = &[
     "sentry.custom_span_name",
@@ -49,6 +38,7 @@ const CARRIERS: &[&str] = &[
     "sentry.op",
     "sentry.origin",
     "sentry.parentIsRemote",
+    "sentry.parent_is_remote",
     "sentry.segment.name",
     "sentry.segment.name.source",
     "sentry.source",
@@ -109,8 +99,8 @@ impl Mapped {
             links: links(&span.links),
             measurements: span.events.iter().filter_map(measurement).collect(),
             low_cardinality_name: low_cardinality_name.filter(|name| !name.as_str().is_empty()),
-            replaced: url_parts(facts),
-            added: added(span, facts),
+            replaced: replaced(facts, as_root),
+            added: added(span, facts, family),
             op,
             name,
             source,
@@ -189,6 +179,7 @@ fn is_derived_http_name(name: &str, facts: &Facts<'_>) -> bool {
 pub(super) fn origin(facts: &Facts<'_>) -> StringValue {
     let is_legal = |origin: &Cow<'_, str>| {
         origin.len() <= 128
+            && matches!(origin.split('.').next(), Some("auto" | "manual"))
             && origin
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
@@ -219,22 +210,24 @@ fn links(links: &[SpanLink]) -> Vec<Link> {
     links
 }
 
-/// The URL in parts, for spans that tell it whole (rules URL-1 to URL-3).
-fn url_parts(facts: &Facts<'_>) -> Vec<KeyValue> {
-    if !facts.has(HTTP_METHOD) {
-        return Vec::new();
+/// What is put in the place of attributes: the URL in parts (rules URL-1 to URL-3), and of a root
+/// the description, which is not its name.
+fn replaced(facts: &Facts<'_>, as_root: bool) -> Vec<KeyValue> {
+    let text = |key: &'static str, text: &str| KeyValue::new(key, text.to_owned());
+    let mut replaced = Vec::new();
+    if let Some(url) = facts.text(&[UrlFull, HttpUrl]) {
+        let url = SplitUrl::new(&url);
+        replaced.push(text("url", &url.base));
+        replaced.extend(url.query.map(|query| text("http.query", query)));
+        replaced.extend(url.fragment.map(|fragment| text("http.fragment", fragment)));
     }
-    let Some(url) = facts.text(&[UrlFull, HttpUrl]) else {
-        return Vec::new();
-    };
-    let url = SplitUrl::new(&url);
-    let part = |key: &'static str, text: &str| KeyValue::new(key, text.to_owned());
-    let query = url.query.map(|query| part("http.query", query));
-    let fragment = url.fragment.map(|fragment| part("http.fragment", fragment));
-    [Some(part("url", &url.base)), query, fragment].into_iter().flatten().collect()
+    if let Some(description) = facts.string(&[SentryDescription]).filter(|_| as_root) {
+        replaced.push(text(SentryDescription.key(), description));
+    }
+    replaced
 }
 
-fn added(span: &SpanData, facts: &Facts<'_>) -> Vec<KeyValue> {
+fn added(span: &SpanData, facts: &Facts<'_>, family: Option<Family>) -> Vec<KeyValue> {
     let mut added = vec![KeyValue::new("otel.kind", kind(&span.span_kind))];
     let scope = &span.instrumentation_scope;
     if !scope.name().is_empty() {
@@ -276,21 +269,8 @@ fn added(span: &SpanData, facts: &Facts<'_>) -> Vec<KeyValue> {
             added.push(KeyValue::new(key, i64::from(count)));
         }
     }
-    let on_clients = if span.span_kind == SpanKind::Client { RENAMED_ON_CLIENTS } else { &[] };
-    for (new, old) in RENAMED.iter().chain(on_clients) {
-        if let (None, Some(value)) = (facts.value(*new), facts.value(*old)) {
-            added.push(KeyValue::new(new.key(), renamed(*new, value, facts)));
-        }
-    }
+    added.extend(derived(span, facts, family));
     added
-}
-
-fn renamed(key: Attribute, value: &Value, facts: &Facts<'_>) -> Value {
-    match key {
-        HttpResponseStatusCode => http_code(facts).map_or_else(|| value.clone(), Value::I64),
-        UrlFull => Value::from(without_user_info(&value.as_str()).into_owned()),
-        _ => value.clone(),
-    }
 }
 
 fn kind(kind: &SpanKind) -> &'static str {

@@ -72,7 +72,7 @@ pub(super) fn http(code: i64) -> Option<SpanStatus> {
 
 /// The HTTP status code that a span carries.
 pub(super) fn http_code(facts: &Facts<'_>) -> Option<i64> {
-    facts.integer(HTTP_STATUS).filter(|code| *code > 0)
+    HTTP_STATUS.iter().filter_map(|key| facts.integer(&[*key])).find(|code| *code > 0)
 }
 
 /// A description that is the name of an error status, in either case of letters.
@@ -84,7 +84,7 @@ fn canonical(description: &str) -> Option<SpanStatus> {
 
 fn derived(facts: &Facts<'_>) -> Option<SpanStatus> {
     let http = http_code(facts).and_then(http);
-    let grpc = RPC_STATUS.iter().find_map(|key| facts.value(*key)).and_then(grpc);
+    let grpc = RPC_STATUS.iter().filter_map(|key| facts.value(*key)).find_map(grpc);
     match (http, grpc) {
         (Some(http), _) if is_error(&http) => Some(http),
         (_, Some(grpc)) if is_error(&grpc) => Some(grpc),
@@ -92,14 +92,16 @@ fn derived(facts: &Facts<'_>) -> Option<SpanStatus> {
     }
 }
 
+/// The status that a code of gRPC stands for, by number or name; none for an empty text.
 fn grpc(value: &Value) -> Option<SpanStatus> {
-    match integer(value) {
-        Some(code @ 0..) => {
-            let known = usize::try_from(code).ok().and_then(|code| GRPC.get(code));
-            Some(known.map_or(SpanStatus::UnknownError, |(_, status)| *status))
-        }
-        Some(_) => None,
-        None => by_name(&value.as_str()),
+    if let Some(code) = integer(value) {
+        let known = usize::try_from(code).ok().and_then(|code| GRPC.get(code));
+        return Some(known.map_or(SpanStatus::UnknownError, |(_, status)| *status));
+    }
+    match value {
+        Value::String(name) if name.as_str().trim().is_empty() => None,
+        Value::String(name) => Some(by_name(name.as_str()).unwrap_or(SpanStatus::UnknownError)),
+        _ => None,
     }
 }
 

@@ -179,9 +179,16 @@ fn flags(kind: SegmentKind, part: Option<Part>) -> Vec<KeyValue> {
 
 fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {
     let mut contexts = Vec::new();
-    if let Some(code) = http_code(facts) {
-        let fields = Map::from_iter([("status_code".to_owned(), json!(code))]);
-        contexts.push(("response", Context::from(fields)));
+    let size = facts.integer(&[HttpResponseBodySize, HttpResponseContentLength]);
+    let response: Map<_, _> = [("status_code", http_code(facts)), ("body_size", size)]
+        .into_iter()
+        .filter_map(|(field, number)| {
+            Some((field.to_owned(), json!(number.filter(|is| *is >= 0)?)))
+        })
+        .collect();
+    // A size alone is that of something else than a response.
+    if response.contains_key("status_code") {
+        contexts.push(("response", Context::from(response)));
     }
     let profile: Map<_, _> = [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)]
         .into_iter()

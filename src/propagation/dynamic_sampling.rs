@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use opentelemetry::Value;
 use opentelemetry::trace::TraceId;
 use sentry_types::Dsn;
@@ -5,25 +7,54 @@ use sentry_types::protocol::v7::{DynamicSamplingContext, OrganizationId, SampleR
 
 use crate::protocol::{Transaction, TransactionSource};
 
-/// What every trace header of an exporter says alike.
-#[derive(Clone, Debug)]
+/// What the trace headers of an exporter say, alike in all segments of a trace.
+#[derive(Debug)]
 pub(crate) struct TraceHead {
     public_key: String,
     org_id: Option<OrganizationId>,
+    known: Known,
 }
+
+/// The headers of the traces of the last while, in two generations: when the young one is full,
+/// it takes the place of the old one.
+#[derive(Debug, Default)]
+struct Known {
+    young: HashMap<TraceId, DynamicSamplingContext>,
+    old: HashMap<TraceId, DynamicSamplingContext>,
+}
+
+/// How many traces a generation holds.
+const GENERATION: usize = 2000;
 
 impl TraceHead {
     pub(crate) fn of(dsn: &Dsn) -> Self {
-        Self { public_key: dsn.public_key().to_owned(), org_id: org_id(dsn.host()) }
+        Self {
+            public_key: dsn.public_key().to_owned(),
+            org_id: org_id(dsn.host()),
+            known: Known::default(),
+        }
     }
 
     /// The `trace` header of everything that belongs to the segment of this transaction, by which
-    /// Sentry samples a trace as a whole (rules DSC-1 and DSC-4 to DSC-7).
-    pub(crate) fn context(&self, transaction: &Transaction) -> DynamicSamplingContext {
+    /// Sentry samples a trace as a whole (rules DSC-1, DSC-4 to DSC-7 and DSC-9).
+    ///
+    /// The first segment of a trace decides, and once it comes, the head of the trace.
+    pub(crate) fn context(&mut self, transaction: &Transaction) -> DynamicSamplingContext {
+        let trace = transaction.trace.trace_id;
+        let is_head = transaction.trace.parent_span_id.is_none();
+        if let Some(known) = self.known.get(trace).filter(|_| !is_head) {
+            return known.clone();
+        }
+        let context = self.own(transaction, is_head);
+        self.known.insert(trace, context.clone());
+        context
+    }
+
+    fn own(&self, transaction: &Transaction, is_head: bool) -> DynamicSamplingContext {
         let rate = match transaction.trace.data.value("sentry.sample_rate") {
             Some(Value::F64(rate)) => *rate,
             Some(Value::I64(rate)) => *rate as f64,
-            Some(Value::String(rate)) => rate.as_str().parse().unwrap_or(1.0),
+            Some(Value::String(rate)) => rate.as_str().trim().parse().unwrap_or(1.0),
             _ => 1.0,
         };
         // The header tells it in single precision, where a tiny rate would be none.
@@ -43,7 +74,6 @@ impl TraceHead {
         if let Some(environment) = &transaction.environment {
             context = context.with_environment(environment.to_string());
         }
-        let is_head = transaction.trace.parent_span_id.is_none();
         if is_head && transaction.source != TransactionSource::Url {
             context = context.with_transaction(transaction.name.to_string());
         }
@@ -51,6 +81,19 @@ impl TraceHead {
             Some(org_id) => context.with_org_id(org_id),
             None => context,
         }
+    }
+}
+
+impl Known {
+    fn get(&self, trace: TraceId) -> Option<&DynamicSamplingContext> {
+        self.young.get(&trace).or_else(|| self.old.get(&trace))
+    }
+
+    fn insert(&mut self, trace: TraceId, context: DynamicSamplingContext) {
+        if self.young.len() >= GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(trace, context);
     }
 }
 
@@ -74,7 +117,15 @@ fn org_id(host: &str) -> Option<OrganizationId> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+    use opentelemetry::{InstrumentationScope, KeyValue};
+    use opentelemetry_sdk::trace::SpanData;
+    use serde_json::Value as Json;
+
     use super::*;
+    use crate::mapping::Mapper;
 
     #[test]
     fn the_number_is_below_the_rate_and_the_same_in_all_services() {
@@ -83,6 +134,59 @@ mod tests {
         assert_eq!(rand(u128::from(u64::MAX), 1.0), "0.999999");
         assert_eq!(rand(u128::from(u64::MAX), 0.25), "0.249999");
         assert_eq!(rand(0x4c79_f60c_1121_4eb3_8604_f4ae_0781_bfb2, 1.0), "0.523513");
+    }
+
+    fn header(head: &mut TraceHead, span: SpanData) -> serde_json::Value {
+        let mapped = Mapper::new().map(vec![span]).remove(0);
+        serde_json::to_value(head.context(&mapped.transaction)).unwrap()
+    }
+
+    fn span(trace: u128, id: u64, parent: u64, rate: f64) -> SpanData {
+        let (trace, id) = (TraceId::from(trace), SpanId::from(id));
+        let context =
+            SpanContext::new(trace, id, TraceFlags::SAMPLED, false, TraceState::default());
+        SpanData {
+            span_context: context,
+            parent_span_id: SpanId::from(parent),
+            parent_span_is_remote: parent > 0,
+            span_kind: SpanKind::Internal,
+            name: format!("span {id}").into(),
+            start_time: UNIX_EPOCH,
+            end_time: UNIX_EPOCH,
+            attributes: vec![KeyValue::new("sentry.sample_rate", rate)],
+            dropped_attributes_count: 0,
+            events: Default::default(),
+            links: Default::default(),
+            status: Status::Unset,
+            instrumentation_scope: InstrumentationScope::default(),
+        }
+    }
+
+    #[test]
+    fn all_segments_of_a_trace_say_what_its_head_says() {
+        let mut head = TraceHead::of(&"https://key@o7.ingest.sentry.io/42".parse().unwrap());
+        let early = header(&mut head, span(1, 2, 9, 1.0));
+        assert_eq!((&early["sample_rate"], &early["transaction"]), (&"1".into(), &Json::Null));
+        let first = header(&mut head, span(1, 1, 0, 0.25));
+        assert_eq!(first["transaction"], "span 0000000000000001");
+        assert_eq!((&first["sample_rate"], &first["org_id"]), (&"0.25".into(), &"7".into()));
+        assert_eq!(header(&mut head, span(1, 3, 1, 1.0)), first);
+        assert_ne!(header(&mut head, span(2, 3, 1, 1.0)), first);
+    }
+
+    #[test]
+    fn the_traces_of_a_while_are_remembered_and_no_more() {
+        let mut known = Known::default();
+        let mut insert = |from: usize, to: usize| {
+            for trace in from..to {
+                known.insert(TraceId::from(trace as u128), DynamicSamplingContext::new());
+            }
+            assert!(known.young.len() + known.old.len() <= 2 * GENERATION);
+            known.get(TraceId::from(1)).is_some()
+        };
+        assert!(insert(1, GENERATION + 1));
+        assert!(insert(GENERATION + 1, 2 * GENERATION + 1));
+        assert!(!insert(2 * GENERATION + 1, 2 * GENERATION + 2));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod envelope;
 pub mod place;
 pub mod proxy;
+pub mod recorder;
 pub mod sentry;
 pub mod server;
 pub mod spans;
