@@ -60,12 +60,15 @@ impl Worker {
         quiet: Quiet,
     ) -> Self {
         let dsn = settings.destination.as_ref().map(|to| &to.dsn);
-        let (head, own_traffic) = (dsn.map(TraceHead::of), dsn.map(OwnTraffic::to));
-        let text = dsn.map(dsn_text).unwrap_or_default();
-        let spotlight = settings.spotlight.take();
+        let head = || dsn.map(TraceHead::of);
+        let spotlight = settings.spotlight.take().map(|to| {
+            let dsn = dsn.map(dsn_text).unwrap_or_default();
+            Spotlight::new(to, head(), dsn)
+        });
+        let (intake, own_traffic) = (head().map(Intake::new), dsn.map(OwnTraffic::to));
         Self {
-            spotlight: spotlight.map(|to| Spotlight::new(to, head.clone(), text)),
-            intake: head.map(Intake::new),
+            spotlight,
+            intake,
             own_traffic,
             outbox: Outbox::new(&mut settings, to_self.clone()),
             to_self,

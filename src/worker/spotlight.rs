@@ -116,9 +116,9 @@ impl Spotlight {
         !self.is_sending && self.queue.is_empty()
     }
 
-    fn envelopes(&self, segment: Segment, mapper: &Mapper, wall: SystemTime) -> Vec<Bytes> {
+    fn envelopes(&mut self, segment: Segment, mapper: &Mapper, wall: SystemTime) -> Vec<Bytes> {
         let Some(mut mapped) = mapper.map_segment(segment) else { return Vec::new() };
-        let trace = self.head.as_ref().map(|head| head.context(&mapped.transaction));
+        let trace = self.head.as_mut().map(|head| head.context(&mapped.transaction));
         let events = mapped.events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
             Some((ItemKind::Event, event.event_id, payload))
