@@ -40,15 +40,15 @@ const PERSONAL: &[&str] = &[
     "http.request.body.content",
     "http.response.body",
     "http.response.body.content",
-    "net.peer.ip",
-    "net.sock.peer.addr",
-    "network.peer.address",
     "process.command_args",
     "process.command_line",
     "user.email",
     "user.full_name",
     "user.name",
 ];
+
+/// The address of the other end: of a person's device, unless this end made the call.
+const PEERS: &[&str] = &["net.peer.ip", "net.sock.peer.addr", "network.peer.address"];
 
 /// Attributes that hold a URL or the query of one.
 const URLS: &[&str] = &["url.full", "http.url", "http.target", "url"];
@@ -173,7 +173,14 @@ impl Scrubber {
     }
 
     fn data(&self, data: &mut Data) {
+        let made_the_call = matches!(
+            data.value("otel.kind"),
+            Some(Value::String(kind)) if matches!(kind.as_str(), "CLIENT" | "PRODUCER")
+        );
         data.retain(|key, value| {
+            if made_the_call && PEERS.contains(&key.as_str()) {
+                return true;
+            }
             let text = match &*value {
                 Value::String(text) => Some(text.as_str()),
                 _ => None,
@@ -248,8 +255,8 @@ impl Scrubber {
         }
         let last = key.rsplit('.').next().unwrap_or(key);
         let is_url = URLS.contains(&key) || matches!(last, "uri" | "url");
-        if PERSONAL.contains(&key) || PERSONAL_FAMILIES.iter().any(|family| key.starts_with(family))
-        {
+        let is_personal = PERSONAL.contains(&key) || PEERS.contains(&key);
+        if is_personal || PERSONAL_FAMILIES.iter().any(|family| key.starts_with(family)) {
             return Fate::Remove;
         }
         if is_secret_header(key) || is_secret_key(last) {
@@ -342,6 +349,20 @@ mod tests {
              \"http.request.header.cookie\":\"[Filtered]\",\
              \"http.request.header.accept\":\"*/*\"}"
         );
+    }
+
+    #[test]
+    fn the_peer_of_a_call_is_a_server_and_that_of_a_request_may_be_a_person() {
+        for (kind, stays) in [("CLIENT", true), ("PRODUCER", true), ("SERVER", false)] {
+            let mut data = Data::from(vec![
+                KeyValue::new("network.peer.address", "10.0.0.7"),
+                KeyValue::new("client.address", "203.0.113.7"),
+                KeyValue::new("otel.kind", kind),
+            ]);
+            Scrubber::default().data(&mut data);
+            assert_eq!(data.value("network.peer.address").is_some(), stays, "{kind}");
+            assert!(data.value("client.address").is_none(), "{kind}");
+        }
     }
 
     #[test]
