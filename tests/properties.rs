@@ -1,12 +1,14 @@
 //! Arbitrary spans: whatever comes in, nothing panics, nothing is lost or told twice, and nothing
 //! goes out that a server would refuse.
 //!
-//! With `ENVELOPE_DIR` every envelope is kept there, for Sentry's own normaliser to judge.
+//! With `ENVELOPE_DIR` every envelope is kept there, for Sentry's own normaliser to judge: at least
+//! 5000 of them in each run, and more with a larger `PROPTEST_CASES`.
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,7 +27,7 @@ use opentelemetry_sentry::{DropReason, SentrySpanExporter, TagPolicy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::{TestError, TestRunner};
+use proptest::test_runner::{RngSeed, TestError, TestRunner};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
@@ -313,6 +315,76 @@ fn status() -> impl Strategy<Value = Status> {
     ]
 }
 
+/// A text as nobody means to record it.
+fn huge() -> impl Strategy<Value = String> {
+    let units = select(&["x", "é\n", "a=b&token=c ", "\u{0}\u{1b}", "{ \"", "at ./a.rs:1:1\n"][..]);
+    units.prop_map(|unit| unit.repeat(10_000_000 / unit.len()))
+}
+
+/// A span that has as much of everything as the SDK lets through, and one huge text somewhere.
+#[derive(Clone, Copy, Debug)]
+enum Extreme {
+    Full,
+    HugeName,
+    HugeAttribute,
+    HugeStatus,
+    HugeEvent,
+}
+
+impl Extreme {
+    const ALL: &[Self] = &[
+        Self::Full,
+        Self::Full,
+        Self::HugeName,
+        Self::HugeAttribute,
+        Self::HugeStatus,
+        Self::HugeEvent,
+    ];
+
+    fn apply(self, span: &mut SpanData, text: String, key: &str) {
+        let attribute = |text: String| KeyValue::new(key.to_owned(), text);
+        match self {
+            Self::Full => {
+                let many = |at: usize| KeyValue::new(format!("{key}.{at}"), text.len() as i64);
+                let link = Link::with_context(spans::context(9));
+                let event = Event::with_name("exception");
+                span.attributes = (0..128).map(many).collect();
+                span.links.links.resize(128, link);
+                span.events.events.resize(128, event);
+                for event in &mut span.events.events {
+                    event.timestamp = span.start_time;
+                    event.attributes.resize(128, KeyValue::new("exception.message", "again"));
+                }
+            }
+            Self::HugeName => span.name = text.into(),
+            Self::HugeAttribute => span.attributes.push(attribute(text)),
+            Self::HugeStatus => span.status = Status::error(text),
+            Self::HugeEvent => {
+                let attributes = vec![KeyValue::new("exception.message", text)];
+                span.events.events.push(Event::new("exception", span.start_time, attributes, 0));
+            }
+        }
+    }
+}
+
+/// Now and then an attribute that is given twice, and now and then a span that goes to extremes.
+fn spoiled(start: SystemTime) -> impl Strategy<Value = SpanData> {
+    let extreme =
+        prop::option::weighted(0.004, (select(Extreme::ALL), huge(), select(known_keys())));
+    (span(start), prop::option::weighted(0.3, value()), extreme).prop_map(
+        |(mut span, again, extreme)| {
+            if let (Some(value), Some(first)) = (again, span.attributes.first()) {
+                let again = KeyValue::new(first.key.clone(), value);
+                span.attributes.push(again);
+            }
+            if let Some((extreme, text, key)) = extreme {
+                extreme.apply(&mut span, text, key);
+            }
+            span
+        },
+    )
+}
+
 /// A span out of a few ids, so that cycles, copies, strangers and invalid ids are common.
 fn span(start: SystemTime) -> impl Strategy<Value = SpanData> {
     let kinds = [
@@ -360,7 +432,7 @@ fn span(start: SystemTime) -> impl Strategy<Value = SpanData> {
 /// Some traces; the first span of each is a root that has all it takes.
 fn traces(start: SystemTime) -> impl Strategy<Value = Vec<SpanData>> {
     let id = prop_oneof![1 => Just(0), 60 => any::<u128>()];
-    vec((id, vec(span(start), 1..8)), 1..8).prop_map(|traces| {
+    vec((id, vec(spoiled(start), 1..8)), 1..8).prop_map(|traces| {
         let in_trace = |(trace, mut spans): (u128, Vec<SpanData>)| {
             for (at, span) in spans.iter_mut().enumerate() {
                 let context = span.span_context.clone();
@@ -534,21 +606,36 @@ fn expected(spans: &[SpanData]) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-fn run<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>)
-where
+/// Runs a test with `PROPTEST_CASES` cases, times `share`; `PROPTEST_RNG_SEED` repeats a run.
+fn run<S: Strategy>(
+    strategy: S,
+    share: (u32, u32),
+    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) where
     S::Value: fmt::Debug,
 {
-    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::default() };
+    let mut config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::default() };
+    config.cases = config.cases * share.0 / share.1;
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => RandomState::new().hash_one(()),
+    };
+    config.rng_seed = RngSeed::Fixed(seed);
+    println!("{} cases, PROPTEST_RNG_SEED={seed}", config.cases);
     match TestRunner::new(config).run(&strategy, test) {
         Ok(()) => {}
-        Err(TestError::Fail(why, case)) => panic!("{why}\nfor {case:?}"),
+        Err(TestError::Fail(why, case)) => {
+            // A huge text would hide what is wrong with it.
+            let case: String = format!("{case:?}").chars().take(20_000).collect();
+            panic!("{why}\nwith PROPTEST_RNG_SEED={seed}, for {case}")
+        }
         Err(TestError::Abort(why)) => panic!("{why}"),
     }
 }
 
 #[test]
 fn the_mapping_is_total_and_keeps_every_span_once() {
-    run((traces(spans::at(0)), settings()), |(spans, settings)| {
+    run((traces(spans::at(0)), settings()), (1, 1), |(spans, settings)| {
         let expected = expected(&spans);
         let mapper = Mapper::new()
             .with_resource(&settings.resource)
@@ -574,10 +661,10 @@ fn the_mapping_is_total_and_keeps_every_span_once() {
 
 #[test]
 fn every_envelope_is_whole_and_every_span_accounted_for() {
-    let segments = AtomicU64::new(0);
+    let payloads = AtomicU64::new(0);
     // Recent for as long as the test runs, and never in the future.
     let start = SystemTime::now() - Duration::from_secs(3600);
-    run((traces(start), settings()), |(spans, settings)| {
+    run((traces(start), settings()), (3, 2), |(spans, settings)| {
         let recorder = Recorder::default();
         let mut exporter = SentrySpanExporter::builder()
             .with_dsn("https://0123456789abcdef0123456789abcdef@o1.ingest.example.com/42")
@@ -637,10 +724,10 @@ fn every_envelope_is_whole_and_every_span_accounted_for() {
         prop_assert_eq!(found.len() as u64, stats.spans_delivered);
         prop_assert_eq!(count("transaction"), stats.transactions_delivered);
         prop_assert_eq!(count("event"), stats.events_delivered);
-        segments.fetch_add(count("transaction"), Ordering::Relaxed);
+        payloads.fetch_add(count("transaction") + count("event"), Ordering::Relaxed);
         Ok(())
     });
-    let segments = segments.into_inner();
-    println!("{segments} segments arrived");
-    assert!(segments >= 1000 || ProptestConfig::default().cases < 256, "only {segments} segments");
+    let (payloads, cases) = (payloads.into_inner(), u64::from(ProptestConfig::default().cases));
+    println!("{payloads} transactions and events arrived");
+    assert!(payloads * 256 >= 5000 * cases || cases < 256, "only {payloads} arrived");
 }

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::spans::{SpanDataExt, span};
-use opentelemetry::trace::{Event, SpanId, SpanKind};
+use common::spans::{SpanDataExt, context, span};
+use opentelemetry::trace::{Event, Link, SpanId, SpanKind};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use opentelemetry_sentry::mapping::Mapper;
@@ -150,6 +150,27 @@ fn a_response_has_a_size_if_it_is_one() {
     assert_eq!(response(&both[..1]), json!({"status_code": 200}));
     assert_eq!(response(&both[1..]), Json::Null);
     assert_eq!(response(&[both[0], ("http.response.body.size", -1)]), json!({"status_code": 200}));
+}
+
+#[test]
+fn a_root_has_as_many_links_as_sentry_keeps_and_counts_the_others() {
+    let linked = |links: usize, attributes: usize| {
+        let mut span = work::<&str>(SpanKind::Consumer, &[]);
+        span.attributes =
+            (0..attributes).map(|at| KeyValue::new(format!("key.{at}"), "x".repeat(30))).collect();
+        let link = Link::new(context(9), vec![KeyValue::new("queue", "jobs")], 0);
+        span.links.links = vec![link; links];
+        span.links.dropped_count = 2;
+        let trace = root(span)["contexts"]["trace"].take();
+        let kept = trace["links"].as_array().unwrap().len();
+        (kept, trace["data"]["otel.dropped_links_count"].as_u64().unwrap())
+    };
+    assert_eq!(linked(100, 0), (100, 2));
+    for (links, attributes) in [(128, 0), (128, 30), (128, 128)] {
+        let (kept, dropped) = linked(links, attributes);
+        assert_eq!(kept as u64 + dropped, links as u64 + 2);
+        assert!((30..128).contains(&kept), "{kept} beside {attributes} attributes");
+    }
 }
 
 #[test]

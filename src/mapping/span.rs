@@ -22,6 +22,9 @@ use crate::semconv::Attribute::*;
 
 const ORIGIN: &str = "auto.otel";
 
+/// How many links did not make it.
+pub(super) const DROPPED_LINKS: &str = "otel.dropped_links_count";
+
 /// How much of a transaction a single span may take with its data, and again with its links.
 const MAX_DATA_BYTES: usize = 200_000;
 const MAX_LINK_BYTES: usize = 50_000;
@@ -263,7 +266,7 @@ fn added(span: &SpanData, facts: &Facts<'_>, family: Option<Family>) -> Vec<KeyV
     for (key, count) in [
         ("otel.dropped_attributes_count", span.dropped_attributes_count),
         ("otel.dropped_events_count", span.events.dropped_count),
-        ("otel.dropped_links_count", span.links.dropped_count),
+        (DROPPED_LINKS, span.links.dropped_count),
     ] {
         if count > 0 {
             added.push(KeyValue::new(key, i64::from(count)));

@@ -14,10 +14,10 @@ use super::facts::Facts;
 use super::http::request;
 use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
-use super::span::{self, parent};
+use super::span::{self, DROPPED_LINKS, parent};
 use super::status::http_code;
 use super::user::user;
-use crate::protocol::{Context, Timestamp, TraceContext, Transaction, fit_links};
+use crate::protocol::{Context, Data, Link, Timestamp, TraceContext, Transaction, fit_links};
 use crate::segment::{Part, SegmentKind};
 use crate::semconv::Attribute::*;
 
@@ -27,6 +27,8 @@ const ENVIRONMENT: &str = "production";
 /// Relay leaves links of a root out without a word if they and its data take more than 8 KiB.
 const MAX_LINK_BYTES: usize = 3000;
 const MAX_DATA_BYTES_BESIDE_LINKS: usize = 4500;
+const MAX_TRACE_BYTES: usize = 7900;
+const LINK_BYTES: usize = 65;
 
 /// What the root of a segment says about the whole of it.
 #[derive(Debug)]
@@ -101,6 +103,9 @@ impl Root {
         if !self.mapped.links.is_empty() {
             fit_links(&mut self.mapped.links, MAX_LINK_BYTES);
             data.fit(MAX_DATA_BYTES_BESIDE_LINKS);
+            let texts = [self.mapped.op.as_ref(), Some(&self.mapped.origin)];
+            let texts = texts.into_iter().flatten().map(|text| text.as_str().len()).sum();
+            cut_links(&mut self.mapped.links, &mut data, texts);
         }
         let mut contexts: BTreeMap<Cow<'static, str>, Context> = resource.contexts.clone();
         contexts.extend(self.contexts.into_iter().map(|(name, context)| (name.into(), context)));
@@ -175,6 +180,27 @@ fn flags(kind: SegmentKind, part: Option<Part>) -> Vec<KeyValue> {
         flags.push(KeyValue::new("sentry.segment.parts", number(part.of)));
     }
     flags
+}
+
+/// Cuts off the links for which there is no room beside the data and `texts` bytes, and counts
+/// them with those that were dropped before.
+fn cut_links(links: &mut Vec<Link>, data: &mut Data, texts: usize) {
+    let taken = json_len(data).saturating_add(texts);
+    let room = MAX_TRACE_BYTES.saturating_sub(taken).div_euclid(LINK_BYTES);
+    let cut = links.len().saturating_sub(room);
+    if cut == 0 {
+        return;
+    }
+    links.truncate(room);
+    let before = match data.value(DROPPED_LINKS) {
+        Some(Value::I64(count)) => *count,
+        _ => 0,
+    };
+    data.insert(DROPPED_LINKS, before.saturating_add(i64::try_from(cut).unwrap_or(i64::MAX)));
+}
+
+fn json_len(data: &Data) -> usize {
+    serde_json::to_vec(data).map_or(usize::MAX, |json| json.len())
 }
 
 fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {

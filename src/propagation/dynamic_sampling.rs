@@ -19,8 +19,15 @@ pub(crate) struct TraceHead {
 /// it takes the place of the old one.
 #[derive(Debug, Default)]
 struct Known {
-    young: HashMap<TraceId, DynamicSamplingContext>,
-    old: HashMap<TraceId, DynamicSamplingContext>,
+    young: HashMap<TraceId, Shared>,
+    old: HashMap<TraceId, Shared>,
+}
+
+/// A header, and the name of the head of the trace, which not all segments may tell.
+#[derive(Clone, Debug)]
+struct Shared {
+    context: DynamicSamplingContext,
+    name: Option<String>,
 }
 
 /// How many traces a generation holds.
@@ -38,19 +45,28 @@ impl TraceHead {
     /// The `trace` header of everything that belongs to the segment of this transaction, by which
     /// Sentry samples a trace as a whole (rules DSC-1, DSC-4 to DSC-7 and DSC-9).
     ///
-    /// The first segment of a trace decides, and once it comes, the head of the trace.
+    /// The first segment of a trace decides, and once it comes, the head of the trace. A segment
+    /// that is named by a URL never tells a name.
     pub(crate) fn context(&mut self, transaction: &Transaction) -> DynamicSamplingContext {
         let trace = transaction.trace.trace_id;
+        let is_named = transaction.source != TransactionSource::Url;
         let is_head = transaction.trace.parent_span_id.is_none();
-        if let Some(known) = self.known.get(trace).filter(|_| !is_head) {
-            return known.clone();
+        let shared = match self.known.get(trace).filter(|_| !is_head) {
+            Some(known) => known.clone(),
+            None => {
+                let name = (is_head && is_named).then(|| transaction.name.to_string());
+                let shared = Shared { context: self.own(transaction), name };
+                self.known.insert(trace, shared.clone());
+                shared
+            }
+        };
+        match shared.name.filter(|_| is_named) {
+            Some(name) => shared.context.with_transaction(name),
+            None => shared.context,
         }
-        let context = self.own(transaction, is_head);
-        self.known.insert(trace, context.clone());
-        context
     }
 
-    fn own(&self, transaction: &Transaction, is_head: bool) -> DynamicSamplingContext {
+    fn own(&self, transaction: &Transaction) -> DynamicSamplingContext {
         let rate = match transaction.trace.data.value("sentry.sample_rate") {
             Some(Value::F64(rate)) => *rate,
             Some(Value::I64(rate)) => *rate as f64,
@@ -74,9 +90,6 @@ impl TraceHead {
         if let Some(environment) = &transaction.environment {
             context = context.with_environment(environment.to_string());
         }
-        if is_head && transaction.source != TransactionSource::Url {
-            context = context.with_transaction(transaction.name.to_string());
-        }
         match self.org_id {
             Some(org_id) => context.with_org_id(org_id),
             None => context,
@@ -85,15 +98,15 @@ impl TraceHead {
 }
 
 impl Known {
-    fn get(&self, trace: TraceId) -> Option<&DynamicSamplingContext> {
+    fn get(&self, trace: TraceId) -> Option<&Shared> {
         self.young.get(&trace).or_else(|| self.old.get(&trace))
     }
 
-    fn insert(&mut self, trace: TraceId, context: DynamicSamplingContext) {
+    fn insert(&mut self, trace: TraceId, shared: Shared) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(trace, context);
+        self.young.insert(trace, shared);
     }
 }
 
@@ -171,6 +184,10 @@ mod tests {
         assert_eq!(first["transaction"], "span 0000000000000001");
         assert_eq!((&first["sample_rate"], &first["org_id"]), (&"0.25".into(), &"7".into()));
         assert_eq!(header(&mut head, span(1, 3, 1, 1.0)), first);
+        let mut by_url = span(1, 4, 1, 1.0);
+        by_url.attributes.push(KeyValue::new("sentry.source", "url"));
+        let by_url = header(&mut head, by_url);
+        assert_eq!((&by_url["sample_rate"], &by_url["transaction"]), (&"0.25".into(), &Json::Null));
         assert_ne!(header(&mut head, span(2, 3, 1, 1.0)), first);
     }
 
@@ -179,7 +196,8 @@ mod tests {
         let mut known = Known::default();
         let mut insert = |from: usize, to: usize| {
             for trace in from..to {
-                known.insert(TraceId::from(trace as u128), DynamicSamplingContext::new());
+                let shared = Shared { context: DynamicSamplingContext::new(), name: None };
+                known.insert(TraceId::from(trace as u128), shared);
             }
             assert!(known.young.len() + known.old.len() <= 2 * GENERATION);
             known.get(TraceId::from(1)).is_some()
