@@ -69,6 +69,9 @@ struct BatchSizes {
 /// How long a call waits for the thread where the thread itself should have answered before.
 const ANSWER_WAIT: Duration = Duration::from_secs(4);
 
+/// How long an `export` waits in all, also if the thread has not come to its spans by then.
+const EXPORT_WAIT: Duration = Duration::from_secs(2);
+
 /// How long dropping the last handle may take.
 const DROP_WAIT: Duration = Duration::from_millis(900);
 
@@ -205,7 +208,7 @@ impl SentrySpanExporter {
         }
         if waits {
             // What has not been delivered by now still is in good hands.
-            let _ = answered.recv_timeout(ANSWER_WAIT);
+            let _ = answered.recv_timeout(EXPORT_WAIT);
         }
         self.shared.batches.ended();
         match self.shared.ledger.take_untold() {

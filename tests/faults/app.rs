@@ -44,7 +44,6 @@ pub struct App {
     pub provider: SdkTracerProvider,
     pub runtime: Option<Runtime>,
     longest_export: Arc<AtomicU64>,
-    longest_allowed: Duration,
     shutdown_within: Arc<AtomicU64>,
     made: AtomicU64,
 }
@@ -101,33 +100,14 @@ impl App {
             }
             Processor::ByHand => builder,
         };
-        let longest_allowed = match on {
-            Processor::Batch => Duration::from_secs(2),
-            _ => Duration::ZERO,
-        };
         let provider = builder.build();
         let made = AtomicU64::new(0);
-        Self {
-            on,
-            exporter,
-            provider,
-            runtime,
-            longest_export,
-            longest_allowed,
-            shutdown_within,
-            made,
-        }
+        Self { on, exporter, provider, runtime, longest_export, shutdown_within, made }
     }
 
     /// With the address of a server and nothing else.
     pub fn to(on: Processor, sentry: &FakeSentry) -> Self {
         Self::new(on, settings(&sentry.dsn()))
-    }
-
-    /// Where the promise about `export` is another one.
-    pub fn allow_export(mut self, longest: Duration) -> Self {
-        self.longest_allowed = longest;
-        self
     }
 
     /// The exporter is given a second for its shutdown, where the SDK's processors for batches give
@@ -228,7 +208,11 @@ impl App {
         let error = stats.last_error.unwrap_or_default();
         assert!(!error.contains(KEY), "{error}");
         let export = Duration::from_micros(self.longest_export.load(Ordering::Relaxed));
-        assert!(export <= self.longest_allowed + TOLERANCE, "`export` took {export:?}");
+        let allowed = match self.on {
+            Processor::Batch => Duration::from_secs(2),
+            _ => Duration::ZERO,
+        };
+        assert!(export <= allowed + TOLERANCE, "`export` took {export:?}");
         Measured {
             spans,
             delivered: stats.spans_delivered,
