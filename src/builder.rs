@@ -386,7 +386,9 @@ fn destination(
         Some((_, transport)) => transport,
         None => Arc::new(client.transport(setting, &dsn)?),
     };
-    Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport })
+    // The client's own limit comes first, and says more.
+    let limit = client.timeout.unwrap_or(client::DEFAULT_TIMEOUT).saturating_mul(2);
+    Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport, limit })
 }
 
 /// Takes hold of the directory; one that another process has still is waited for later.

@@ -23,7 +23,8 @@ pub(crate) use self::refusal::Refusal;
 /// Delivers envelopes: over HTTP by default, or in any way an application likes.
 ///
 /// Runs on the exporter's own thread, which drives a Tokio runtime of its own, several deliveries
-/// at a time. It must not block that thread. No telemetry that it makes is recorded.
+/// at a time. It must not block that thread. What has not ended after a minute is given up, as if no
+/// answer had come. No telemetry that it makes is recorded.
 ///
 /// The request is a complete `POST` to the envelope endpoint of the DSN; its body is the envelope,
 /// compressed if `Content-Encoding` says so. Header values that hold the key are marked sensitive.

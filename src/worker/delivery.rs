@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
@@ -7,7 +8,7 @@ use tokio::task::JoinSet;
 use super::inbox::{Delivery, Failure, Message};
 use crate::protocol::ItemKind;
 use crate::stats::Amount;
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportError, TransportErrorKind};
 
 /// Tells the worker how a request ended, even if the transport panics.
 #[derive(Debug)]
@@ -37,14 +38,22 @@ impl Delivery {
         request: http::Request<Bytes>,
         transport: Arc<dyn Transport>,
         inbox: UnboundedSender<Message>,
+        limit: Duration,
         tasks: &mut JoinSet<()>,
     ) {
         let mut watch = Watch { inbox, delivery: Some(self) };
         tasks.spawn(async move {
-            let answer = transport.send(request).await.map_err(Failure::Transport);
-            watch.tell(answer);
+            let answer = tokio::time::timeout(limit, transport.send(request)).await;
+            let answer = answer.unwrap_or_else(|_| Err(endless()));
+            watch.tell(answer.map_err(Failure::Transport));
         });
     }
+}
+
+/// What a transport without a limit of its own would never have said.
+fn endless() -> TransportError {
+    TransportError::new("the transport did not come to an end")
+        .with_kind(TransportErrorKind::Timeout)
 }
 
 impl Watch {
@@ -60,5 +69,37 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let is_panic = std::thread::panicking();
         self.tell(Err(if is_panic { Failure::Panicked } else { Failure::Cut }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use http::{Request, Response};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Has no limit of its own.
+    #[derive(Debug)]
+    struct Endless;
+
+    #[async_trait]
+    impl Transport for Endless {
+        async fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_ends_is_given_up_as_one_without_an_answer() {
+        let (inbox, mut told) = mpsc::unbounded_channel();
+        let (request, mut tasks) = (Request::new(Bytes::new()), JoinSet::new());
+        let limit = Duration::from_secs(60);
+        Box::<Delivery>::default().start(request, Arc::new(Endless), inbox, limit, &mut tasks);
+        let Some(Message::Answered(_, Err(Failure::Transport(error)))) = told.recv().await else {
+            panic!("it ended in another way");
+        };
+        assert_eq!((error.kind, error.is_unsent()), (TransportErrorKind::Timeout, false));
     }
 }

@@ -68,7 +68,8 @@ impl Flights {
         self.open = self.open.saturating_add(1);
         self.bytes = self.bytes.saturating_add(delivery.held_bytes());
         let transport = Arc::clone(&destination.transport);
-        Box::new(delivery).start(request, transport, self.inbox.clone(), &mut self.tasks);
+        let (inbox, limit) = (self.inbox.clone(), destination.limit);
+        Box::new(delivery).start(request, transport, inbox, limit, &mut self.tasks);
     }
 
     /// Takes note of the end of one.

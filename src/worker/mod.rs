@@ -67,6 +67,8 @@ pub(crate) struct Destination {
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
     pub(crate) transport: Arc<dyn Transport>,
+    /// After which a request is given up that its transport does not end.
+    pub(crate) limit: Duration,
 }
 
 impl Destination {
