@@ -62,7 +62,7 @@ fn name_and_kind_of_a_span_can_be_given_as_fields() {
     let trace = &transaction["contexts"]["trace"];
     assert_eq!((&trace["op"], &trace["status"]), (&json!("http.server"), &json!("not_found")));
     assert_eq!(trace["data"]["otel.kind"], "SERVER");
-    assert!(trace["data"].get("otel.name").is_none());
+    assert!(trace["data"].get("otel.name").is_none(), "the name says it");
     let query = &transaction["spans"][0];
     assert_eq!((&query["op"], &query["data"]["otel.kind"]), (&json!("db"), &json!("CLIENT")));
     assert_eq!(query["description"], "query");
