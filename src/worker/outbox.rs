@@ -171,7 +171,7 @@ impl Outbox {
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         // With all requests in flight, the end of one of them is the next thing to happen.
         let is_open = self.flights.has_room() && !self.backoff.is_down();
-        let report = self.report_due.filter(|_| is_open);
+        let report = self.report_due.filter(|_| is_open && !self.is_storing);
         let report = report.map(|due| due.max(self.limits.all_until()));
         report.into_iter().chain(self.next_replay()).min()
     }
