@@ -34,12 +34,19 @@ const PERSONAL: &[&str] = &[
     "gen_ai.input.messages",
     "gen_ai.output.messages",
     "gen_ai.prompt",
+    "gen_ai.request.messages",
+    "gen_ai.response.text",
     "gen_ai.system_instructions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "gen_ai.tool.input",
+    "gen_ai.tool.output",
     "http.client_ip",
     "http.request.body",
     "http.request.body.content",
     "http.response.body",
     "http.response.body.content",
+    "mcp.tool.result.content",
     "process.command_args",
     "process.command_line",
     "user.email",
@@ -88,7 +95,8 @@ const SECRET_PARTS: &[&str] =
     &["access_key", "api_key", "apikey", "connection_string", "private_key"];
 
 /// Beginnings of keys of what people have written or given to others.
-const PERSONAL_FAMILIES: &[&str] = &["db.query.parameter.", "db.operation.parameter."];
+const PERSONAL_FAMILIES: &[&str] =
+    &["db.query.parameter.", "db.operation.parameter.", "mcp.request.argument."];
 
 /// Attributes that hold the text of a query.
 const DB_QUERIES: &[&str] = &["db.query.text", "db.statement"];

@@ -116,16 +116,16 @@ impl Symptoms {
             _ if self.is_timeout => Kind::Timeout,
             Some(io::ErrorKind::TimedOut) => Kind::Timeout,
             Some(
-                io::ErrorKind::ConnectionRefused
-                | io::ErrorKind::HostUnreachable
-                | io::ErrorKind::NetworkUnreachable
-                | io::ErrorKind::AddrNotAvailable,
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable
             ) => Kind::Connect,
             Some(
                 io::ErrorKind::BrokenPipe
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::UnexpectedEof,
+                | io::ErrorKind::UnexpectedEof
+                // Some systems say so of a connection that was there.
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable,
             ) => Kind::Closed,
             _ if self.say(CLOSED) => Kind::Closed,
             _ => Kind::Other,

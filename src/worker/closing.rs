@@ -97,12 +97,10 @@ impl Worker {
     /// Has the rest written when a shutdown has too little time left to send it, or nowhere to.
     pub(super) fn store_in_time(&mut self) {
         let now = self.now();
-        let is_time = self
-            .closing
-            .as_ref()
-            .is_some_and(|closing| now >= closing.store_at() || self.outbox.is_down());
-        if is_time && self.outbox.spooler.is_there() && !self.outbox.is_storing() {
-            for (amount, reason) in self.outbox.store_rest(now) {
+        let Some(closing) = &self.closing else { return };
+        let is_time = now >= closing.store_at();
+        if is_time || self.outbox.is_down() {
+            for (amount, reason) in self.outbox.store_rest(is_time, now) {
                 self.lose(amount, reason);
             }
         }
@@ -128,6 +126,7 @@ impl Worker {
     }
 
     pub(super) fn end(&mut self, result: OTelSdkResult) {
+        self.waiting.end(&self.outbox);
         self.outbox.abandon(&self.ledger);
         // What still waits for its parent was not reached in time.
         let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
@@ -136,7 +135,6 @@ impl Worker {
             self.ledger.dropped(Amount::spans(waiting), DropReason::ShutDown);
         }
         self.voice.ended(&self.ledger.stats());
-        self.outbox.spooler.end();
         if let Some(closing) = self.closing.take() {
             closing.tell(result);
         }

@@ -29,11 +29,22 @@ pub(super) struct Queued {
     pub(super) entry: Option<Entry>,
     /// How often it got no answer while others did.
     pub(super) strikes: u32,
+    /// How often it was sent.
+    pub(super) tries: u32,
 }
 
 impl Queued {
     pub(super) fn new(ticket: u64, envelope: Envelope, since: Duration) -> Self {
-        Self { ticket, envelope, since, sent: since, retry_until: None, entry: None, strikes: 0 }
+        Self {
+            ticket,
+            envelope,
+            since,
+            sent: since,
+            retry_until: None,
+            entry: None,
+            strikes: 0,
+            tries: 0,
+        }
     }
 }
 
@@ -52,9 +63,21 @@ impl Lanes {
     }
 
     /// What the next envelope holds in memory, in bytes.
-    pub(super) fn next_bytes(&self) -> usize {
-        let next = self.events.front().or(self.transactions.front());
+    pub(super) fn next_bytes(&self, is_down: bool) -> usize {
+        let next = match self.next_kind(is_down) {
+            ItemKind::Event => self.events.front(),
+            ItemKind::Transaction => self.transactions.front(),
+        };
         next.map_or(0, |queued| queued.envelope.len())
+    }
+
+    /// Puts one in line that has a file in the spool: it is the only one at a time.
+    pub(super) fn push_anyway(&mut self, queued: Queued) {
+        self.bytes = self.bytes.saturating_add(queued.envelope.len());
+        match queued.envelope.kind {
+            ItemKind::Event => self.events.push_back(queued),
+            ItemKind::Transaction => self.transactions.push_back(queued),
+        }
     }
 
     /// Puts one in line; gives those that must leave for it, the oldest transactions first.
@@ -62,11 +85,7 @@ impl Lanes {
         if queued.envelope.len() > self.max_bytes {
             return vec![queued];
         }
-        self.bytes = self.bytes.saturating_add(queued.envelope.len());
-        match queued.envelope.kind {
-            ItemKind::Event => self.events.push_back(queued),
-            ItemKind::Transaction => self.transactions.push_back(queued),
-        }
+        self.push_anyway(queued);
         let mut overflow = Vec::new();
         while self.bytes > self.max_bytes
             && let Some(oldest) = self
@@ -84,8 +103,24 @@ impl Lanes {
     }
 
     /// The next one to send.
-    pub(super) fn pop(&mut self) -> Option<Queued> {
-        self.take(|lanes| lanes.events.pop_front().or_else(|| lanes.transactions.pop_front()))
+    pub(super) fn pop(&mut self, is_down: bool) -> Option<Queued> {
+        let kind = self.next_kind(is_down);
+        self.take(|lanes| match kind {
+            ItemKind::Event => lanes.events.pop_front(),
+            ItemKind::Transaction => lanes.transactions.pop_front(),
+        })
+    }
+
+    /// Errors come first. While the server is down they take turns with transactions, because it
+    /// may be one error that looks like an outage.
+    fn next_kind(&self, is_down: bool) -> ItemKind {
+        match (self.events.front(), self.transactions.front()) {
+            (Some(event), Some(transaction)) if is_down && event.tries > transaction.tries => {
+                ItemKind::Transaction
+            }
+            (Some(_), _) => ItemKind::Event,
+            (None, _) => ItemKind::Transaction,
+        }
     }
 
     /// Takes out everything that the limits forbid.
@@ -142,8 +177,17 @@ mod tests {
         ] {
             assert!(lanes.push(queued(ticket, kind)).is_empty());
         }
-        assert_eq!(tickets(std::iter::from_fn(|| lanes.pop()).collect()), [2, 4, 1, 3]);
+        assert_eq!(tickets(std::iter::from_fn(|| lanes.pop(false)).collect()), [2, 4, 1, 3]);
         assert_eq!((lanes.is_empty(), lanes.bytes), (true, 0));
+    }
+
+    #[test]
+    fn while_the_server_is_down_an_error_that_was_tried_lets_a_transaction_go_first() {
+        let mut lanes = Lanes::new(100_000);
+        lanes.push(Queued { tries: 1, ..queued(1, ItemKind::Event) });
+        lanes.push(queued(2, ItemKind::Transaction));
+        assert_eq!(lanes.pop(true).map(|queued| queued.ticket), Some(2));
+        assert_eq!(lanes.pop(true).map(|queued| queued.ticket), Some(1));
     }
 
     #[test]
@@ -166,7 +210,7 @@ mod tests {
         let now = (Duration::from_secs(5), SystemTime::UNIX_EPOCH);
         limits.update(now, 200, Some("60:transaction;span:organization"), None);
         assert_eq!(tickets(lanes.take_limited(&limits, now.0)), [2]);
-        assert_eq!(lanes.pop().map(|queued| queued.ticket), Some(1));
+        assert_eq!(lanes.pop(false).map(|queued| queued.ticket), Some(1));
         assert_eq!(lanes.bytes, 0);
     }
 }

@@ -18,18 +18,16 @@ use crate::transport::{Backoff, Losses, RateLimits};
 pub(super) struct Outbox {
     lanes: Lanes,
     flights: Flights,
-    /// The envelopes whose fate is open, by number.
-    open: BTreeMap<u64, Amount>,
+    /// The envelopes whose fate is open, by number, and what is lost if they are; nothing where a
+    /// file in the spool keeps it.
+    open: BTreeMap<u64, Option<Amount>>,
     next_ticket: u64,
     losses: Losses,
     /// When losses that found no envelope to ride on are told on their own.
     report_due: Option<Duration>,
     pub(super) limits: RateLimits,
     backoff: Backoff,
-    /// Nothing is sent twice any more, and nothing waits for the server to come back.
-    is_closing: bool,
-    /// Nothing is sent any more, and everything goes to the spool.
-    is_storing: bool,
+    phase: Phase,
     pub(super) spooler: Spooler,
     is_reporting: bool,
     /// The DSN, for the header of envelopes.
@@ -38,6 +36,19 @@ pub(super) struct Outbox {
 
 /// How long an envelope waits that surely never arrived; Sentry refuses transactions of 5 days.
 const MAX_WAIT: Duration = Duration::from_secs(4 * 24 * 60 * 60);
+
+/// How far a shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    /// There is none.
+    Open,
+    /// Every envelope gets one more try, and nothing waits for the server to come back.
+    Sending,
+    /// What is in line, and what comes, goes to the spool.
+    Storing,
+    /// What was on its way does as well.
+    Cut,
+}
 
 /// How a request ended that got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +80,7 @@ impl Outbox {
             report_due: None,
             limits: RateLimits::default(),
             backoff: Backoff::of_sentry(),
-            is_closing: false,
-            is_storing: false,
+            phase: Phase::Open,
             spooler,
             is_reporting: settings.client_reports && dsn.is_some(),
             dsn: dsn.unwrap_or_default(),
@@ -112,51 +122,58 @@ impl Outbox {
 
     /// From now on every envelope gets one more try.
     pub(super) fn close(&mut self) {
-        self.is_closing = true;
+        self.phase = Phase::Sending;
     }
 
     pub(super) fn push(&mut self, envelope: Envelope, now: Duration) -> Vec<(Amount, DropReason)> {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
-        self.open.insert(ticket, Amount::of(envelope.kind, envelope.spans));
+        self.open.insert(ticket, Some(Amount::of(envelope.kind, envelope.spans)));
         self.queue(Queued::new(ticket, envelope, now), now)
     }
 
     /// Puts an envelope of the spool in line.
     pub(super) fn replay(&mut self, entry: Entry, parcel: Parcel, now: Duration, wall: SystemTime) {
-        if self.is_closing {
+        if self.phase > Phase::Open {
             self.spooler.give_back(entry, false);
             return;
         }
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
-        self.open.insert(ticket, Amount::of(parcel.envelope.kind, parcel.envelope.spans));
+        self.open.insert(ticket, None);
         let tried = parcel.first_tried.filter(|_| entry.was_tried());
         let tried = tried.map(|tried| wall.duration_since(tried).unwrap_or_default());
         let left = tried.map(|ago| MAX_TRYING.saturating_sub(ago));
         let mut queued = Queued::new(ticket, parcel.envelope, now);
         queued.retry_until = left.map(|left| now.saturating_add(left));
         queued.entry = Some(entry);
-        // There is room: the lanes are empty when one is asked for.
-        self.lanes.push(queued);
+        self.lanes.push_anyway(queued);
     }
 
-    /// Sends nothing more, and has everything written that is in line or on its way.
-    pub(super) fn store_rest(&mut self, now: Duration) -> Vec<(Amount, DropReason)> {
-        self.is_storing = true;
-        self.flights.cut();
+    /// Sends nothing more, and has everything written that is in line; if `at_once`, also what
+    /// is on its way.
+    pub(super) fn store_rest(&mut self, at_once: bool, now: Duration) -> Vec<(Amount, DropReason)> {
+        let phase = if at_once { Phase::Cut } else { Phase::Storing };
+        if !self.spooler.is_there() || self.phase >= phase {
+            return Vec::new();
+        }
+        self.phase = phase;
+        self.spooler.hurry();
+        if at_once {
+            self.flights.cut();
+        }
         let rest = self.lanes.take_all();
         self.set_aside(rest, DropReason::ShutDown, now)
     }
 
-    /// Whether what is left is written rather than sent.
-    pub(super) fn is_storing(&self) -> bool {
-        self.is_storing
+    /// Whether something is on its way that may still be written instead.
+    pub(super) fn can_be_cut(&self) -> bool {
+        self.spooler.is_there() && self.phase < Phase::Cut
     }
 
     /// Notes that an envelope is in the spool: its fate is open, but nobody need wait for it.
     pub(super) fn stored(&mut self, ticket: u64) -> Option<Amount> {
-        self.open.remove(&ticket)
+        self.open.remove(&ticket).flatten()
     }
 
     /// Puts a loss into the next report.
@@ -171,14 +188,14 @@ impl Outbox {
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         // With all requests in flight, the end of one of them is the next thing to happen.
         let is_open = self.flights.has_room() && !self.backoff.is_down();
-        let report = self.report_due.filter(|_| is_open && !self.is_storing);
+        let report = self.report_due.filter(|_| is_open && self.phase < Phase::Storing);
         let report = report.map(|due| due.max(self.limits.all_until()));
         report.into_iter().chain(self.next_replay()).min()
     }
 
     /// When the server is to be asked again whether it is back.
     pub(super) fn next_try(&self) -> Option<Duration> {
-        let waits = self.flights.len() == 0 && !self.lanes.is_empty() && !self.is_closing;
+        let waits = self.flights.len() == 0 && !self.lanes.is_empty() && self.phase == Phase::Open;
         self.backoff.until().filter(|_| waits)
     }
 
@@ -189,13 +206,19 @@ impl Outbox {
         wall: SystemTime,
     ) -> Vec<(Amount, DropReason)> {
         let limited = self.lanes.take_limited(&self.limits, now);
-        let limited = self.give_up(limited, DropReason::RateLimited);
+        let mut lost = self.give_up(limited, DropReason::RateLimited);
+        let is_down = self.backoff.is_down();
         while self.flights.has_room()
-            && (self.is_closing || self.backoff.allows(now, self.flights.len()))
-            && self.flights.holds(self.lanes.next_bytes())
-            && let Some(mut queued) = self.lanes.pop()
+            && (self.phase > Phase::Open || self.backoff.allows(now, self.flights.len()))
+            && self.flights.holds(self.lanes.next_bytes(is_down))
+            && let Some(mut queued) = self.lanes.pop(is_down)
         {
+            if queued.retry_until.is_some_and(|until| now >= until) {
+                lost.extend(self.give_up(vec![queued], DropReason::Unreachable));
+                continue;
+            }
             queued.sent = now;
+            queued.tries = queued.tries.saturating_add(1);
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
             let body = queued.envelope.seal(&self.dsn, wall, report.as_deref());
@@ -211,14 +234,14 @@ impl Outbox {
         if self.may_replay() && self.backoff.allows(now, self.flights.len()) {
             self.spooler.ask(&self.limits, now);
         }
-        limited
+        lost
     }
 
     /// Sends the losses on their own, if it is time or `at_once`.
     pub(super) fn report(&mut self, now: Duration, wall: SystemTime, at_once: bool) {
         let is_due = self.report_due.is_some_and(|due| at_once || due <= now);
         let is_open = self.flights.has_room() && now >= self.limits.all_until();
-        if !is_due || !is_open || self.is_storing || self.backoff.is_down() {
+        if !is_due || !is_open || self.phase >= Phase::Storing || self.backoff.is_down() {
             return;
         }
         let losses = self.take_losses();
@@ -270,7 +293,7 @@ impl Outbox {
                 && now.saturating_sub(queued.since) < MAX_WAIT
                 && queued.strikes < MAX_STRIKES
         };
-        let has_place = !self.is_closing || self.spooler.is_there();
+        let has_place = self.phase == Phase::Open || self.spooler.is_there();
         if !has_place || !delivery.queued.as_ref().is_some_and(is_worth_it) {
             return Err(delivery);
         }
@@ -282,7 +305,7 @@ impl Outbox {
 
     /// Gives up everything that waits or is in flight.
     pub(super) fn abandon(&mut self, ledger: &Ledger) {
-        for amount in std::mem::take(&mut self.open).into_values() {
+        for amount in std::mem::take(&mut self.open).into_values().flatten() {
             ledger.dropped(amount, DropReason::ShutDown);
         }
     }
@@ -290,7 +313,8 @@ impl Outbox {
     /// Puts an envelope in line, or in the spool if nothing is sent any more; gives what is lost.
     fn queue(&mut self, queued: Queued, now: Duration) -> Vec<(Amount, DropReason)> {
         let has_been_tried = queued.retry_until.is_some();
-        if self.is_storing || (self.is_closing && has_been_tried && self.spooler.is_there()) {
+        let is_last_try = self.phase > Phase::Open && has_been_tried && self.spooler.is_there();
+        if self.phase >= Phase::Storing || is_last_try {
             return self.set_aside(vec![queued], DropReason::ShutDown, now);
         }
         let overflow = self.lanes.push(queued);
@@ -316,7 +340,7 @@ impl Outbox {
             let ago = retry_until.map(|until| MAX_TRYING.saturating_sub(until.saturating_sub(now)));
             let parcel =
                 Parcel { envelope, first_tried: ago.and_then(|ago| wall.checked_sub(ago)) };
-            if self.spooler.keep(ticket, parcel, !self.is_storing).is_err() {
+            if self.spooler.keep(ticket, parcel, self.phase < Phase::Storing).is_err() {
                 self.open.remove(&ticket);
                 lost.push((amount, reason));
             }
@@ -326,7 +350,7 @@ impl Outbox {
 
     /// Whether it is the turn of the spool.
     fn may_replay(&self) -> bool {
-        self.lanes.is_empty() && !self.is_closing && self.flights.has_room()
+        self.lanes.is_empty() && self.phase == Phase::Open && self.flights.has_room()
     }
 
     /// When the spool has its turn, if anything waits there.

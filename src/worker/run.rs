@@ -41,7 +41,7 @@ pub(super) struct Worker {
     pub(super) outbox: Outbox,
     spotlight: Option<Spotlight>,
     to_self: UnboundedSender<Message>,
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     pub(super) voice: Voice,
     pub(super) closing: Option<Closing>,
 }
@@ -89,6 +89,8 @@ impl Worker {
             self.dispatch();
             self.waiting.answer(&self.outbox, self.is_copied(), self.now());
             if let Some(result) = self.closed(has_more) {
+                // What it was told to do about files is done by then, or never.
+                self.outbox.spooler.end();
                 inbox.close();
                 // Unlike `try_recv`, this waits for senders that were about to put theirs in.
                 while let Some(message) = inbox.recv().await {
@@ -336,10 +338,13 @@ impl Worker {
     fn next_deadline(&self) -> Duration {
         // Without room, the end of a request is the next thing to happen.
         let buffers = self.sources.values().filter(|_| self.outbox.has_room());
-        let buffers = buffers.filter_map(|(buffer, _)| buffer.next_deadline());
+        let is_closing = self.closing.is_some();
+        let buffers = buffers.filter_map(|(buffer, _)| match is_closing {
+            true => (!buffer.is_empty()).then_some(Duration::ZERO),
+            false => buffer.next_deadline(),
+        });
         let closing = self.closing.iter().map(|closing| {
-            let stores = self.outbox.spooler.is_there() && !self.outbox.is_storing();
-            if stores { closing.store_at() } else { closing.deadline() }
+            if self.outbox.can_be_cut() { closing.store_at() } else { closing.deadline() }
         });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SendError, Sender, SyncSender};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +18,9 @@ use crate::transport::{Category, RateLimits};
 pub(super) struct Spooler {
     /// Absent without a directory.
     orders: Option<Sender<Order>>,
-    /// Nothing more is to be written.
-    is_over: Arc<AtomicBool>,
+    /// Whether the directory is ours by now.
+    is_open: bool,
+    signals: Arc<Signals>,
     /// What was handed over and is not written yet.
     unwritten: usize,
     unwritten_bytes: usize,
@@ -38,6 +39,15 @@ pub(crate) struct Opening {
     pub(crate) settings: Spool,
     pub(crate) destination: String,
     pub(crate) store: Option<(Store, Found)>,
+}
+
+/// What the thread is told past the line of its orders.
+#[derive(Debug, Default)]
+struct Signals {
+    /// There is no time left for syncing.
+    is_hurried: AtomicBool,
+    /// Nothing more is to be written.
+    is_over: AtomicBool,
 }
 
 /// What the thread is to do.
@@ -88,7 +98,7 @@ struct Clerk {
     opening: Option<Opening>,
     store: Option<Store>,
     inbox: UnboundedSender<Message>,
-    is_over: Arc<AtomicBool>,
+    signals: Arc<Signals>,
 }
 
 /// How much may be handed over and not be written yet, in bytes.
@@ -109,12 +119,13 @@ const TROUBLE: Duration = Duration::from_secs(1);
 
 impl Spooler {
     pub(super) fn new(opening: Option<Opening>, inbox: UnboundedSender<Message>) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
+        let signals = Arc::new(Signals::default());
+        let is_open = opening.as_ref().is_some_and(|opening| opening.store.is_some());
         let (alive, ended) = mpsc::sync_channel(0);
         let orders = opening.and_then(|opening| {
             let (orders, received) = mpsc::channel();
-            let is_over = Arc::clone(&is_over);
-            let clerk = Clerk { opening: Some(opening), store: None, inbox, is_over };
+            let signals = Arc::clone(&signals);
+            let clerk = Clerk { opening: Some(opening), store: None, inbox, signals };
             let thread = thread::Builder::new().name("sentry-spool".into());
             let run = move || {
                 clerk.run(&received);
@@ -124,7 +135,8 @@ impl Spooler {
         });
         Self {
             orders,
-            is_over,
+            is_open,
+            signals,
             unwritten: 0,
             unwritten_bytes: 0,
             waits: Kinds::NONE,
@@ -134,13 +146,14 @@ impl Spooler {
         }
     }
 
+    /// Whether there is a directory to write to.
     pub(super) fn is_there(&self) -> bool {
-        self.orders.is_some()
+        self.is_open && self.orders.is_some()
     }
 
-    /// Whether all that was handed over is written.
+    /// Whether all that was handed over is written, and all that was asked for is there.
     pub(super) fn is_settled(&self) -> bool {
-        self.unwritten == 0
+        self.unwritten == 0 && !self.is_asked
     }
 
     /// Has an envelope written; gives it back if there is no directory, or too much to write.
@@ -154,21 +167,35 @@ impl Spooler {
         is_durable: bool,
     ) -> Result<(), Box<Parcel>> {
         let bytes = self.unwritten_bytes.saturating_add(parcel.envelope.len());
-        if self.orders.is_none() || (is_durable && bytes > MAX_UNWRITTEN) {
+        let Some(orders) = self.orders.as_ref().filter(|_| !is_durable || bytes <= MAX_UNWRITTEN)
+        else {
             return Err(Box::new(parcel));
+        };
+        // A thread that is gone has panicked.
+        if let Err(SendError(order)) = orders.send(Order::Keep { ticket, parcel, is_durable }) {
+            return match order {
+                Order::Keep { parcel, .. } => Err(Box::new(parcel)),
+                _ => Ok(()),
+            };
         }
         self.unwritten = self.unwritten.saturating_add(1);
         self.unwritten_bytes = bytes;
-        self.order(Order::Keep { ticket, parcel, is_durable });
         Ok(())
     }
 
-    /// Asks for the oldest envelope that no limit forbids, if it is time for it.
+    /// Asks for the oldest error that no limit forbids, or else transaction, if it is time for it.
     pub(super) fn ask(&mut self, limits: &RateLimits, now: Duration) {
         if self.next_ask(limits).is_some_and(|due| due <= now) {
             self.is_asked = true;
-            self.order(Order::Take(allowed(limits, now)));
+            self.order(Order::Take(self.wanted(limits, now)));
         }
+    }
+
+    /// Errors before transactions, as far as the limits allow them.
+    fn wanted(&self, limits: &RateLimits, now: Duration) -> Kinds {
+        let events = self.waits.events && !limits.is_limited(Category::Error, now);
+        let transactions = !events && !limits.is_limited(Category::Transaction, now);
+        Kinds { events, transactions }
     }
 
     /// When to ask for an envelope, if any waits.
@@ -192,6 +219,7 @@ impl Spooler {
 
     /// Takes note of what the thread has done.
     pub(super) fn heard(&mut self, report: &Report, now: Duration) {
+        self.is_open |= matches!(report.done, Done::Opened(_));
         self.waits = report.waits;
         match &report.done {
             Done::Kept(written) | Done::Failed(written, _) => {
@@ -207,9 +235,14 @@ impl Spooler {
         }
     }
 
+    /// Lets nothing wait for a sync any more.
+    pub(super) fn hurry(&self) {
+        self.signals.is_hurried.store(true, Ordering::Release);
+    }
+
     /// Writes nothing more, and releases the directory for whoever comes next.
     pub(super) fn end(&mut self) {
-        self.is_over.store(true, Ordering::Release);
+        self.signals.is_over.store(true, Ordering::Release);
         self.orders = None;
         // Not for long: the disk may hang.
         let _ = self.ended.recv_timeout(RELEASE);
@@ -229,6 +262,13 @@ impl Drop for Spooler {
     }
 }
 
+impl Order {
+    /// Whether it tells what became of an envelope, which counts also at the very end.
+    fn is_last_word(&self) -> bool {
+        matches!(self, Self::Remove(_) | Self::GiveBack(..))
+    }
+}
+
 impl Clerk {
     fn run(mut self, orders: &Receiver<Order>) {
         let _quiet = Quiet::new();
@@ -238,9 +278,10 @@ impl Clerk {
         }
         loop {
             // The directory may be handed over by a process that ends while this one starts.
-            let wait = if self.store.is_some() { Duration::MAX } else { IN_USE };
+            let wait = if self.opening.is_some() { IN_USE } else { Duration::MAX };
+            let is_over = || self.signals.is_over.load(Ordering::Acquire);
             match orders.recv_timeout(wait) {
-                Ok(order) if !self.is_over.load(Ordering::Acquire) => self.obey(order),
+                Ok(order) if order.is_last_word() || !is_over() => self.obey(order),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => self.open(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -273,14 +314,21 @@ impl Clerk {
         match (order, &mut self.store) {
             (Order::Keep { ticket, parcel, is_durable }, Some(store)) => {
                 let written = Written { ticket, bytes: parcel.envelope.len() };
-                match store.put(&parcel, wall, is_durable) {
+                let is_hurried = self.signals.is_hurried.load(Ordering::Acquire);
+                match store.put(&parcel, wall, is_durable && !is_hurried) {
                     Ok(lost) => self.tell(Done::Kept(written), lost),
                     Err(error) => self.tell(Done::Failed(written, error.to_string()), Vec::new()),
                 }
             }
             (Order::Keep { ticket, parcel, .. }, None) => {
                 let written = Written { ticket, bytes: parcel.envelope.len() };
-                let reason = "another process uses its directory".to_owned();
+                let is_in_use = self.opening.is_some();
+                let reason = if is_in_use {
+                    "another process uses the directory"
+                } else {
+                    "there is no directory"
+                };
+                let reason = format!("cannot write to the spool: {reason}");
                 self.tell(Done::Failed(written, reason), Vec::new());
             }
             (Order::Take(wanted), Some(store)) => {
@@ -321,12 +369,5 @@ impl Clerk {
         };
         // No worker, nobody to tell.
         let _ = self.inbox.send(Message::Spool(Box::new(report)));
-    }
-}
-
-fn allowed(limits: &RateLimits, now: Duration) -> Kinds {
-    Kinds {
-        events: !limits.is_limited(Category::Error, now),
-        transactions: !limits.is_limited(Category::Transaction, now),
     }
 }

@@ -23,7 +23,6 @@ use crate::transport::{Backoff, Transport, TransportError};
 /// keeping them.
 ///
 /// <https://develop.sentry.dev/sdk/foundations/client/integrations/spotlight/>
-#[derive(Debug)]
 pub(super) struct Spotlight {
     url: http::Uri,
     transport: Arc<dyn Transport>,

@@ -111,6 +111,11 @@ impl Waiting {
         });
     }
 
+    /// Tells those who wait for delivery at the end what they have waited for in vain.
+    pub(super) fn end(&mut self, outbox: &Outbox) {
+        self.answer(outbox, true, Duration::MAX);
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         self.waiters.iter().map(|waiter| waiter.deadline).min()
     }
