@@ -4,7 +4,7 @@ mod common;
 
 use common::spans::{SpanDataExt, context, span};
 use opentelemetry::trace::{Event, Link, SpanId, SpanKind};
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::{KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use opentelemetry_sentry::mapping::Mapper;
 use serde_json::{Value as Json, json};
@@ -138,6 +138,26 @@ fn a_message_waits_from_when_the_queue_took_it_until_it_is_received() {
     };
     assert_eq!([1, 5].map(retries), [json!(0), json!(4)]);
     assert_eq!([0, i64::MIN].map(retries), [Json::Null, Json::Null]);
+}
+
+#[test]
+fn the_cookies_of_a_request_are_those_with_a_name() {
+    let cookies = |header: Value| {
+        let get = [("http.request.method", "GET"), ("http.request.header.accept", "*/*")];
+        let span = work(SpanKind::Server, &get)
+            .attributes([KeyValue::new("http.request.header.Cookie", header)]);
+        let request = root(span)["request"].take();
+        assert_eq!(request["headers"], json!({"accept": "*/*"}));
+        request["cookies"].clone()
+    };
+    assert_eq!(cookies("sid=1;theme; =x; lang=de ".into()), "sid=1; lang=de");
+    let list = vec![StringValue::from("a=1"), StringValue::from("b=2")];
+    assert_eq!(cookies(Value::Array(list.into())), "a=1; b=2");
+    let long = format!("{}=1; b=2", "a".repeat(3000));
+    assert_eq!(cookies(long.into()), "b=2");
+    for none in ["", "theme", "; ;"] {
+        assert_eq!(cookies(none.into()), Json::Null, "{none}");
+    }
 }
 
 #[test]

@@ -13,11 +13,13 @@ use super::url::{SplitUrl, path};
 use crate::semconv::Attribute::*;
 
 const HEADER: &str = "http.request.header.";
+const COOKIE: &str = "cookie";
 
 /// What Relay leaves of the parts of a request, in chars.
 const MAX_URL_CHARS: usize = 256;
 const MAX_QUERY_BYTES: usize = 800;
 const MAX_HEADER_BYTES: usize = 6000;
+const MAX_COOKIE_BYTES: usize = 1500;
 
 /// The request that a server answered; none for other spans.
 pub(super) fn request(span: &SpanData, facts: &Facts<'_>) -> Option<Request> {
@@ -35,6 +37,7 @@ pub(super) fn request(span: &SpanData, facts: &Facts<'_>) -> Option<Request> {
         url: url(facts),
         method: Some(method.to_ascii_uppercase()).filter(|method| is_method(method)),
         query_string: query(facts).filter(|query| query.len() <= MAX_QUERY_BYTES),
+        cookies: cookies(span),
         headers: headers(span, facts),
         env: env.into_iter().collect(),
         ..Request::default()
@@ -83,10 +86,11 @@ fn headers(span: &SpanData, facts: &Facts<'_>) -> Map<String, String> {
         let Some(name) = entry.key.as_str().strip_prefix(HEADER) else {
             continue;
         };
+        if name.eq_ignore_ascii_case(COOKIE) {
+            continue;
+        }
         let value = match texts(&entry.value) {
-            Some(values) => {
-                values.iter().map(StringValue::as_str).collect::<Vec<_>>().join(",").into()
-            }
+            Some(values) => joined(values, ",").into(),
             None => entry.value.as_str(),
         };
         insert(name, value);
@@ -98,4 +102,32 @@ fn headers(span: &SpanData, facts: &Facts<'_>) -> Map<String, String> {
         headers.insert("User-Agent".to_owned(), agent.chars().take(1000).collect());
     }
     headers
+}
+
+/// The cookies of a request, those that have a name: of others Sentry complains.
+fn cookies(span: &SpanData) -> Option<String> {
+    let is_cookie =
+        |key: &str| key.strip_prefix(HEADER).is_some_and(|name| name.eq_ignore_ascii_case(COOKIE));
+    let header = span.attributes.iter().rev().find(|entry| is_cookie(entry.key.as_str()))?;
+    let header = match texts(&header.value) {
+        Some(values) => joined(values, "; ").into(),
+        None => header.value.as_str(),
+    };
+    let mut cookies = String::new();
+    for cookie in header.split(';').map(str::trim) {
+        let is_named = cookie.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
+        let total = cookies.len().saturating_add(cookie.len()).saturating_add(2);
+        if !is_named || total > MAX_COOKIE_BYTES {
+            continue;
+        }
+        if !cookies.is_empty() {
+            cookies.push_str("; ");
+        }
+        cookies.extend(cookie.chars().map(|char| if char.is_control() { ' ' } else { char }));
+    }
+    Some(cookies).filter(|cookies| !cookies.is_empty())
+}
+
+fn joined(texts: &[StringValue], between: &str) -> String {
+    texts.iter().map(StringValue::as_str).collect::<Vec<_>>().join(between)
 }
