@@ -75,7 +75,7 @@ pub enum DropReason {
     Refused,
     /// The exporter was shut down before it could be delivered.
     ShutDown,
-    /// The spool was full.
+    /// The spool was full, or could not be written to; `last_error` says why.
     SpoolFull,
     /// The transaction was larger than Sentry takes, with all texts shortened.
     TooLarge,
@@ -155,7 +155,7 @@ impl DropReason {
             Self::RateLimited => "Sentry asked for a pause (rate limit or quota)",
             Self::Refused => "the server did not accept it",
             Self::ShutDown => "the exporter was shut down before it could be delivered",
-            Self::SpoolFull => "the spool is full; see Spool::with_max_bytes",
+            Self::SpoolFull => "the spool is full or cannot be written to",
             Self::TooLarge => "it is larger than Sentry takes",
             Self::TooManyErrors => "a segment had more than 500 errors",
             Self::Unreachable => "the server could not be reached",

@@ -212,8 +212,6 @@ fn while_another_exporter_has_the_directory_what_would_go_there_is_counted_as_lo
         let second = builder(&place.dsn(), dir.path()).with_queue_bytes(10_000).build().unwrap();
         traces(&second, 0..40);
         wait_until(&second, |stats| stats.spans_dropped >= 20);
-        let error = stats(&second).last_error.unwrap();
-        assert!(error.contains("another process uses the directory"), "{error}");
         // What memory held got its last try as if there were no spool.
         second.shutdown_with_timeout(SOON).unwrap_err();
         let told = stats(&second);
