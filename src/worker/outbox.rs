@@ -388,3 +388,109 @@ impl Outbox {
         queued.into_iter().map(close).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use http::{HeaderMap, Request, Response};
+    use sentry_types::Uuid;
+    use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+    use super::super::Destination;
+    use super::super::inbox::Failure;
+    use super::*;
+    use crate::mapping::Mapper;
+    use crate::protocol::{Item, ItemKind};
+    use crate::segment::Bounds;
+    use crate::transport::{Transport, TransportError, TransportErrorKind};
+
+    /// Fails at once, in a way that leaves open whether the request arrived.
+    #[derive(Debug)]
+    struct Closing;
+
+    #[async_trait]
+    impl Transport for Closing {
+        async fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+            Err(TransportError::new("closed").with_kind(TransportErrorKind::Closed))
+        }
+    }
+
+    fn outbox() -> (Outbox, UnboundedReceiver<Message>) {
+        let destination = Destination {
+            dsn: "https://key@sentry.invalid/42".parse().unwrap(),
+            endpoint: "https://sentry.invalid/api/42/envelope/".parse().unwrap(),
+            headers: HeaderMap::new(),
+            transport: Arc::new(Closing),
+            limit: Duration::from_secs(60),
+        };
+        let mut settings = Settings {
+            destination: Some(destination),
+            spotlight: None,
+            mapper: Mapper::new(),
+            segment_timeout: Duration::from_secs(300),
+            pending: Bounds::default(),
+            max_spans: 1000,
+            max_in_flight: 1,
+            queue_bytes: 100_000,
+            client_reports: true,
+            spool: None,
+        };
+        let (inbox, told) = mpsc::unbounded_channel();
+        (Outbox::new(&mut settings, inbox), told)
+    }
+
+    fn envelope(kind: ItemKind, id: u128) -> Envelope {
+        let event_id = Uuid::from_u128(id);
+        Envelope::new(Item { kind, event_id, spans: 1, trace: None, payload: b"{}".into() }, None)
+    }
+
+    /// Sends what may be sent at this second, and lets it fail; gives the id of what was sent.
+    async fn fail(
+        outbox: &mut Outbox,
+        told: &mut UnboundedReceiver<Message>,
+        second: u64,
+    ) -> (Option<u128>, Vec<DropReason>) {
+        let now = Duration::from_secs(second);
+        let lost = outbox.dispatch(now, SystemTime::UNIX_EPOCH);
+        let lost = lost.into_iter().map(|(_, reason)| reason).collect();
+        if outbox.flights.len() == 0 {
+            return (None, lost);
+        }
+        let Some(Message::Answered(delivery, Err(Failure::Transport(_)))) = told.recv().await
+        else {
+            panic!("it ended in another way");
+        };
+        let id = delivery.queued.as_ref().map(|queued| queued.envelope.event_id.as_u128());
+        assert!(
+            outbox.again(delivery, Unanswered::Failed, now, 1.0).is_ok_and(|lost| lost.is_empty())
+        );
+        (id, lost)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_again_after_its_time_whenever_its_turn_comes() {
+        let (mut outbox, mut told) = outbox();
+        outbox.push(envelope(ItemKind::Transaction, 1), Duration::ZERO);
+        assert_eq!(fail(&mut outbox, &mut told, 0).await, (Some(1), vec![]));
+        assert_eq!(fail(&mut outbox, &mut told, 54 * 60).await, (Some(1), vec![]));
+        // No try between this and the end of its time.
+        let too_late = fail(&mut outbox, &mut told, 55 * 60).await;
+        assert_eq!(too_late, (None, vec![DropReason::Unreachable]));
+        assert!(outbox.is_idle() && outbox.is_settled(outbox.mark()));
+    }
+
+    #[tokio::test]
+    async fn one_error_that_looks_like_an_outage_does_not_hold_up_the_transactions() {
+        let (mut outbox, mut told) = outbox();
+        outbox.push(envelope(ItemKind::Transaction, 1), Duration::ZERO);
+        outbox.push(envelope(ItemKind::Event, 2), Duration::ZERO);
+        let mut sent = Vec::new();
+        for second in [0, 60, 120, 180] {
+            sent.extend(fail(&mut outbox, &mut told, second).await.0);
+        }
+        assert_eq!(sent, [2, 1, 2, 1]);
+    }
+}
