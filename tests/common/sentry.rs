@@ -67,7 +67,8 @@ impl FakeSentry {
         let state = State { threads: 1, ..state };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let server = Self { address, shared: Arc::clone(&shared) };
-        thread::spawn(move || shared.guarded(|| shared.accept(&listener)));
+        // The port is free again before the server counts as stopped.
+        thread::spawn(move || shared.guarded(|| shared.accept(listener)));
         server
     }
 

@@ -54,7 +54,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    pub fn accept(self: &Arc<Self>, listener: &TcpListener) -> Result<(), String> {
+    pub fn accept(self: &Arc<Self>, listener: TcpListener) -> Result<(), String> {
         loop {
             let (stream, _) = listener.accept().map_err(|error| error.to_string())?;
             let mut state = self.lock();
