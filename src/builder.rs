@@ -176,7 +176,8 @@ impl SentrySpanExporterBuilder {
     }
 
     /// How much may wait to be sent, in bytes of compressed envelopes; over it the oldest
-    /// transactions are dropped first and errors last. Default: 32 MiB.
+    /// transactions are dropped first and errors last. What is on its way takes up to twice as much
+    /// besides, because the body that is sent is a copy. Default: 32 MiB.
     pub fn with_queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = Some(bytes);
         self

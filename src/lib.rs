@@ -10,6 +10,7 @@
 //! | [`with_dsn`] | `SENTRY_DSN` | | none: the exporter does nothing |
 //! | [`with_release`] | `SENTRY_RELEASE` | `sentry.release`, `service.name@service.version` | none |
 //! | [`with_environment`] | `SENTRY_ENVIRONMENT` | `sentry.environment`, `deployment.environment.name` | `production` |
+//! | [`with_spotlight`] | `SENTRY_SPOTLIGHT` | | no copy for Spotlight |
 //! | [`with_proxy`] | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | | none |
 //!
 //! The others are described at [`SentrySpanExporterBuilder`]. The exporter also reads
@@ -49,6 +50,7 @@
 //! [`with_release`]: SentrySpanExporterBuilder::with_release
 //! [`with_environment`]: SentrySpanExporterBuilder::with_environment
 //! [`with_proxy`]: SentrySpanExporterBuilder::with_proxy
+//! [`with_spotlight`]: SentrySpanExporterBuilder::with_spotlight
 
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
