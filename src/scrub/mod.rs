@@ -154,8 +154,9 @@ impl Scrubber {
             Fate::Keep => true,
             Fate::Replace(clean) => {
                 let cut: String = clean.chars().take(Tags::MAX_CHARS).collect();
-                *value = cut.trim_end().to_owned();
-                true
+                *value = cut.trim().to_owned();
+                // Sentry takes no empty tag.
+                !value.is_empty()
             }
             Fate::Remove => false,
         });
@@ -371,6 +372,16 @@ mod tests {
             assert_eq!(data.value("network.peer.address").is_some(), stays, "{kind}");
             assert!(data.value("client.address").is_none(), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_tag_of_which_nothing_is_left_is_no_tag() {
+        let mut event = Event::default();
+        for (key, value) in [("http.target", "#"), ("url.full", "/a")] {
+            event.tags.insert(key.to_owned(), value.to_owned());
+        }
+        Scrubber::default().scrub_event(&mut event);
+        assert_eq!(event.tags.into_iter().collect::<Vec<_>>(), [("url.full".into(), "/a".into())]);
     }
 
     #[test]

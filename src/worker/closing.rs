@@ -126,7 +126,6 @@ impl Worker {
     }
 
     pub(super) fn end(&mut self, result: OTelSdkResult) {
-        self.waiting.end(&self.outbox);
         self.outbox.abandon(&self.ledger);
         // What still waits for its parent was not reached in time.
         let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
@@ -135,6 +134,7 @@ impl Worker {
             self.ledger.dropped(Amount::spans(waiting), DropReason::ShutDown);
         }
         self.voice.ended(&self.ledger.stats());
+        self.waiting.end(&self.outbox);
         if let Some(closing) = self.closing.take() {
             closing.tell(result);
         }

@@ -304,9 +304,9 @@ impl Outbox {
     }
 
     /// Gives up everything that waits or is in flight.
-    pub(super) fn abandon(&mut self, ledger: &Ledger) {
-        for amount in std::mem::take(&mut self.open).into_values().flatten() {
-            ledger.dropped(amount, DropReason::ShutDown);
+    pub(super) fn abandon(&self, ledger: &Ledger) {
+        for amount in self.open.values().flatten() {
+            ledger.dropped(*amount, DropReason::ShutDown);
         }
     }
 
