@@ -48,6 +48,15 @@ fn an_origin_keeps_to_the_grammar_or_is_that_of_the_exporter() {
 }
 
 #[test]
+fn what_is_too_long_for_an_address_is_none() {
+    for (address, is_one) in [("203.0.113.7".to_owned(), true), ("a".repeat(9000), false)] {
+        let request = [("http.request.method", "GET".to_owned()), ("client.address", address)];
+        let env = root(work(SpanKind::Server, &request))["request"]["env"].take();
+        assert_eq!(env.get("REMOTE_ADDR").is_some(), is_one, "{env}");
+    }
+}
+
+#[test]
 fn a_root_keeps_a_description_that_is_not_its_name() {
     let described = work(SpanKind::Internal, &[("sentry.description", "July")]);
     let root = root(described.clone());

@@ -21,6 +21,9 @@ const MAX_QUERY_BYTES: usize = 800;
 const MAX_HEADER_BYTES: usize = 6000;
 const MAX_COOKIE_BYTES: usize = 1500;
 
+/// The longest name of a host, in bytes.
+const MAX_HOST_BYTES: usize = 253;
+
 /// The request that a server answered; none for other spans.
 pub(super) fn request(span: &SpanData, facts: &Facts<'_>) -> Option<Request> {
     if span.span_kind != SpanKind::Server {
@@ -32,6 +35,8 @@ pub(super) fn request(span: &SpanData, facts: &Facts<'_>) -> Option<Request> {
         (3..=32).contains(&method.len()) && method.bytes().all(is_part)
     };
     let address = facts.text(&[ClientAddress, HttpClientIp]);
+    // No host has a longer name, and Sentry cuts what is too long for it.
+    let address = address.filter(|address| address.len() <= MAX_HOST_BYTES);
     let env = address.map(|address| ("REMOTE_ADDR".to_owned(), address.into_owned()));
     Some(Request {
         url: url(facts),
