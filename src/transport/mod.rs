@@ -3,6 +3,7 @@
 mod backoff;
 mod error;
 mod http;
+mod kind;
 mod losses;
 mod rate_limit;
 mod refusal;
@@ -14,8 +15,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub(crate) use self::backoff::Backoff;
-pub use self::error::{ProxyFault, TlsFault, TransportError, TransportErrorKind};
+pub use self::error::TransportError;
 pub(crate) use self::http::HttpTransport;
+pub use self::kind::{ProxyFault, TlsFault, TransportErrorKind};
 pub(crate) use self::losses::{Category, Losses};
 pub(crate) use self::rate_limit::RateLimits;
 pub(crate) use self::refusal::Refusal;

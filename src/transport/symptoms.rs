@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::io;
 
-use super::error::{ProxyFault, TlsFault, TransportErrorKind};
+use super::kind::{ProxyFault, TlsFault, TransportErrorKind};
 
 /// What an error lets see of what went wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

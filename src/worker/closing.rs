@@ -1,11 +1,10 @@
 use std::sync::mpsc::SyncSender;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use super::inbox::Deadline;
-use super::run::Worker;
-use crate::stats::{Amount, DropReason, Stats, count};
+use crate::stats::Stats;
 
 /// A shutdown under way.
 #[derive(Debug)]
@@ -79,64 +78,5 @@ impl Closing {
     pub(super) fn tell(self, result: OTelSdkResult) {
         // Whoever gave up waiting has dropped the other end.
         let _ = self.answer.try_send(result);
-    }
-}
-
-impl Worker {
-    /// From now on nothing more is taken in, and everything that waits is sent.
-    pub(super) fn close(&mut self, deadline: Deadline, answer: SyncSender<OTelSdkResult>) {
-        if self.closing.is_some() {
-            let _ = answer.try_send(Err(OTelSdkError::AlreadyShutdown));
-            return;
-        }
-        self.outbox.close();
-        let lost = self.ledger.stats().spans_dropped;
-        self.closing = Some(Closing::new(deadline, self.now(), answer, lost));
-    }
-
-    /// Has the rest written when a shutdown has too little time left to send it, or nowhere to.
-    pub(super) fn store_in_time(&mut self) {
-        let now = self.now();
-        let Some(closing) = &self.closing else { return };
-        let is_time = now >= closing.store_at();
-        if is_time || self.outbox.is_down() {
-            for (amount, reason) in self.outbox.store_rest(is_time, now) {
-                self.lose(amount, reason);
-            }
-        }
-    }
-
-    /// How the shutdown ended, if it has.
-    pub(super) fn closed(&mut self, has_more: bool) -> Option<OTelSdkResult> {
-        let now = self.now();
-        let is_empty = !has_more
-            && self.is_copied()
-            && self.sources.values().all(|(buffer, _)| buffer.is_empty());
-        let closing = self.closing.as_mut()?;
-        if closing.is_late(now) {
-            return Some(closing.timed_out());
-        }
-        if !is_empty || !self.outbox.is_idle() {
-            return None;
-        }
-        if closing.may_report() {
-            self.outbox.report(now, SystemTime::now(), true);
-        }
-        self.outbox.is_idle().then(|| closing.outcome(&self.ledger.stats()))
-    }
-
-    pub(super) fn end(&mut self, result: OTelSdkResult) {
-        self.outbox.abandon(&self.ledger);
-        // What still waits for its parent was not reached in time.
-        let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
-        let waiting = waiting.fold(0, u64::saturating_add);
-        if waiting > 0 {
-            self.ledger.dropped(Amount::spans(waiting), DropReason::ShutDown);
-        }
-        self.voice.ended(&self.ledger.stats());
-        self.waiting.end(&self.outbox);
-        if let Some(closing) = self.closing.take() {
-            closing.tell(result);
-        }
     }
 }

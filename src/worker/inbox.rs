@@ -7,6 +7,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::lanes::Queued;
+use super::spool_report::Report;
 use crate::check::Finding;
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
@@ -25,9 +26,9 @@ pub(crate) enum Message {
     /// Somebody asks whether the server takes anything.
     Check(Deadline, SyncSender<Finding>),
     /// A request to Spotlight has ended.
-    Spotlight(super::spotlight::Answer),
+    Spotlight(Result<http::StatusCode, TransportError>),
     /// Something happened in the directory of the spool.
-    Spool(Box<super::spooler::Report>),
+    Spool(Box<Report>),
     /// A request has ended.
     Answered(Box<Delivery>, Result<http::Response<Bytes>, Failure>),
 }

@@ -7,6 +7,7 @@
 mod closing;
 mod delivery;
 mod encode;
+mod ending;
 mod flights;
 mod inbox;
 mod intake;
@@ -16,6 +17,7 @@ mod own_traffic;
 mod probe;
 mod quiet;
 mod run;
+mod spool_report;
 mod spooler;
 mod spotlight;
 mod storing;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::inbox::Message;
 use super::quiet::Quiet;
+use super::spool_report::{Done, Report, Written};
 use crate::spool::{Entry, Found, Kinds, Lost, OpenError, Parcel, Spool, Store};
 use crate::transport::{Category, RateLimits};
 
@@ -63,34 +64,6 @@ enum Order {
     Remove(Entry),
     /// It has to wait on, perhaps after a try.
     GiveBack(Entry, bool),
-}
-
-/// What the thread has done, and how things stand after it.
-#[derive(Debug)]
-pub(crate) struct Report {
-    pub(super) done: Done,
-    pub(super) lost: Vec<Lost>,
-    /// How many spans wait in the directory.
-    pub(super) spans: u64,
-    waits: Kinds,
-}
-
-#[derive(Debug)]
-pub(super) enum Done {
-    /// The directory is ours, with what an earlier process left.
-    Opened(Found),
-    Kept(Written),
-    Failed(Written, String),
-    Taken(Option<Box<(Entry, Parcel)>>),
-    /// Nothing that the worker has to do something about, but perhaps to say.
-    Noted(Option<String>),
-}
-
-/// An envelope that was written, or was to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
-    pub(super) ticket: u64,
-    bytes: usize,
 }
 
 /// The thread's side.

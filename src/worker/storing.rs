@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::run::Worker;
-use super::spooler::{Done, Report};
+use super::spool_report::{Done, Report};
 use crate::stats::DropReason;
 
 impl Worker {
