@@ -133,7 +133,8 @@ impl Place {
     ///
     /// `<Type as Trait>::call` stands at the type, unless that has no path. It
     /// belongs to the crate of the type, unless that is a type of `std`, which
-    /// only the crate of the trait can have extended.
+    /// only the crate of the trait can have extended, or a function, which only that crate can
+    /// have given methods to.
     pub(super) fn of(name: &str) -> Self {
         Self::nested(name, NESTED_TYPES)
     }
@@ -153,15 +154,23 @@ impl Place {
             None => (inner, Self::default()),
         };
         let subject = Self::nested(subject, nesting);
+        let is_own = !is_function(&subject.path) || implemented.package.is_none();
         let path = if subject.path.contains("::") { subject.path } else { implemented.path };
         Self {
             path: path + &without_generics(rest),
             package: match subject.package {
-                Some(package) if !is_runtime_crate(&package) => Some(package),
+                Some(package) if is_own && !is_runtime_crate(&package) => Some(package),
                 package => implemented.package.or(package),
             },
         }
     }
+}
+
+/// Whether the path of a type is that of a function or closure.
+fn is_function(path: &str) -> bool {
+    path.rsplit_once("::").is_some_and(|(_, name)| {
+        name.starts_with(|first: char| first.is_lowercase() || first == '{')
+    })
 }
 
 /// Strips what stands before the path of a type, as in `&mut dyn app::Trait`.
