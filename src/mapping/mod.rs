@@ -58,6 +58,7 @@ mod resource;
 mod span;
 mod stacktrace;
 mod status;
+mod steps;
 mod symbol;
 mod tags;
 mod transaction;

@@ -8,6 +8,7 @@ use super::in_app::InApp;
 const OLDEST_FRAMES: usize = 50;
 const NEWEST_FRAMES: usize = 200;
 const NAME_CHARS: usize = 512;
+const PATH_CHARS: usize = 1024;
 
 /// The text of a trace taken apart.
 pub(super) struct Traceback<'a> {
@@ -88,6 +89,7 @@ impl<'a> Raised<'a> {
 impl Call<'_> {
     fn frame(&self) -> Frame {
         let cut = |text: &Cow<'_, str>| text.chars().take(NAME_CHARS).collect::<String>();
+        let cut_path = |path: &str| path.chars().take(PATH_CHARS).collect::<String>();
         let path = self.path.as_deref();
         let filename = self.filename.as_deref().or_else(|| path.map(last_name));
         Frame {
@@ -95,8 +97,8 @@ impl Call<'_> {
             symbol: self.symbol.as_ref().map(cut),
             module: self.module.as_ref().map(cut),
             package: self.package.as_ref().map(cut),
-            filename: filename.map(str::to_owned),
-            abs_path: path.map(str::to_owned),
+            filename: filename.map(cut_path),
+            abs_path: path.map(cut_path),
             lineno: self.line,
             colno: self.column,
             instruction_addr: self.address.map(Addr),

@@ -32,7 +32,12 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
         else {
             continue;
         };
-        if count.is_some() && last.is_some_and(|last| count <= Some(last)) {
+        // Another stack counts from zero again, or is of another form.
+        let is_other = match (last, count) {
+            (Some(last), Some(count)) => count <= last,
+            (last, count) => !calls.is_empty() && last.is_some() != count.is_some(),
+        };
+        if is_other {
             break;
         }
         last = count.or(last);
@@ -88,9 +93,9 @@ fn placed(place: &str) -> Option<(&str, u64, Option<u64>)> {
 
 /// Reads a line of glibc, `./app(_Z1fi+0x1d) [0x55d0]`.
 fn symbol(line: &str) -> Option<Call<'_>> {
-    let (place, address) = line.trim().strip_suffix(']')?.rsplit_once(" [0x")?;
+    let (place, address) = line.trim().strip_suffix(']')?.rsplit_once("[0x")?;
     let address = u64::from_str_radix(address, 16).ok()?;
-    let (binary, symbol) = place.strip_suffix(')')?.rsplit_once('(')?;
+    let (binary, symbol) = place.trim_end().strip_suffix(')')?.rsplit_once('(')?;
     let (name, _) = symbol.rsplit_once('+')?;
     binary.contains('/').then(|| made(name, Some(address), None, Some(binary)))
 }
@@ -112,7 +117,7 @@ fn made<'a>(
         false => Origin::Application,
     };
     // What gdb writes between brackets are the values of the arguments.
-    let function = name.split_once(" (").map_or(name, |(function, _)| function);
+    let function = without_arguments(name);
     Call {
         function: Some(function).filter(|name| !name.is_empty()).map(Cow::from),
         package: binary.map(Cow::from),
@@ -123,4 +128,22 @@ fn made<'a>(
         origin,
         ..Call::default()
     }
+}
+
+/// `shop::total` for `shop::total (count=3)`; the types of parameters follow a name at once.
+fn without_arguments(name: &str) -> &str {
+    let mut depth = 0_usize;
+    for (index, letter) in name.char_indices().rev() {
+        match letter {
+            ')' => depth = depth.saturating_add(1),
+            '(' if depth <= 1 => {
+                let before = name.split_at_checked(index).map_or("", |(before, _)| before);
+                return before.strip_suffix(' ').unwrap_or(name);
+            }
+            '(' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => return name,
+            _ => {}
+        }
+    }
+    name
 }

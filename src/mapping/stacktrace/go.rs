@@ -66,13 +66,15 @@ fn call<'a>(line: &'a str, path: &'a str, number: u64) -> Option<Call<'a>> {
     };
     let last = last_name(name);
     let directories = name.strip_suffix(last)?;
-    let (package, function) = last.split_once('.')?;
+    // Only what is built in, such as `panic`, is in no package.
+    let (package, function) = last.split_once('.').unwrap_or(("", last));
     if name.contains(char::is_whitespace) && !name.contains('[') {
         return None;
     }
     let module = format!("{directories}{package}").replace("%2e", ".");
     let first = module.split('/').next().unwrap_or("");
-    let origin = if STANDARD.split_whitespace().any(|package| package == first) {
+    let origin = if module.is_empty() || STANDARD.split_whitespace().any(|package| package == first)
+    {
         Origin::Runtime
     } else if PACKAGES.iter().any(|part| path.contains(part)) {
         Origin::ThirdParty
@@ -81,7 +83,7 @@ fn call<'a>(line: &'a str, path: &'a str, number: u64) -> Option<Call<'a>> {
     };
     Some(Call {
         function: Some(function.into()),
-        module: Some(module.into()),
+        module: Some(module).filter(|module| !module.is_empty()).map(Cow::from),
         path: Some(Cow::from(path)),
         line: Some(number),
         origin,

@@ -100,6 +100,10 @@ fn call(place: &str) -> Option<Call<'_>> {
 }
 
 fn is_third_party(class: &str) -> bool {
+    // Classes that are made while the program runs, to stand before one of its own.
+    if ["CGLIB$$", "$Proxy", "$$Lambda"].iter().any(|part| class.contains(part)) {
+        return true;
+    }
     let prefixes = if class.starts_with("org.") { THIRD_PARTY_OF_ORG } else { THIRD_PARTY };
     begins(class, prefixes.split_whitespace())
 }

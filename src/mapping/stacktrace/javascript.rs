@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::call::{Call, Origin, Raised, Traceback};
-use super::lines::{add_line, below, is_type, lines, origin, path_and_line, stable_name};
+use super::lines::{add_line, below, is_type, lines, number, origin, path_and_line, stable_name};
 
 const PACKAGES: [&str; 2] = ["/node_modules/", "\\node_modules\\"];
 const RUNTIME: [&str; 4] = ["node:", "internal/", "ext:", "deno:"];
@@ -13,12 +13,24 @@ const WEB: [&str; 2] = ["http://", "https://"];
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut raised: Vec<Raised<'_>> = Vec::new();
     let mut is_located = false;
+    let mut foreign = 0_usize;
+    let mut previous = "";
     for line in lines(text) {
+        let above = std::mem::replace(&mut previous, line).trim();
         let inner = line.trim();
         let has_calls = raised.last().is_some_and(|last| !last.calls.is_empty());
         let is_indented = line.starts_with([' ', '\t']);
         if let Some(place) = inner.strip_prefix("at ").filter(|_| is_indented) {
-            let call = call(place.trim_end_matches(" {"))?;
+            // Rust writes the places of its calls in the same way, each below a number and a name.
+            let is_numbered =
+                above.split_once(": ").is_some_and(|(first, _)| number(first).is_some());
+            if is_numbered || (raised.is_empty() && !above.is_empty()) {
+                return None;
+            }
+            let Some(call) = call(place.trim_end_matches(" {")) else {
+                foreign = foreign.saturating_add(1);
+                continue;
+            };
             is_located |= call.column.is_some();
             if raised.is_empty() {
                 raised.push(Raised::default());
@@ -49,7 +61,8 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
         true => "javascript",
         false => "node",
     };
-    is_located.then_some(Traceback { platform, raised })
+    let own = raised.iter().map(|raised| raised.calls.len()).max().unwrap_or(0);
+    (is_located && foreign < own).then_some(Traceback { platform, raised })
 }
 
 /// Reads `Uncaught TypeError [ERR_INVALID_ARG_TYPE]: the text`.
@@ -84,11 +97,12 @@ fn call(line: &str) -> Option<Call<'_>> {
         None => (rest, (column, None)),
     };
     let path = path.strip_prefix("file://").unwrap_or(path);
-    if path.contains(['(', ')']) || !path.contains(['/', '.', ':', '\\', '<']) {
+    if path.contains(['(', ')']) || !path.contains(['/', '.', ':', '\\', '<', '[']) {
         return None;
     }
     let below_root = below(path, &PACKAGES);
-    let is_runtime = RUNTIME.iter().any(|start| path.starts_with(start)) || path.starts_with('<');
+    let is_runtime =
+        RUNTIME.iter().any(|start| path.starts_with(start)) || path.starts_with(['<', '[']);
     let web_name = WEB.iter().find_map(|start| path.strip_prefix(start));
     let filename = match web_name {
         Some(rest) => rest.split_once('/').map_or(rest, |(_, path)| path),

@@ -1,7 +1,7 @@
 //! Small readers that the languages share.
 
 use super::call::{Origin, last_name};
-use super::steps;
+use crate::mapping::steps;
 
 /// The lines of a text, counted as work.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {

@@ -6,6 +6,7 @@ use super::call::{Call, Origin, Raised, Traceback};
 use super::lines::{
     add_line, below, lines, number, origin, path_and_line, stable_name, type_and_text,
 };
+use crate::mapping::steps;
 
 const PACKAGES: [&str; 2] = ["/vendor/", "\\vendor\\"];
 const HEADINGS: [&str; 4] = ["PHP Fatal error:  ", "Fatal error: ", "Uncaught ", "Next "];
@@ -13,15 +14,16 @@ const HEADINGS: [&str; 4] = ["PHP Fatal error:  ", "Fatal error: ", "Uncaught ",
 /// Reads the text; the exceptions of a chain come root cause first.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut raised: Vec<Raised<'_>> = Vec::new();
-    let mut is_open = false;
+    // The text of the exception goes on, and its calls are still to come.
+    let (mut is_open, mut is_headed) = (false, false);
     let mut is_telling = false;
     for line in lines(text) {
         let line = line.trim_end();
         if let Some((count, rest)) = numbered(line) {
-            if count == 0 && !is_open {
+            if count == 0 && !is_headed {
                 raised.push(Raised::default());
             }
-            is_open = false;
+            (is_open, is_headed) = (false, false);
             let last = raised.last_mut()?;
             if rest != "{main}" {
                 let (function, place) = function_and_place(rest)?;
@@ -34,13 +36,14 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
             if let Some(last) = raised.last_mut().filter(|_| is_open) {
                 close_heading(last);
             }
+            is_open = false;
         } else if is_open {
             if let Some(last) = raised.last_mut() {
                 add_line(&mut last.value, line);
             }
         } else if let Some((ty, value)) = heading(line) {
             raised.push(Raised { ty, value: value.into(), ..Raised::default() });
-            is_open = true;
+            (is_open, is_headed) = (true, true);
         }
     }
     raised.retain(|raised| !raised.calls.is_empty());
@@ -64,6 +67,7 @@ fn heading(line: &str) -> Option<(&str, &str)> {
 
 /// Takes the place, where the exception was thrown, off the end of its text.
 fn close_heading(raised: &mut Raised<'_>) {
+    steps::count(raised.value.len());
     let Some((text, place)) = raised.value.rsplit_once(" in ") else { return };
     let Some((path, line)) = path_and_line(place) else { return };
     raised.calls.push(at(path.to_owned().into(), line));

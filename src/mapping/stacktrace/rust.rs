@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use super::call::{Call, Origin, Raised, Traceback, kept};
 use super::crates::is_library;
 use super::lines::{self, number};
-use super::steps;
 use crate::mapping::error_text::{Heading, Location, string_literal};
+use crate::mapping::steps;
 use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, readable};
 
 const SYSTEM_FUNCTIONS: [&str; 10] = [
@@ -61,7 +61,21 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
             call.origin = Origin::ThirdParty;
         }
     }
-    Some(Traceback { platform: "native", raised: vec![Raised { calls, ..Raised::default() }] })
+    let (ty, value) = panic(text).map_or(("", Cow::default()), |value| ("panic", value));
+    Some(Traceback { platform: "native", raised: vec![Raised { ty, value, calls, module: "" }] })
+}
+
+/// The message of a panic, between the place of it and its calls.
+fn panic(text: &str) -> Option<Cow<'_, str>> {
+    let mut lines = lines::lines(text)
+        .skip_while(|line| !(line.starts_with("thread '") && line.contains(" panicked at ")));
+    let (_, place) = lines.next()?.split_once(" panicked at ")?;
+    // Rust before 1.73 wrote both in one line.
+    if let Some(quoted) = place.strip_prefix('\'') {
+        return Some(quoted.rsplit_once("', ")?.0.into());
+    }
+    let message = lines.take_while(|line| Heading::parse(line).is_none());
+    Some(message.collect::<Vec<_>>().join("\n").into())
 }
 
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
@@ -237,7 +251,7 @@ fn call<'a>(line: &Line<'a>) -> Call<'a> {
         symbol: (*line.symbol != *name).then(|| line.symbol.clone()),
         function: Some(name.into()),
         module: module.filter(|module| !module.is_empty()).map(Cow::from),
-        package: place.package.map(Cow::from),
+        package: place.package.or_else(|| package_of(file.as_deref()?)).map(Cow::from),
         filename: file.as_deref().and_then(file_name).map(Cow::from),
         path: file.map(Cow::from),
         line: line.location.as_ref().and_then(|location| location.line),
@@ -268,7 +282,10 @@ fn library_by_path(call: &Call<'_>) -> Option<String> {
 
 fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
     let file = file.unwrap_or("").replace('\\', "/");
-    let is_runtime = package.map_or_else(|| is_runtime_function(name), is_runtime_crate);
+    // Line tables name functions without their crates.
+    let is_rust = file.ends_with(".rs");
+    let is_runtime =
+        package.map_or_else(|| !is_rust && is_runtime_function(name), is_runtime_crate);
     let is_c_library =
         package.is_none() && C_LIBRARY_PATHS.iter().any(|path| file.starts_with(path));
     let is_runtime =
@@ -279,6 +296,20 @@ fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
         _ => is_library_path(&file),
     };
     lines::origin(is_runtime, is_third_party)
+}
+
+/// The crate of a file of the standard library or of a published crate.
+fn package_of(file: &str) -> Option<String> {
+    let file = file.replace('\\', "/");
+    let path = file.strip_suffix(".rs")?;
+    let directory = match path.strip_prefix("/rustc/") {
+        Some(rest) => rest.split_once("/library/")?.1.split('/').next()?,
+        None => {
+            let versioned = path.split('/').find(|directory| is_versioned(directory))?;
+            versioned.rsplit_once('-')?.0
+        }
+    };
+    Some(directory.replace('-', "_"))
 }
 
 fn is_library_path(path: &str) -> bool {
