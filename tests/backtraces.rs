@@ -8,9 +8,15 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use common::sentry::FakeSentry;
 use common::spans::{SpanDataExt, span};
+use common::telemetry::export_and_wait;
+use common::watchdog::watchdog;
 use opentelemetry::KeyValue;
+use opentelemetry_sdk::trace::SpanExporter;
+use opentelemetry_sentry::SentrySpanExporter;
 use opentelemetry_sentry::mapping::Mapper;
 use serde_json::{Value as Json, json};
 
@@ -169,4 +175,24 @@ fn prefixes_are_those_of_packages_and_paths_in_other_languages_too() {
     assert_eq!(frames(&Mapper::new(), java), "-run +g +f");
     assert_eq!(frames(&Mapper::new().with_in_app_exclude(["com.shop"]), java), "-run +g -f");
     assert_eq!(frames(&Mapper::new().with_in_app_include(["java.lang"]), java), "+run +g +f");
+}
+
+#[test]
+fn the_exporter_takes_the_same_lists() {
+    watchdog(Duration::from_secs(30), || {
+        let sentry = FakeSentry::start();
+        let exporter = SentrySpanExporter::builder()
+            .with_dsn(sentry.dsn())
+            .with_in_app_include(["sqlx"])
+            .with_in_app_exclude(["shop"])
+            .build()
+            .unwrap();
+        let stack = KeyValue::new("exception.stacktrace", "0: shop::load\n1: sqlx::query\n");
+        let root = span(1, 0, "request", (0, 9)).event("exception", 1, [stack]);
+        export_and_wait(&exporter, vec![root]).unwrap();
+        exporter.force_flush().unwrap();
+        let event = sentry.events().remove(0);
+        let frames = &event["exception"]["values"][0]["stacktrace"]["frames"];
+        assert_eq!(shown(frames), "+sqlx::query -shop::load");
+    });
 }

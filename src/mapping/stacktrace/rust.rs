@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::call::{Call, Origin, Raised, Traceback, kept};
-use super::crates::is_library;
-use super::lines::{self, number};
+use super::crates::{is_library, is_library_path, package_of};
+use super::lines;
 use crate::mapping::error_text::{Heading, Location, string_literal};
 use crate::mapping::steps;
 use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, readable};
@@ -36,8 +36,6 @@ const C_LIBRARY_PATHS: [&str; 9] = [
     "./posix/",
     "./debug/",
 ];
-const THIRD_PARTY_PATHS: [&str; 5] =
-    ["/.cargo/registry/", "/cargo/registry/", "/.cargo/git/", "/cargo/git/checkouts/", "/vendor/"];
 
 /// A call as a line names it.
 struct Line<'a> {
@@ -296,39 +294,6 @@ fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
         _ => is_library_path(&file),
     };
     lines::origin(is_runtime, is_third_party)
-}
-
-/// The crate of a file of the standard library or of a published crate.
-fn package_of(file: &str) -> Option<String> {
-    let file = file.replace('\\', "/");
-    let path = file.strip_suffix(".rs")?;
-    let directory = match path.strip_prefix("/rustc/") {
-        Some(rest) => rest.split_once("/library/")?.1.split('/').next()?,
-        None => {
-            let versioned = path.split('/').find(|directory| is_versioned(directory))?;
-            versioned.rsplit_once('-')?.0
-        }
-    };
-    Some(directory.replace('-', "_"))
-}
-
-fn is_library_path(path: &str) -> bool {
-    let is_vendored = ["vendor/", "./vendor/"].iter().any(|start| path.starts_with(start));
-    is_vendored
-        || THIRD_PARTY_PATHS.iter().any(|part| path.contains(part))
-        || path.split('/').any(is_versioned)
-}
-
-/// Whether a directory is that of a published crate, such as `serde_json-1.0.150`.
-fn is_versioned(directory: &str) -> bool {
-    directory.rsplit_once('-').is_some_and(|(name, version)| {
-        let mut numbers = version.splitn(3, '.');
-        let is_number = |part: Option<&str>| part.is_some_and(|part| number(part).is_some());
-        !name.is_empty()
-            && is_number(numbers.next())
-            && is_number(numbers.next())
-            && numbers.next().is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_digit()))
-    })
 }
 
 /// Whether a function without a crate belongs to the system or to `std`.
