@@ -134,6 +134,32 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// Whose code is the application's in stack traces, by prefixes of crates, packages, modules,
+    /// functions or paths, such as `shop`, `com.shop` or `/srv/shop`. Sentry groups errors by the
+    /// application's frames and shows them first.
+    ///
+    /// A prefix ends where a name ends: `shop` is not `shopping`. Wins over
+    /// [`with_in_app_exclude`](Self::with_in_app_exclude), which wins over the rules. Further
+    /// calls add to the list. Default: none; what is not surely a library or the runtime is the
+    /// application's.
+    pub fn with_in_app_include<P: Into<String>>(
+        mut self,
+        prefixes: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.mapper = self.mapper.with_in_app_include(prefixes);
+        self
+    }
+
+    /// Whose code is not the application's in stack traces, by prefixes as in
+    /// [`with_in_app_include`](Self::with_in_app_include); wins over the rules. Default: none.
+    pub fn with_in_app_exclude<P: Into<String>>(
+        mut self,
+        prefixes: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.mapper = self.mapper.with_in_app_exclude(prefixes);
+        self
+    }
+
     /// How many spans may wait for their parents; over it the oldest are sent without theirs.
     /// Default: 200,000.
     pub fn with_max_pending_spans(mut self, spans: usize) -> Self {

@@ -4,6 +4,7 @@ use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::exception::{Recorded, Role};
+use super::stacktrace::InApp;
 
 /// With how many records of the same error a further one is compared.
 const MAX_COMPARED: usize = 100;
@@ -23,8 +24,12 @@ pub(super) struct Failure<'a> {
 /// An error that several spans recorded on its way up counts where it was recorded first, which is
 /// the innermost span (rule EXC-11). A span that only has an error status counts if nothing was
 /// recorded below or above it and no deeper span failed.
-pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_>>, usize) {
-    let mut recorded = recorded(spans);
+pub(super) fn failures<'a>(
+    spans: &'a [SpanData],
+    with_status: bool,
+    in_app: &InApp,
+) -> (Vec<Failure<'a>>, usize) {
+    let mut recorded = recorded(spans, in_app);
     let statuses = spans.iter().any(|span| with_status && has_error(span));
     if recorded.is_empty() && !statuses {
         return (recorded, 0);
@@ -76,13 +81,13 @@ pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_
     (recorded, repeated)
 }
 
-fn recorded(spans: &[SpanData]) -> Vec<Failure<'_>> {
+fn recorded<'a>(spans: &'a [SpanData], in_app: &InApp) -> Vec<Failure<'a>> {
     let mut failures = Vec::new();
     for span in spans {
         for (index, event) in span.events.iter().enumerate() {
             let role = Role::of(event);
             if role.is_error() {
-                let recorded = Some(Recorded::of(event, role, span));
+                let recorded = Some(Recorded::of(event, role, span, in_app));
                 failures.push(Failure { span, event: Some((index, event)), recorded });
             }
         }

@@ -78,6 +78,9 @@ pub(super) fn event(
     match failure.recorded {
         Some(recorded) => {
             event.level = recorded.level;
+            if let Some(platform) = recorded.platform {
+                event.platform = platform.into();
+            }
             event.logentry =
                 recorded.message.map(|message| LogEntry { message, params: Vec::new() });
             event.exception = Values::from(recorded.chain);

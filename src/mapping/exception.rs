@@ -9,7 +9,7 @@ use super::breadcrumb::level;
 use super::error_text::{ErrorText, split_type, type_of_debug};
 use super::facts::Facts;
 use super::span::texts;
-use super::stacktrace;
+use super::stacktrace::{self, InApp};
 use crate::protocol::limited;
 use crate::semconv::Attribute::{self, ThreadId as ThreadIdKey, *};
 
@@ -47,7 +47,9 @@ pub(super) struct Recorded {
     pub(super) chain: Vec<Exception>,
     pub(super) message: Option<String>,
     pub(super) level: Level,
-    /// The text of a stack trace that could not be taken apart.
+    /// The language of the stack trace, in Sentry's words.
+    pub(super) platform: Option<&'static str>,
+    /// The text of the stack trace.
     pub(super) raw_stacktrace: Option<String>,
     pub(super) location: Option<Location>,
     pub(super) fingerprint: Vec<String>,
@@ -86,13 +88,14 @@ impl Role {
 
 impl Recorded {
     /// Reads an event of the role [`Role::Exception`] or [`Role::Message`].
-    pub(super) fn of(event: &Event, role: Role, span: &SpanData) -> Self {
+    pub(super) fn of(event: &Event, role: Role, span: &SpanData, in_app: &InApp) -> Self {
         let facts = Facts::of(&event.attributes);
         let span_facts = Facts::of(&span.attributes);
         let mut recorded = Self {
             chain: Vec::new(),
             message: None,
             level: level(&facts).unwrap_or(Level::Error),
+            platform: None,
             raw_stacktrace: None,
             location: Location::of(&facts).or_else(|| Location::of(&span_facts)),
             fingerprint: fingerprint(&facts, &span_facts),
@@ -103,7 +106,7 @@ impl Recorded {
         let message = Some(&*event.name).filter(is_message);
         if role == Role::Exception {
             recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
-            recorded.read_exception(&facts, span);
+            recorded.read_exception(&facts, span, in_app);
             if let Some(itself) = recorded.chain.last_mut() {
                 itself.thread_id = thread_id(&facts).or_else(|| thread_id(&span_facts));
             }
@@ -126,7 +129,7 @@ impl Recorded {
         hasher.finish()
     }
 
-    fn read_exception(&mut self, facts: &Facts<'_>, span: &SpanData) {
+    fn read_exception(&mut self, facts: &Facts<'_>, span: &SpanData, in_app: &InApp) {
         let text = facts.text(&[ExceptionMessage, Error]);
         let parsed = text.as_deref().map(ErrorText::parse);
         let stack = facts.value(ExceptionStacktrace);
@@ -135,8 +138,11 @@ impl Recorded {
             Some(Value::String(text)) => Some(text.as_str().to_owned()),
             _ => parsed.as_ref().and_then(|parsed| parsed.backtrace.clone()),
         };
-        let stacktrace = backtrace.as_deref().and_then(stacktrace::parse);
-        self.raw_stacktrace = backtrace.filter(|text| stacktrace.is_none() && !text.is_empty());
+        let trace = backtrace.as_deref().and_then(|text| stacktrace::parse(text, in_app));
+        self.raw_stacktrace = backtrace.filter(|text| !text.is_empty());
+        self.platform = trace.as_ref().map(|trace| trace.platform);
+        let mut traced = trace.map(|trace| trace.errors).unwrap_or_default().into_iter();
+        let traced_itself = traced.next().unwrap_or_default();
         if let Some(place) = parsed.as_ref().and_then(|parsed| parsed.location.as_ref()) {
             self.location = Some(Location {
                 module: self.location.take().and_then(|location| location.module),
@@ -155,16 +161,21 @@ impl Recorded {
             }
             _ => None,
         };
-        let (module, ty) = type_of(facts, text.as_deref());
+        let (module, ty) = type_of(facts, text.as_deref(), &traced_itself);
         let escaped = facts.is_true(ExceptionEscaped);
         let mechanism = Mechanism {
             ty: "opentelemetry".into(),
             handled: Some(!escaped),
             ..Mechanism::default()
         };
-        let itself = exception(ty, module, message.or(status), stacktrace, mechanism);
+        let value = message.or(traced_itself.value).or(status);
+        let itself = exception(ty, module, value, traced_itself.stacktrace, mechanism);
         let kept = MAX_CHAIN.saturating_sub(1);
-        self.chain = causes.into_iter().take(kept).map(cause).collect();
+        self.chain = if causes.is_empty() {
+            traced.take(kept).map(traced_cause).collect()
+        } else {
+            causes.into_iter().take(kept).map(cause).collect()
+        };
         self.chain.reverse();
         self.chain.push(itself);
     }
@@ -180,10 +191,17 @@ impl Location {
 }
 
 /// The type of an error, taken from what is least likely to change (rule EXC-4).
-fn type_of(facts: &Facts<'_>, text: Option<&str>) -> (Option<String>, String) {
+fn type_of(
+    facts: &Facts<'_>,
+    text: Option<&str>,
+    traced: &stacktrace::Error,
+) -> (Option<String>, String) {
     if let Some(path) = facts.text(&[ExceptionType]) {
         let (module, ty) = split_type(&path);
         return (module.map(str::to_owned), ty.to_owned());
+    }
+    if let Some(ty) = &traced.ty {
+        return (traced.module.clone(), ty.clone());
     }
     let error_type =
         facts.text(&[ErrorType]).filter(|ty| ty.parse::<i64>().is_err() && *ty != "_OTHER");
@@ -196,6 +214,13 @@ fn cause(text: String) -> Exception {
     let message = ErrorText::parse(&text).message;
     let mechanism = Mechanism { ty: "chained".into(), ..Mechanism::default() };
     exception(ty, None, Some(message), None, mechanism)
+}
+
+/// A cause that the text of a stack trace names, with its own frames.
+fn traced_cause(error: stacktrace::Error) -> Exception {
+    let ty = error.ty.unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
+    let mechanism = Mechanism { ty: "chained".into(), ..Mechanism::default() };
+    exception(ty, error.module, error.value, error.stacktrace, mechanism)
 }
 
 fn exception(

@@ -59,6 +59,7 @@ mod resource;
 mod span;
 mod stacktrace;
 mod status;
+mod steps;
 mod symbol;
 mod tags;
 mod transaction;
@@ -75,6 +76,7 @@ use sentry_types::protocol::v7::Event;
 use self::errors::Failure;
 use self::facts::Facts;
 use self::resource::ResourceFields;
+use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
 use crate::protocol::Transaction;
 use crate::scrub::Scrubber;
@@ -92,6 +94,7 @@ pub struct Mapper {
     tags: TagPolicy,
     status_errors: StatusErrors,
     scrubber: Scrubber,
+    in_app: InApp,
     resource: ResourceFields,
 }
 
@@ -176,6 +179,32 @@ impl Mapper {
         self
     }
 
+    /// Whose code is the application's, by prefixes of crates, packages, modules, functions or
+    /// paths; wins over [`with_in_app_exclude`](Self::with_in_app_exclude) and over the rules.
+    ///
+    /// A prefix ends where a name ends: `shop` is the crate `shop` and all in it, but not
+    /// `shopping`; `com.shop` is a package of Java, `/srv/shop` a directory. Further calls add
+    /// to the list. By default what is not surely a library or the runtime is the application's.
+    #[must_use]
+    pub fn with_in_app_include<P: Into<String>>(
+        mut self,
+        prefixes: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.in_app.include(prefixes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whose code is not the application's, by prefixes as in
+    /// [`with_in_app_include`](Self::with_in_app_include); wins over the rules. By default none.
+    #[must_use]
+    pub fn with_in_app_exclude<P: Into<String>>(
+        mut self,
+        prefixes: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.in_app.exclude(prefixes.into_iter().map(Into::into));
+        self
+    }
+
     /// Maps spans as if all of them had been exported in one batch: one item for each segment.
     pub fn map(&self, spans: Vec<SpanData>) -> Vec<Mapped> {
         let mut buffer = SegmentBuffer::new();
@@ -220,6 +249,6 @@ impl Mapper {
     }
 
     fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
-        errors::failures(spans, self.status_errors == StatusErrors::Sent)
+        errors::failures(spans, self.status_errors == StatusErrors::Sent, &self.in_app)
     }
 }

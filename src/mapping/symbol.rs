@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+use super::steps;
+
 /// A short mangled name can stand for a readable name of many megabytes.
 const DEMANGLED_BYTES: usize = 4096;
 const NESTED_TYPES: usize = 8;
@@ -37,6 +39,7 @@ impl Write for Bounded {
 
 /// The name of a symbol as its author wrote it.
 pub(super) fn readable(symbol: &str) -> String {
+    steps::count(symbol.len());
     let is_mangled =
         ["_ZN", "ZN", "__ZN", "_R", "__R"].iter().any(|start| symbol.starts_with(start));
     if is_mangled && let Ok(name) = rustc_demangle::try_demangle(symbol) {
@@ -63,6 +66,7 @@ fn unescaped(name: &str) -> Cow<'_, str> {
     let mut rest = name;
     let mut is_escaped = false;
     while let Some((before, after)) = rest.split_once('$') {
+        steps::count(before.len());
         decoded.push_str(before);
         let escape = after.split_once('$').and_then(|(code, tail)| Some((escaped(code)?, tail)));
         if let Some((letter, tail)) = escape {
@@ -108,9 +112,11 @@ fn without_disambiguators(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;
     while let Some((before, after)) = rest.split_once('[') {
+        steps::count(before.len());
         plain.push_str(before);
         let tail = after.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
         let digits = after.len().saturating_sub(tail.len());
+        steps::count(digits);
         let follows_name = before.ends_with(|last: char| last.is_alphanumeric() || last == '_');
         match tail.strip_prefix(']') {
             Some(tail) if follows_name && (1..=16).contains(&digits) => rest = tail,
@@ -133,7 +139,8 @@ impl Place {
     ///
     /// `<Type as Trait>::call` stands at the type, unless that has no path. It
     /// belongs to the crate of the type, unless that is a type of `std`, which
-    /// only the crate of the trait can have extended.
+    /// only the crate of the trait can have extended, or a function, which only that crate can
+    /// have given methods to.
     pub(super) fn of(name: &str) -> Self {
         Self::nested(name, NESTED_TYPES)
     }
@@ -153,15 +160,23 @@ impl Place {
             None => (inner, Self::default()),
         };
         let subject = Self::nested(subject, nesting);
+        let is_own = !is_function(&subject.path) || implemented.package.is_none();
         let path = if subject.path.contains("::") { subject.path } else { implemented.path };
         Self {
             path: path + &without_generics(rest),
             package: match subject.package {
-                Some(package) if !is_runtime_crate(&package) => Some(package),
+                Some(package) if is_own && !is_runtime_crate(&package) => Some(package),
                 package => implemented.package.or(package),
             },
         }
     }
+}
+
+/// Whether the path of a type is that of a function or closure.
+fn is_function(path: &str) -> bool {
+    path.rsplit_once("::").is_some_and(|(_, name)| {
+        name.starts_with(|first: char| first.is_lowercase() || first == '{')
+    })
 }
 
 /// Strips what stands before the path of a type, as in `&mut dyn app::Trait`.
@@ -192,6 +207,7 @@ fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str
     let mut depth = 0_usize;
     let mut last = ' ';
     for (index, letter) in text.char_indices() {
+        steps::count(letter.len_utf8());
         let is_arrow = letter == '>' && last == '-';
         if depth == 0 && !is_arrow {
             let (before, after) = text.split_at_checked(index)?;
@@ -215,6 +231,7 @@ fn without_generics(name: &str) -> String {
     let mut depth = 0_usize;
     let mut last = ' ';
     for letter in name.chars() {
+        steps::count(letter.len_utf8());
         match letter {
             '<' => depth = depth.saturating_add(1),
             '>' if last != '-' => depth = depth.saturating_sub(1),
