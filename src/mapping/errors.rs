@@ -4,6 +4,7 @@ use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::exception::{Recorded, Role};
+use super::panic::is_logged_panic;
 
 /// With how many records of the same error a further one is compared.
 const MAX_COMPARED: usize = 100;
@@ -31,6 +32,9 @@ pub(super) fn failures(spans: &[SpanData], with_status: bool) -> (Vec<Failure<'_
     }
     let tree = Tree::of(spans);
     let before = recorded.len();
+    recorded.retain(|failure| {
+        !failure.event.is_some_and(|(_, event)| is_logged_panic(event, failure.span))
+    });
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
     let mut kept: HashMap<u64, Vec<&SpanData>> = HashMap::new();

@@ -54,6 +54,7 @@ mod id;
 mod legal;
 mod name;
 mod op;
+mod panic;
 mod resource;
 mod span;
 mod stacktrace;
@@ -75,11 +76,14 @@ use self::errors::Failure;
 use self::facts::Facts;
 use self::resource::ResourceFields;
 use self::transaction::{Crumb, Root};
-use crate::protocol::Transaction;
+use crate::protocol::{Transaction, TransactionSource};
 use crate::scrub::Scrubber;
-use crate::segment::{Segment, SegmentBuffer};
+use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+#[cfg(feature = "panic")]
+pub(crate) use self::panic::Place;
+pub(crate) use self::panic::{Panic, join, stand_in};
 pub use self::tags::TagPolicy;
 
 /// Turns segments into transactions and events, by the settings of an exporter.
@@ -216,6 +220,16 @@ impl Mapper {
         self.scrubber.scrub_transaction(&mut transaction);
         events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
         Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+    }
+
+    /// Maps the errors of a span that is not sent itself.
+    pub(crate) fn map_errors(&self, span: SpanData) -> Option<Mapped> {
+        let segment = Segment { spans: vec![span], kind: SegmentKind::Root, part: None };
+        let mut mapped = self.map_segment(segment)?;
+        // Nobody knows the name of the transaction; trace headers leave out those of this source.
+        mapped.transaction.source = TransactionSource::Url;
+        mapped.events.iter_mut().for_each(|event| event.transaction = None);
+        Some(mapped)
     }
 
     fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {

@@ -36,6 +36,10 @@ const THIRD_PARTY_FAMILIES: [&str; 8] =
 const THIRD_PARTY_PATHS: [&str; 4] =
     ["/.cargo/registry/", "/cargo/registry/", "/.cargo/git/", "/cargo/git/checkouts/"];
 
+/// What a panic calls before its hook, of any version of `std`.
+const PANIC_FUNCTIONS: [&str; 3] =
+    ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
+
 /// A call as the text gives it.
 struct Call<'a> {
     symbol: Cow<'a, str>,
@@ -60,6 +64,7 @@ enum Origin {
 pub(super) fn parse(text: &str) -> Option<Stacktrace> {
     let text = without_ansi(text);
     let calls = debug_calls(&text).or_else(|| listed_calls(&text))?;
+    let calls = since_panic(&calls);
     let newest_of_end = calls.len().saturating_sub(OLDEST_FRAMES);
     let (mut frames, origins): (Vec<Frame>, Vec<Origin>) = calls
         .iter()
@@ -78,6 +83,19 @@ pub(super) fn parse(text: &str) -> Option<Stacktrace> {
         });
     }
     (!frames.is_empty()).then(|| Stacktrace { frames, ..Stacktrace::default() })
+}
+
+/// The calls from the function that panicked on, without what caught the trace in a hook.
+fn since_panic<'a, 'b>(calls: &'b [Call<'a>]) -> &'b [Call<'a>] {
+    let is_panic = |call: &Call<'_>| PANIC_FUNCTIONS.iter().any(|it| call.symbol.contains(it));
+    let before = calls.iter().rposition(is_panic).map_or(0, |last| last.saturating_add(1));
+    let rest = calls.get(before..).unwrap_or_default();
+    // Such as `unwrap`, which names the place of its caller as that of the panic.
+    let runtime = rest.iter().take_while(|call| before > 0 && frame(call).1 == Origin::Runtime);
+    match rest.get(runtime.count()..) {
+        Some(kept) if !kept.is_empty() => kept,
+        _ => calls,
+    }
 }
 
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
@@ -390,8 +408,6 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
 +crashapp::main main.rs crashapp:50:65
 +crashapp::inner::Thing<T>::call::{{closure}} main.rs crashapp:11
 +<crashapp::inner::Thing<T> as crashapp::inner::Speak>::speak main.rs crashapp:7:39
--<alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index mod.rs core:3804:9
--__rustc::rust_begin_unwind panicking.rs __rustc:689:5
 
 -<unknown>
 -start_thread pthread_create.c:442:8
@@ -411,12 +427,26 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
 -BaseThreadInitThunk
 -serde_json::de::from_str de.rs serde_json:2
 +app::impl$0::run<enum2$<core::option::Option<u32> > > main.rs app:10:5
--std::panicking::begin_panic_handler panicking.rs std:689
 ";
         let forms = [SHORT, FULL, COLOURED, DEBUG, WINDOWS];
         let traces = expected.split("\n\n").map(str::trim);
         assert!(traces.clone().eq(forms.map(|form| lines(form).join("\n"))));
         assert!(traces.eq(forms.map(|form| lines(&form.replace('\n', "\r\n")).join("\n"))));
+    }
+
+    #[test]
+    fn the_trace_of_a_panic_ends_with_the_function_that_panicked() {
+        let hook = "0: std::backtrace::Backtrace::create\n1: app::hook\n\
+            2: std::panicking::rust_panic_with_hook\n3: __rustc::rust_begin_unwind\n\
+            4: core::option::unwrap_failed\n5: core::option::Option<T>::unwrap\n      app::find\n";
+        assert_eq!(
+            lines(&format!("{hook}6: std::rt::run\n")),
+            ["-std::rt::run std", "+app::find app"]
+        );
+        let runtime = hook.replace("app::", "std::");
+        assert_eq!(lines(&runtime).len(), 7, "nothing is left out where nothing would remain");
+        let caught = "0: std::backtrace::Backtrace::create\n1: app::report\n";
+        assert_eq!(lines(caught).len(), 2, "what is no panic stays whole");
     }
 
     #[test]
