@@ -263,7 +263,9 @@ impl SentrySpanExporter {
 
     /// Hands over a panic; nobody hears of one after the end.
     pub(crate) fn tell_panic(&self, panic: crate::mapping::Panic) {
-        if let Some(inbox) = &self.shared.inbox {
+        if let Some(inbox) = &self.shared.inbox
+            && self.shared.ledger.hand_over_panic()
+        {
             let _ = inbox.send(Message::Panic(Box::new(panic)));
         }
     }

@@ -509,6 +509,35 @@ fn where_another_hook_ends_the_process_the_panic_is_delivered_before() {
 }
 
 #[test]
+fn spotlight_gets_a_copy_of_the_panic_alone() {
+    watchdog(LIMIT, || {
+        let _hook = Hook::take();
+        let spotlight = FakeSentry::start();
+        let builder = SentrySpanExporter::builder().with_dsn("");
+        let exporter = builder.with_spotlight(spotlight.url("/stream")).build().unwrap();
+        PanicHook::new(&exporter).install();
+        on_thread(pay);
+        exporter.flush(SOON).unwrap();
+        assert_eq!((spotlight.events().len(), spotlight.transactions().len()), (1, 0));
+        assert_eq!(stats(&exporter).events_dropped, 1, "Sentry has no copy");
+    });
+}
+
+#[test]
+fn more_panics_than_can_be_told_are_counted() {
+    watchdog(LIMIT, || {
+        let app = App::start();
+        for _ in 0..1000 {
+            catch_unwind(pay).unwrap_err();
+        }
+        app.exporter.flush(SOON).unwrap();
+        let stats = stats(&app.exporter);
+        assert_eq!(stats.events_delivered + stats.events_dropped, 1000, "{stats:?}");
+        assert!(stats.events_delivered >= 100, "{stats:?}");
+    });
+}
+
+#[test]
 fn installing_on_a_thread_that_panics_does_nothing() {
     struct Installs<'a>(&'a SentrySpanExporter);
     impl Drop for Installs<'_> {

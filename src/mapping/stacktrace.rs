@@ -64,7 +64,9 @@ enum Origin {
 pub(super) fn parse(text: &str) -> Option<Stacktrace> {
     let text = without_ansi(text);
     let calls = debug_calls(&text).or_else(|| listed_calls(&text))?;
-    let calls = since_panic(&calls);
+    // Sentry would take all traces of a program without symbols for the same.
+    let is_named = |call: &Call<'_>| call.symbol != "<unknown>" || call.location.is_some();
+    let calls = calls.iter().any(is_named).then(|| since_panic(&calls))?;
     let newest_of_end = calls.len().saturating_sub(OLDEST_FRAMES);
     let (mut frames, origins): (Vec<Frame>, Vec<Origin>) = calls
         .iter()
@@ -474,7 +476,7 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
         let lists = "|connection refused|1: first thing\n2: second thing|1: todo\n2: done|1: start\n2: clone\
             |0: see std::io\n1: see core::fmt|1: a plan\n2: std::fmt\n3: a result|3: app::c\n2: app::b\
             |12: error: foo::bar|1: lo: <LOOPBACK,UP> mtu 65536\n2: eth0: <UP> mtu 1|0: ::1\n1: fe80::1\
-            |stack backtrace:\nnote: Some details|Caused by:\n    0: io::error\n    1: gone|Backtrace []";
+            |0: <unknown>\n1: <unknown>|stack backtrace:\nnote: Some details|Caused by:\n    0: io::error\n    1: gone|Backtrace []";
         for text in refused.into_iter().chain(lists.split('|')) {
             assert_eq!(parse(text), None, "{text}");
         }

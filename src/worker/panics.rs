@@ -12,6 +12,7 @@ use super::run::Worker;
 use crate::mapping::{Panic, join, stand_in};
 use crate::protocol::ItemKind;
 use crate::stats::{Amount, DropReason};
+use crate::transport::Category;
 
 /// The panics whose spans have not come yet.
 #[derive(Debug, Default)]
@@ -86,7 +87,12 @@ impl Held {
 
 impl Worker {
     pub(super) fn panicked(&mut self, panic: &Panic) {
-        let one = Amount { events: 1, ..Amount::default() };
+        self.ledger.take_panic();
+        let one = Amount::of(ItemKind::Event, 0);
+        if self.outbox.limits.is_limited(Category::Error, self.now()) {
+            self.lose(one, DropReason::RateLimited);
+            return;
+        }
         let Ok(event) = catch_unwind(AssertUnwindSafe(|| panic.event())) else {
             self.lose(one, DropReason::Internal);
             return;

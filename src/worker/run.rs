@@ -338,6 +338,10 @@ impl Worker {
         for (reason, spans) in self.ledger.take_unheard() {
             self.lost(Amount::spans(spans), reason);
         }
+        let events = self.ledger.take_surplus_panics();
+        if events > 0 {
+            self.lose(Amount { events, ..Amount::default() }, DropReason::QueueFull);
+        }
     }
 
     pub(super) fn now(&self) -> Duration {
