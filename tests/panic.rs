@@ -354,9 +354,11 @@ fn a_flush_sends_the_panic_of_a_span_that_has_not_ended() {
                 app.sentry.envelopes()[0].header["trace"]["trace_id"],
                 events[0]["contexts"]["trace"]["trace_id"]
             );
+            catch_unwind(|| panic!("no time")).unwrap_err();
         });
         let (events, transactions) = app.delivered();
-        assert_eq!((events.len(), transactions.len()), (1, 1), "it is told once");
+        assert_eq!((events.len(), transactions.len()), (2, 1), "each is told once");
+        assert_ne!(events[0]["event_id"], events[1]["event_id"]);
     });
 }
 

@@ -137,7 +137,9 @@ fn double_panic() {
     let sentry = FakeSentry::start();
     let (output, _) = run("unwinds twice", &sentry);
     assert_eq!(output.status.code(), None, "it ends by a signal");
-    assert_eq!(values(&sentry.events()), ["and no patience", "no time"]);
+    let events = sentry.events();
+    assert_eq!(values(&events), ["and no patience", "no time"]);
+    assert_ne!(events[0]["event_id"], events[1]["event_id"]);
 }
 
 fn cannot_unwind() {

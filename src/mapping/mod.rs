@@ -65,7 +65,7 @@ mod transaction;
 mod url;
 mod user;
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
 use opentelemetry_sdk::Resource;
@@ -74,6 +74,7 @@ use sentry_types::protocol::v7::Event;
 
 use self::errors::Failure;
 use self::facts::Facts;
+use self::id::event_id;
 use self::resource::ResourceFields;
 use self::transaction::{Crumb, Root};
 use crate::protocol::{Transaction, TransactionSource};
@@ -222,13 +223,18 @@ impl Mapper {
         Some(Mapped { transaction, events, repeated_errors, surplus_errors })
     }
 
-    /// Maps the errors of a span that is not sent itself.
+    /// Maps the error of a span that stands in for the real one and is not sent itself.
     pub(crate) fn map_errors(&self, span: SpanData) -> Option<Mapped> {
+        // The real span may hold other errors at the same place in its list.
+        let moment = span.start_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let id = event_id(&span.span_context, u64::try_from(moment).unwrap_or(u64::MAX));
         let segment = Segment { spans: vec![span], kind: SegmentKind::Root, part: None };
         let mut mapped = self.map_segment(segment)?;
         // Nobody knows the name of the transaction; trace headers leave out those of this source.
         mapped.transaction.source = TransactionSource::Url;
-        mapped.events.iter_mut().for_each(|event| event.transaction = None);
+        for event in &mut mapped.events {
+            (event.event_id, event.transaction) = (id, None);
+        }
         Some(mapped)
     }
 
