@@ -46,6 +46,8 @@ struct Shared {
     ledger: Arc<Ledger>,
     is_shut_down: AtomicBool,
     has_said_disabled: AtomicBool,
+    #[cfg(feature = "panic")]
+    has_panic_hook: AtomicBool,
     next_source: AtomicU64,
     batches: BatchSizes,
 }
@@ -106,6 +108,8 @@ impl SentrySpanExporter {
             ledger,
             is_shut_down: AtomicBool::new(false),
             has_said_disabled: AtomicBool::new(false),
+            #[cfg(feature = "panic")]
+            has_panic_hook: AtomicBool::new(false),
             next_source: AtomicU64::new(1),
             batches: BatchSizes::new(full_batch),
         };
@@ -230,6 +234,43 @@ impl SentrySpanExporter {
     fn refuse(&self, spans: u64) -> OTelSdkResult {
         self.shared.ledger.dropped_by_handle(spans, DropReason::ShutDown);
         Err(OTelSdkError::AlreadyShutdown)
+    }
+}
+
+/// A way to an exporter that does not keep it alive.
+#[cfg(feature = "panic")]
+pub(crate) struct WeakExporter(std::sync::Weak<Shared>);
+
+#[cfg(feature = "panic")]
+impl WeakExporter {
+    pub(crate) fn upgrade(&self) -> Option<SentrySpanExporter> {
+        let shared = self.0.upgrade()?;
+        Some(SentrySpanExporter { shared, source: Source::default() })
+    }
+}
+
+#[cfg(feature = "panic")]
+impl SentrySpanExporter {
+    pub(crate) fn weak(&self) -> WeakExporter {
+        WeakExporter(Arc::downgrade(&self.shared))
+    }
+
+    /// Whether the exporter had no hook until now.
+    pub(crate) fn claim_panic_hook(&self) -> bool {
+        !self.shared.has_panic_hook.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn release_panic_hook(&self) {
+        self.shared.has_panic_hook.store(false, Ordering::Release);
+    }
+
+    /// Hands over a panic; nobody hears of one after the end.
+    pub(crate) fn tell_panic(&self, panic: crate::mapping::Panic) {
+        if let Some(inbox) = &self.shared.inbox
+            && self.shared.ledger.hand_over_panic()
+        {
+            let _ = inbox.send(Message::Panic(Box::new(panic)));
+        }
     }
 }
 

@@ -37,6 +37,7 @@
 //! | `http2` | | HTTP/2 where the server agrees to it by TLS, else HTTP/1.1 |
 //! | `socks` | | SOCKS proxies in [`with_proxy`] |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
+//! | `panic` | | `PanicHook`, which tells Sentry of panics |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
@@ -78,6 +79,8 @@ mod environment;
 mod error;
 mod exporter;
 pub mod mapping;
+#[cfg(feature = "panic")]
+mod panic;
 mod propagation;
 pub mod protocol;
 mod scrub;
@@ -100,6 +103,8 @@ pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+#[cfg(feature = "panic")]
+pub use panic::PanicHook;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

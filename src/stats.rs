@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::transport::{Category, Losses};
@@ -93,6 +93,9 @@ pub(crate) struct Ledger {
     entries: Mutex<Entries>,
     /// Spans that were handed over and that the thread has not looked at yet.
     unread: AtomicUsize,
+    /// The same of panics, and how many found no room.
+    unread_panics: AtomicUsize,
+    surplus_panics: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +120,9 @@ pub(crate) struct Amount {
 ///
 /// Only producers that never wait come near to it.
 const MAX_UNREAD: usize = 50_000;
+
+/// The same of panics, each of which takes the thread a few milliseconds.
+const MAX_UNREAD_PANICS: usize = 100;
 
 impl DropReason {
     /// The reason in the words of Sentry's client reports; none for what Sentry need not be told.
@@ -244,6 +250,28 @@ impl Ledger {
     /// Notes that the thread has taken spans.
     pub(crate) fn take(&self, spans: usize) {
         self.unread.fetch_sub(spans, Ordering::Relaxed);
+    }
+
+    /// Notes that a panic is handed over; tells whether there is room for it. Takes no lock.
+    #[cfg_attr(not(feature = "panic"), allow(dead_code, reason = "only the hook hands them over"))]
+    pub(crate) fn hand_over_panic(&self) -> bool {
+        let before = self.unread_panics.fetch_add(1, Ordering::Relaxed);
+        let has_room = before < MAX_UNREAD_PANICS;
+        if !has_room {
+            self.take_panic();
+            self.surplus_panics.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// Notes that the thread has taken a panic.
+    pub(crate) fn take_panic(&self) {
+        self.unread_panics.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many panics found no room since it was asked last.
+    pub(crate) fn take_surplus_panics(&self) -> u64 {
+        self.surplus_panics.swap(0, Ordering::Relaxed)
     }
 
     pub(crate) fn received(&self, spans: u64) {

@@ -4,6 +4,7 @@ use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::exception::{Recorded, Role};
+use super::panic::is_logged_panic;
 use super::stacktrace::InApp;
 
 /// With how many records of the same error a further one is compared.
@@ -36,6 +37,9 @@ pub(super) fn failures<'a>(
     }
     let tree = Tree::of(spans);
     let before = recorded.len();
+    recorded.retain(|failure| {
+        !failure.event.is_some_and(|(_, event)| is_logged_panic(event, failure.span))
+    });
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
     let mut kept: HashMap<u64, Vec<&SpanData>> = HashMap::new();

@@ -54,6 +54,7 @@ mod id;
 mod legal;
 mod name;
 mod op;
+mod panic;
 mod product;
 mod resource;
 mod span;
@@ -66,7 +67,7 @@ mod transaction;
 mod url;
 mod user;
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
 use opentelemetry_sdk::Resource;
@@ -75,14 +76,18 @@ use sentry_types::protocol::v7::Event;
 
 use self::errors::Failure;
 use self::facts::Facts;
+use self::id::event_id;
 use self::resource::ResourceFields;
 use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
-use crate::protocol::Transaction;
+use crate::protocol::{Transaction, TransactionSource};
 use crate::scrub::Scrubber;
-use crate::segment::{Segment, SegmentBuffer};
+use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+#[cfg(feature = "panic")]
+pub(crate) use self::panic::Place;
+pub(crate) use self::panic::{Panic, join, stand_in};
 pub use self::tags::TagPolicy;
 
 /// Turns segments into transactions and events, by the settings of an exporter.
@@ -246,6 +251,21 @@ impl Mapper {
         self.scrubber.scrub_transaction(&mut transaction);
         events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
         Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+    }
+
+    /// Maps the error of a span that stands in for the real one and is not sent itself.
+    pub(crate) fn map_errors(&self, span: SpanData) -> Option<Mapped> {
+        // The real span may hold other errors at the same place in its list.
+        let moment = span.start_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let id = event_id(&span.span_context, u64::try_from(moment).unwrap_or(u64::MAX));
+        let segment = Segment { spans: vec![span], kind: SegmentKind::Root, part: None };
+        let mut mapped = self.map_segment(segment)?;
+        // Nobody knows the name of the transaction; trace headers leave out those of this source.
+        mapped.transaction.source = TransactionSource::Url;
+        for event in &mut mapped.events {
+            (event.event_id, event.transaction) = (id, None);
+        }
+        Some(mapped)
     }
 
     fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {

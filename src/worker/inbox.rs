@@ -9,6 +9,7 @@ use opentelemetry_sdk::trace::SpanData;
 use super::lanes::Queued;
 use super::spool_report::Report;
 use crate::check::Finding;
+use crate::mapping::Panic;
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
 
@@ -23,6 +24,9 @@ pub(crate) enum Message {
     Flush(Deadline, SyncSender<OTelSdkResult>),
     /// Send what is there, within this time, and end.
     Shutdown(Deadline, SyncSender<OTelSdkResult>),
+    /// A thread of the application has panicked.
+    #[cfg_attr(not(feature = "panic"), allow(dead_code, reason = "only the hook tells it"))]
+    Panic(Box<Panic>),
     /// Somebody asks whether the server takes anything.
     Check(Deadline, SyncSender<Finding>),
     /// A request to Spotlight has ended.

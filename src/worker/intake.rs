@@ -71,7 +71,7 @@ impl Intake {
         }
         let trace = self.head.context(&transaction);
         for event in events {
-            self.event(event, &trace, (limits, now), wall, &mut prepared);
+            self.event(event, Some(&trace), (limits, now), wall, &mut prepared);
         }
         if no_transactions {
             prepared.dropped.push((whole, DropReason::RateLimited));
@@ -83,10 +83,28 @@ impl Intake {
         prepared
     }
 
+    /// Maps and compresses the errors of a span that is not sent itself.
+    pub(super) fn prepare_errors(
+        &mut self,
+        span: SpanData,
+        mapper: &Mapper,
+        limits: &RateLimits,
+        (now, wall): (Duration, SystemTime),
+    ) -> Prepared {
+        let mut prepared = Prepared::default();
+        let is_sampled = span.span_context.is_sampled();
+        let Some(mapped) = mapper.map_errors(span) else { return prepared };
+        let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
+        for event in mapped.events {
+            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+        }
+        prepared
+    }
+
     fn event(
         &mut self,
         mut event: Event<'static>,
-        trace: &DynamicSamplingContext,
+        trace: Option<&DynamicSamplingContext>,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -101,7 +119,7 @@ impl Intake {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::Internal));
             return;
         };
-        let trace = Some(trace.clone());
+        let trace = trace.cloned();
         let item = Item { kind, event_id: event.event_id, spans: 0, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }

@@ -14,6 +14,7 @@ mod intake;
 mod lanes;
 mod outbox;
 mod own_traffic;
+mod panics;
 mod probe;
 mod quiet;
 mod run;
@@ -82,6 +83,16 @@ impl Destination {
         *request.headers_mut() = self.headers.clone();
         request
     }
+}
+
+/// The names of the threads that work for the exporter.
+#[cfg(feature = "panic")]
+const THREADS: [&str; 3] = ["sentry-transport", "sentry-transport-dns", "sentry-spool"];
+
+/// Whether a thread of this name works for the exporter.
+#[cfg(feature = "panic")]
+pub(crate) fn is_own_thread(name: Option<&str>) -> bool {
+    name.is_some_and(|name| THREADS.contains(&name))
 }
 
 /// Starts the thread and gives the way to it.

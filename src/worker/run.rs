@@ -16,6 +16,7 @@ use super::inbox::{Delivery, Failure, Message, Source};
 use super::intake::{Intake, Prepared};
 use super::outbox::{Outbox, Unanswered};
 use super::own_traffic::OwnTraffic;
+use super::panics::Panics;
 use super::probe;
 use super::quiet::Quiet;
 use super::spotlight::Spotlight;
@@ -31,15 +32,16 @@ use crate::stats::{Amount, DropReason, Ledger, count};
 
 /// The state of the thread.
 pub(super) struct Worker {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) ledger: Arc<Ledger>,
     started: Instant,
     pub(super) sources: HashMap<Source, (SegmentBuffer, Mapper)>,
     /// Absent where nothing is sent to Sentry.
-    intake: Option<Intake>,
+    pub(super) intake: Option<Intake>,
     own_traffic: Option<OwnTraffic>,
     pub(super) outbox: Outbox,
-    spotlight: Option<Spotlight>,
+    pub(super) spotlight: Option<Spotlight>,
+    pub(super) panics: Panics,
     to_self: UnboundedSender<Message>,
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
@@ -76,6 +78,7 @@ impl Worker {
             ledger,
             started: Instant::now(),
             sources: HashMap::new(),
+            panics: Panics::default(),
             waiting: Waiting::default(),
             voice: Voice::new(quiet),
             closing: None,
@@ -130,9 +133,14 @@ impl Worker {
                 }
             }
             Message::Flush(deadline, answer) => {
+                self.send_all_alone();
                 self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
             }
-            Message::Shutdown(deadline, answer) => self.close(deadline, answer),
+            Message::Shutdown(deadline, answer) => {
+                self.send_all_alone();
+                self.close(deadline, answer);
+            }
+            Message::Panic(panic) => self.panicked(&panic),
             Message::Check(deadline, answer) => {
                 probe::start(self.outbox.destination(), deadline, answer);
             }
@@ -154,6 +162,8 @@ impl Worker {
         self.hear_handles();
         let now = self.now();
         self.outbox.report(now, SystemTime::now(), false);
+        let alone = self.panics.due(now);
+        self.send_alone(alone);
         let sources: Vec<_> = self.sources.keys().copied().collect();
         let mut left = STRETCH;
         for source in sources {
@@ -185,6 +195,7 @@ impl Worker {
         }
         spans.retain(|span| !self.own_traffic.as_ref().is_some_and(|own| own.includes(span)));
         let own = count(all.saturating_sub(spans.len()));
+        self.panics.join(&mut spans);
         let now = self.now();
         let ingested = self.source(source).0.ingest(spans, now);
         for (spans, reason) in [
@@ -215,14 +226,18 @@ impl Worker {
             let limits = &self.outbox.limits;
             let prepare = AssertUnwindSafe(|| intake.prepare(segment, mapper, limits, times));
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
-            self.ledger.repeated(prepared.repeated_errors);
-            let mut dropped = prepared.dropped;
-            for envelope in prepared.envelopes {
-                dropped.extend(self.outbox.push(envelope, times.0));
-            }
-            for (amount, reason) in dropped {
-                self.lose(amount, reason);
-            }
+            self.put_in_line(prepared, times.0);
+        }
+    }
+
+    pub(super) fn put_in_line(&mut self, prepared: Prepared, now: Duration) {
+        self.ledger.repeated(prepared.repeated_errors);
+        let mut dropped = prepared.dropped;
+        for envelope in prepared.envelopes {
+            dropped.extend(self.outbox.push(envelope, now));
+        }
+        for (amount, reason) in dropped {
+            self.lose(amount, reason);
         }
     }
 
@@ -328,6 +343,10 @@ impl Worker {
         for (reason, spans) in self.ledger.take_unheard() {
             self.lost(Amount::spans(spans), reason);
         }
+        let events = self.ledger.take_surplus_panics();
+        if events > 0 {
+            self.lose(Amount { events, ..Amount::default() }, DropReason::QueueFull);
+        }
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -348,6 +367,7 @@ impl Worker {
         });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
+        let others = others.chain(self.panics.next_deadline());
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)
     }

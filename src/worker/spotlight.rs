@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
+use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::encode;
 use super::inbox::Message;
-use crate::mapping::Mapper;
+use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
 use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
 use crate::segment::Segment;
@@ -64,7 +65,20 @@ impl Spotlight {
         }
         let mapper = mapper.clone().with_send_default_pii(true);
         let segment = segment.clone();
-        let map = AssertUnwindSafe(|| self.envelopes(segment, &mapper, wall));
+        self.put_in_line(|to| to.envelopes(mapper.map_segment(segment)?, true, wall));
+    }
+
+    /// The same for the errors of a span that is not sent itself.
+    pub(super) fn copy_errors(&mut self, span: &SpanData, mapper: &Mapper, (now, wall): Times) {
+        if !self.backoff.allows(now, 0) {
+            return;
+        }
+        let mapper = mapper.clone().with_send_default_pii(true);
+        self.put_in_line(|to| to.envelopes(mapper.map_errors(span.clone())?, false, wall));
+    }
+
+    fn put_in_line(&mut self, envelopes: impl FnOnce(&mut Self) -> Option<Vec<Bytes>>) {
+        let map = AssertUnwindSafe(|| envelopes(self).unwrap_or_default());
         for envelope in catch_unwind(map).unwrap_or_default() {
             self.bytes = self.bytes.saturating_add(envelope.len());
             self.queue.push_back(envelope);
@@ -115,15 +129,19 @@ impl Spotlight {
         !self.is_sending && self.queue.is_empty()
     }
 
-    fn envelopes(&mut self, segment: Segment, mapper: &Mapper, wall: SystemTime) -> Vec<Bytes> {
-        let Some(mut mapped) = mapper.map_segment(segment) else { return Vec::new() };
+    fn envelopes(
+        &mut self,
+        mut mapped: Mapped,
+        is_whole: bool,
+        wall: SystemTime,
+    ) -> Option<Vec<Bytes>> {
         let trace = self.head.as_mut().map(|head| head.context(&mapped.transaction));
         let events = mapped.events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
             Some((ItemKind::Event, event.event_id, payload))
         });
         let mut items: Vec<_> = events.collect();
-        if let Ok((payload, _)) = encode::transaction(&mut mapped.transaction) {
+        if is_whole && let Ok((payload, _)) = encode::transaction(&mut mapped.transaction) {
             items.push((ItemKind::Transaction, mapped.transaction.event_id, payload));
         }
         let seal = |(kind, event_id, payload)| {
@@ -131,7 +149,7 @@ impl Spotlight {
             let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
         };
-        items.into_iter().map(seal).collect()
+        Some(items.into_iter().map(seal).collect())
     }
 
     fn pop(&mut self) -> Option<Bytes> {

@@ -37,6 +37,10 @@ const C_LIBRARY_PATHS: [&str; 9] = [
     "./debug/",
 ];
 
+/// What a panic calls before its hook, of any version of `std`.
+const PANIC_FUNCTIONS: [&str; 3] =
+    ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
+
 /// A call as a line names it.
 struct Line<'a> {
     symbol: Cow<'a, str>,
@@ -47,7 +51,7 @@ struct Line<'a> {
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let lines = debug_calls(text).or_else(|| listed_calls(text))?;
-    let mut calls: Vec<Call<'_>> = kept(&lines).map(call).collect();
+    let mut calls: Vec<Call<'_>> = kept(since_panic(&lines)).map(call).collect();
     // What is left of a stripped program would be the same for all of its errors.
     if !calls.iter().any(is_named) {
         return None;
@@ -74,6 +78,19 @@ fn panic(text: &str) -> Option<Cow<'_, str>> {
     }
     let message = lines.take_while(|line| Heading::parse(line).is_none());
     Some(message.collect::<Vec<_>>().join("\n").into())
+}
+
+/// The calls from the function that panicked on, without what caught the trace in a hook.
+fn since_panic<'a, 'b>(lines: &'b [Line<'a>]) -> &'b [Line<'a>] {
+    let is_panic = |line: &Line<'_>| PANIC_FUNCTIONS.iter().any(|it| line.symbol.contains(it));
+    let Some(last) = lines.iter().rposition(is_panic) else { return lines };
+    let rest = lines.get(last.saturating_add(1)..).unwrap_or_default();
+    // Such as `unwrap`, which names the place of its caller as that of the panic.
+    let runtime = rest.iter().take_while(|line| call(line).origin == Origin::Runtime);
+    match rest.get(runtime.count()..) {
+        Some(kept) if !kept.is_empty() => kept,
+        _ => lines,
+    }
 }
 
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
@@ -412,8 +429,6 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
 +crashapp::main main.rs crashapp:50:65
 +crashapp::inner::Thing<T>::call::{{closure}} main.rs crashapp:11
 +<crashapp::inner::Thing<T> as crashapp::inner::Speak>::speak main.rs crashapp:7:39
--<alloc::vec::Vec<T,A> as core::ops::index::Index<I>>::index mod.rs core:3804:9
--__rustc::rust_begin_unwind panicking.rs __rustc:689:5
 
 -<unknown>
 -start_thread pthread_create.c:442:8
@@ -433,12 +448,26 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
 -BaseThreadInitThunk
 -serde_json::de::from_str de.rs serde_json:2
 +app::impl$0::run<enum2$<core::option::Option<u32> > > main.rs app:10:5
--std::panicking::begin_panic_handler panicking.rs std:689
 ";
         let forms = [SHORT, FULL, COLOURED, DEBUG, WINDOWS];
         let traces = expected.split("\n\n").map(str::trim);
         assert!(traces.clone().eq(forms.map(|form| lines(form).join("\n"))));
         assert!(traces.eq(forms.map(|form| lines(&form.replace('\n', "\r\n")).join("\n"))));
+    }
+
+    #[test]
+    fn the_trace_of_a_panic_ends_with_the_function_that_panicked() {
+        let hook = "0: std::backtrace::Backtrace::create\n1: app::hook\n\
+            2: std::panicking::rust_panic_with_hook\n3: __rustc::rust_begin_unwind\n\
+            4: core::option::unwrap_failed\n5: core::option::Option<T>::unwrap\n      app::find\n";
+        assert_eq!(
+            lines(&format!("{hook}6: std::rt::run\n")),
+            ["-std::rt::run std", "+app::find app"]
+        );
+        let runtime = hook.replace("app::", "std::");
+        assert_eq!(lines(&runtime).len(), 7, "nothing is left out where nothing would remain");
+        let caught = "0: std::backtrace::Backtrace::create\n1: app::report\n";
+        assert_eq!(lines(caught).len(), 2, "what is no panic stays whole");
     }
 
     #[test]
@@ -466,7 +495,7 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
         let lists = "|connection refused|1: first thing\n2: second thing|1: todo\n2: done|1: start\n2: clone\
             |0: see std::io\n1: see core::fmt|1: a plan\n2: std::fmt\n3: a result|3: app::c\n2: app::b\
             |12: error: foo::bar|1: lo: <LOOPBACK,UP> mtu 65536\n2: eth0: <UP> mtu 1|0: ::1\n1: fe80::1\
-            |stack backtrace:\nnote: Some details|Caused by:\n    0: io::error\n    1: gone|Backtrace []";
+            |0: <unknown>\n1: <unknown>|stack backtrace:\nnote: Some details|Caused by:\n    0: io::error\n    1: gone|Backtrace []";
         for text in refused.into_iter().chain(lists.split('|')) {
             assert_eq!(trace(text), None, "{text}");
         }
