@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 
 use crate::transport::{
-    Category, ProxyFault, RateLimits, Refusal, TlsFault, TransportError, TransportErrorKind,
+    Category, ProxyFault, RateLimits, Refusal, TlsFault, TransportError, TransportErrorKind, date,
 };
 
 /// What became of a probe, by [`SentrySpanExporter::check`](crate::SentrySpanExporter::check).
@@ -254,13 +254,8 @@ fn of_error(error: &TransportError, endpoint: &str, after: Duration) -> Finding 
 
 /// What the server does not want, by an answer of any status.
 fn rate_limit(answer: &Response<Bytes>, received: SystemTime) -> Option<Finding> {
-    let all = answer.headers().get_all("x-sentry-rate-limits").iter();
-    let all: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
-    let retry_after = answer.headers().get(header::RETRY_AFTER);
-    let retry_after = retry_after.and_then(|value| value.to_str().ok());
     let mut limits = RateLimits::default();
-    let status = answer.status().as_u16();
-    limits.update((Duration::ZERO, received), status, Some(&all.join(",")), retry_after);
+    limits.heed((Duration::ZERO, received), answer);
     if !limits.all_until().is_zero() {
         return Some(Finding::RateLimited { categories: Vec::new(), lasts: limits.all_until() });
     }
@@ -286,8 +281,7 @@ fn is_page(answer: &Response<Bytes>) -> bool {
 /// How wrong the clock is, if it is. The server wrote its time, of which it tells whole seconds, at
 /// some moment between sending and receiving.
 fn clock(headers: &HeaderMap, sent: SystemTime, received: SystemTime) -> Option<Finding> {
-    let date = headers.get(header::DATE)?.to_str().ok()?;
-    let date = httpdate::parse_http_date(date.trim()).ok()?;
+    let date = date(headers)?;
     let ahead = elapsed(date, sent).saturating_sub(Duration::from_secs(1));
     let behind = elapsed(received, date);
     [(ahead, true), (behind, false)]

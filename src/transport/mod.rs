@@ -19,7 +19,7 @@ pub use self::error::TransportError;
 pub(crate) use self::http::HttpTransport;
 pub use self::kind::{ProxyFault, TlsFault, TransportErrorKind};
 pub(crate) use self::losses::{Category, Losses};
-pub(crate) use self::rate_limit::RateLimits;
+pub(crate) use self::rate_limit::{RateLimits, date};
 pub(crate) use self::refusal::Refusal;
 
 /// Delivers envelopes: over HTTP by default, or in any way an application likes.

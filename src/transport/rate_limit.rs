@@ -1,5 +1,7 @@
 use std::time::{Duration, SystemTime};
 
+use ::http::{HeaderMap, Response, header};
+
 use super::Category;
 
 /// Until when Sentry wants nothing of a category.
@@ -23,7 +25,7 @@ const LONGEST: f64 = 24.0 * 60.0 * 60.0;
 
 impl RateLimits {
     pub(crate) fn is_limited(&self, category: Category, now: Duration) -> bool {
-        now < self.all || now < self.of(category)
+        now < self.until(category)
     }
 
     /// Until when Sentry wants nothing at all, not even a report of what was lost.
@@ -31,7 +33,19 @@ impl RateLimits {
         self.all
     }
 
-    /// Takes in what an answer says: `limits` is `X-Sentry-Rate-Limits`, which comes with any
+    /// Takes in what an answer says. A date in it is one of the server's clock, which its `Date`
+    /// tells; where that is missing, `now` has to do.
+    pub(crate) fn heed<Body>(&mut self, now: (Duration, SystemTime), answer: &Response<Body>) {
+        let headers = answer.headers();
+        let limits = headers.get_all("x-sentry-rate-limits").iter();
+        let limits: Vec<_> = limits.filter_map(|limit| limit.to_str().ok()).collect();
+        let limits = (!limits.is_empty()).then(|| limits.join(","));
+        let retry_after = headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok());
+        let wall = date(headers).unwrap_or(now.1);
+        self.update((now.0, wall), answer.status().as_u16(), limits.as_deref(), retry_after);
+    }
+
+    /// The same with the headers read: `limits` is `X-Sentry-Rate-Limits`, which comes with any
     /// status and makes `Retry-After` void; that one counts only with 429.
     pub(crate) fn update(
         &mut self,
@@ -60,11 +74,7 @@ impl RateLimits {
 
     /// Until when things of this category may not be sent.
     pub(crate) fn until(&self, category: Category) -> Duration {
-        self.all.max(match category {
-            Category::Error => self.error,
-            Category::Transaction => self.transaction,
-            Category::Span => Duration::ZERO,
-        })
+        self.all.max(self.of(category))
     }
 
     fn add(&mut self, now: Duration, limit: &str) {
@@ -86,6 +96,12 @@ impl RateLimits {
             }
         }
     }
+}
+
+/// What time the server says it is.
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(date.trim()).ok()
 }
 
 fn extend(deadline: &mut Duration, now: Duration, delay: Duration) {

@@ -4,6 +4,7 @@
 //! part needs a lock. The thread drives a small Tokio runtime of its own and never needs that of
 //! the application. A panic of what it calls costs the segment at hand.
 
+mod answering;
 mod closing;
 mod delivery;
 mod encode;

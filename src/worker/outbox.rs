@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use http::Response;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::flights::Flights;
 use super::inbox::{Delivery, Message};
 use super::lanes::{Lanes, Queued};
 use super::spooler::Spooler;
+use super::verdict::Unanswered;
 use super::{Destination, Settings};
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
@@ -47,17 +50,6 @@ enum Phase {
     /// What is in line, and what comes, goes to the spool.
     Storing,
     /// What was on its way does as well.
-    Cut,
-}
-
-/// How a request ended that got no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unanswered {
-    /// It surely did not reach the server.
-    NeverLeft,
-    /// It may have.
-    Failed,
-    /// It may have; it was broken off on this side.
     Cut,
 }
 
@@ -262,9 +254,10 @@ impl Outbox {
         }
     }
 
-    /// Takes note of an answer, whatever it says: the server is there.
-    pub(super) fn answered(&mut self) {
+    /// Takes note of an answer, whatever it says: the server is there, and may set limits.
+    pub(super) fn heed(&mut self, now: (Duration, SystemTime), answer: &Response<Bytes>) {
         self.backoff.answered();
+        self.limits.heed(now, answer);
     }
 
     /// Puts an envelope in line again that got no answer; gives it back if that is of no use.
@@ -273,18 +266,19 @@ impl Outbox {
     pub(super) fn again(
         &mut self,
         mut delivery: Box<Delivery>,
-        end: Unanswered,
+        how: &Unanswered,
         now: Duration,
         jitter: f64,
     ) -> Result<Vec<(Amount, DropReason)>, Box<Delivery>> {
         let is_up = !self.backoff.is_down();
-        if end != Unanswered::Cut {
+        let is_cut = *how == Unanswered::Cut;
+        if !is_cut {
             self.backoff.failed(now, jitter);
         }
         if let Some(queued) = &mut delivery.queued {
-            let is_strike = is_up && end != Unanswered::Cut;
+            let is_strike = is_up && !is_cut;
             queued.strikes = queued.strikes.saturating_add(u32::from(is_strike));
-            if end != Unanswered::NeverLeft {
+            if !matches!(how, Unanswered::NeverLeft(_)) {
                 queued.retry_until.get_or_insert(queued.sent.saturating_add(MAX_TRYING));
             }
         }
@@ -394,8 +388,7 @@ mod tests {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use bytes::Bytes;
-    use http::{HeaderMap, Request, Response};
+    use http::{HeaderMap, Request};
     use sentry_types::Uuid;
     use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -464,9 +457,8 @@ mod tests {
             panic!("it ended in another way");
         };
         let id = delivery.queued.as_ref().map(|queued| queued.envelope.event_id.as_u128());
-        assert!(
-            outbox.again(delivery, Unanswered::Failed, now, 1.0).is_ok_and(|lost| lost.is_empty())
-        );
+        let how = Unanswered::Failed("closed".to_owned());
+        assert!(outbox.again(delivery, &how, now, 1.0).is_ok_and(|lost| lost.is_empty()));
         (id, lost)
     }
 

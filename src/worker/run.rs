@@ -1,26 +1,22 @@
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::Response;
 use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
 use super::closing::Closing;
-use super::inbox::{Delivery, Failure, Message, Source};
+use super::inbox::{Message, Source};
 use super::intake::{Intake, Prepared};
-use super::outbox::{Outbox, Unanswered};
+use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
 use super::probe;
 use super::quiet::Quiet;
 use super::spotlight::Spotlight;
-use super::verdict::Verdict;
 use super::voice::Voice;
 use super::waiting::Waiting;
 use crate::dsn::dsn_text;
@@ -241,78 +237,6 @@ impl Worker {
         }
     }
 
-    fn answered(&mut self, delivery: Box<Delivery>, answer: Result<Response<Bytes>, Failure>) {
-        let times = (self.now(), SystemTime::now());
-        if let Ok(answer) = &answer {
-            let status = answer.status().as_u16();
-            let all = answer.headers().get_all("x-sentry-rate-limits").iter();
-            let all: Vec<_> = all.filter_map(|value| value.to_str().ok()).collect();
-            let limits = (!all.is_empty()).then(|| all.join(","));
-            let retry_after = answer.headers().get("retry-after");
-            let retry_after = retry_after.and_then(|value| value.to_str().ok());
-            // A date that the server gives is one of its own clock.
-            let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
-            let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
-            let times = (times.0, date.unwrap_or(times.1));
-            self.outbox.limits.update(times, status, limits.as_deref(), retry_after);
-            self.voice.answered(status, &delivery);
-        }
-        let verdict = Verdict::of(&answer, &self.outbox.server());
-        let end = match &answer {
-            Err(Failure::Cut) => Unanswered::Cut,
-            Err(Failure::Transport(error)) if error.is_unsent() => Unanswered::NeverLeft,
-            _ => Unanswered::Failed,
-        };
-        // A report that travelled alone has had its answer, whatever that says.
-        let is_told =
-            verdict == Verdict::Delivered || (answer.is_ok() && delivery.queued.is_none());
-        if answer.is_ok() {
-            self.outbox.answered();
-            self.ledger.reached();
-            self.voice.works();
-        }
-        match verdict {
-            Verdict::Delivered => self.ledger.delivered(delivery.amount, delivery.bytes),
-            Verdict::Lost { reason, is_reported, trouble } => {
-                self.trouble(format!("could not deliver to Sentry: {trouble}"), reason);
-                self.lose_sent(&delivery, reason, is_reported);
-            }
-            Verdict::Unanswered { trouble } => {
-                if let Some(trouble) = trouble {
-                    self.trouble(
-                        format!("could not deliver to Sentry: {trouble}"),
-                        DropReason::Unreachable,
-                    );
-                }
-                match self.outbox.again(delivery, end, times.0, jitter()) {
-                    Ok(overflow) => {
-                        overflow.into_iter().for_each(|(amount, reason)| self.lose(amount, reason));
-                    }
-                    Err(delivery) => {
-                        self.lose_sent(&delivery, DropReason::Unreachable, true);
-                        self.outbox.settle(delivery, false, times.0);
-                    }
-                }
-                return;
-            }
-        }
-        self.outbox.settle(delivery, is_told, times.0);
-    }
-
-    pub(super) fn trouble(&mut self, trouble: String, reason: DropReason) {
-        let is_new = self.voice.trouble(&trouble, reason);
-        self.ledger.trouble(trouble, reason, is_new);
-    }
-
-    /// Counts an envelope that was sent in vain; a report that is lost is told again instead.
-    fn lose_sent(&mut self, delivery: &Delivery, reason: DropReason, is_reported: bool) {
-        match delivery.queued {
-            Some(_) if is_reported => self.lose(delivery.amount, reason),
-            Some(_) => self.ledger.dropped(delivery.amount, reason),
-            None => {}
-        }
-    }
-
     fn dispatch(&mut self) {
         let limited = self.outbox.dispatch(self.now(), SystemTime::now());
         for (amount, reason) in limited {
@@ -371,10 +295,4 @@ impl Worker {
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)
     }
-}
-
-/// A number from 0 to 1, so that many processes do not try again at the same moment.
-fn jitter() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    random as f64 / u64::MAX as f64
 }

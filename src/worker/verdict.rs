@@ -18,10 +18,18 @@ pub(super) enum Verdict {
         trouble: String,
     },
     /// No answer came; the same envelope may be sent again.
-    Unanswered {
-        /// Absent if it was broken off on this side.
-        trouble: Option<String>,
-    },
+    Unanswered(Unanswered),
+}
+
+/// How a request ended that got no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// It surely did not reach the server.
+    NeverLeft(String),
+    /// It may have.
+    Failed(String),
+    /// It may have; it was broken off on this side.
+    Cut,
 }
 
 impl Verdict {
@@ -40,15 +48,29 @@ impl Verdict {
             Err(Failure::Transport(error)) => {
                 let advice = error.advice().map(|advice| format!("; {advice}")).unwrap_or_default();
                 let trouble = format!("{server}: {}{advice}", error.reason);
-                if !error.is_final {
-                    return Self::Unanswered { trouble: Some(trouble) };
+                if error.is_final {
+                    (DropReason::Unreachable, trouble)
+                } else if error.is_unsent() {
+                    return Self::Unanswered(Unanswered::NeverLeft(trouble));
+                } else {
+                    return Self::Unanswered(Unanswered::Failed(trouble));
                 }
-                (DropReason::Unreachable, trouble)
             }
-            Err(Failure::Cut) => return Self::Unanswered { trouble: None },
+            Err(Failure::Cut) => return Self::Unanswered(Unanswered::Cut),
             Err(Failure::Panicked) => (DropReason::Internal, "the transport panicked".to_owned()),
         };
         Self::Lost { reason, is_reported: true, trouble }
+    }
+
+    /// What there is to say of it.
+    pub(super) fn trouble(&self) -> Option<(&str, DropReason)> {
+        match self {
+            Self::Lost { reason, trouble, .. } => Some((trouble, *reason)),
+            Self::Unanswered(Unanswered::NeverLeft(trouble) | Unanswered::Failed(trouble)) => {
+                Some((trouble, DropReason::Unreachable))
+            }
+            Self::Unanswered(Unanswered::Cut) | Self::Delivered => None,
+        }
     }
 }
 
@@ -103,7 +125,7 @@ mod tests {
         let verdict = Verdict::of(&Err(Failure::Transport(error.clone())), "https://h:443");
         let trouble = "https://h:443: an error occurred when formatting an argument; check the \
                        host of the DSN and the name resolution of this machine";
-        assert_eq!(verdict, Verdict::Unanswered { trouble: Some(trouble.to_owned()) });
+        assert_eq!(verdict, Verdict::Unanswered(Unanswered::NeverLeft(trouble.to_owned())));
         let error = error.with_kind(TransportErrorKind::NotHttp);
         let Verdict::Lost { reason, .. } = Verdict::of(&Err(Failure::Transport(error)), "") else {
             panic!()
