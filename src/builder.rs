@@ -36,6 +36,7 @@ pub struct SentrySpanExporterBuilder {
     /// With the setter that gave it.
     transport: Option<(&'static str, Arc<dyn Transport>)>,
     segment_timeout: Option<Duration>,
+    error_timeout: Option<Duration>,
     pending: Bounds,
     max_spans: Option<usize>,
     max_in_flight: Option<usize>,
@@ -80,6 +81,9 @@ impl SentrySpanExporterBuilder {
 
     /// How long one request may take by default.
     pub const DEFAULT_TIMEOUT: Duration = client::DEFAULT_TIMEOUT;
+
+    /// How long an error waits for the root of its segment by default.
+    pub const DEFAULT_ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// The address of the project, as Sentry shows it: `https://<key>@<host>/<project id>`.
     ///
@@ -185,6 +189,14 @@ impl SentrySpanExporterBuilder {
     /// How long a span waits for its parent before it is sent without it. Default: 300 seconds.
     pub fn with_segment_timeout(mut self, timeout: Duration) -> Self {
         self.segment_timeout = Some(timeout);
+        self
+    }
+
+    /// How long an error waits for the root of its segment, whose name, request, user and tags it
+    /// carries; after that it leaves with what is known, and its span goes on waiting. Zero lets
+    /// it leave with the batch that brought it. Default: 10 seconds, which is two batches.
+    pub fn with_error_timeout(mut self, timeout: Duration) -> Self {
+        self.error_timeout = Some(timeout);
         self
     }
 
@@ -372,6 +384,7 @@ impl SentrySpanExporterBuilder {
             spotlight,
             mapper,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
+            error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
             pending: self.pending,
             max_spans: self.max_spans.unwrap_or(MAX_SPANS),
             max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
@@ -390,6 +403,7 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("environment", &self.environment)
             .field("dist", &self.dist)
             .field("segment_timeout", &self.segment_timeout)
+            .field("error_timeout", &self.error_timeout)
             .field("max_in_flight", &self.max_in_flight)
             .field("queue_bytes", &self.queue_bytes)
             .finish_non_exhaustive()

@@ -99,6 +99,11 @@ fn recorded<'a>(spans: &'a [SpanData], in_app: &InApp) -> Vec<Failure<'a>> {
     failures
 }
 
+/// Whether a span may make an error event.
+pub(super) fn is_failure(span: &SpanData, with_status: bool) -> bool {
+    (with_status && has_error(span)) || span.events.iter().any(|event| Role::of(event).is_error())
+}
+
 fn has_error(span: &SpanData) -> bool {
     matches!(span.status, Status::Error { .. })
 }

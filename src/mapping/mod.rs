@@ -253,18 +253,28 @@ impl Mapper {
         Some(Mapped { transaction, events, repeated_errors, surplus_errors })
     }
 
+    /// Whether a span may make an error event.
+    pub(crate) fn is_failure(&self, span: &SpanData) -> bool {
+        errors::is_failure(span, self.status_errors == StatusErrors::Sent)
+    }
+
+    /// Maps the errors of what has come of a segment; its spans are not sent.
+    pub(crate) fn map_errors(&self, branch: Segment) -> Option<Mapped> {
+        let mut mapped = self.map_segment(branch)?;
+        // Nobody knows the name of the transaction; trace headers leave out those of this source.
+        mapped.transaction.source = TransactionSource::Url;
+        mapped.events.iter_mut().for_each(|event| event.transaction = None);
+        Some(mapped)
+    }
+
     /// Maps the error of a span that stands in for the real one and is not sent itself.
-    pub(crate) fn map_errors(&self, span: SpanData) -> Option<Mapped> {
+    pub(crate) fn map_alone(&self, span: SpanData) -> Option<Mapped> {
         // The real span may hold other errors at the same place in its list.
         let moment = span.start_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let id = event_id(&span.span_context, u64::try_from(moment).unwrap_or(u64::MAX));
         let segment = Segment { spans: vec![span], kind: SegmentKind::Root, part: None };
-        let mut mapped = self.map_segment(segment)?;
-        // Nobody knows the name of the transaction; trace headers leave out those of this source.
-        mapped.transaction.source = TransactionSource::Url;
-        for event in &mut mapped.events {
-            (event.event_id, event.transaction) = (id, None);
-        }
+        let mut mapped = self.map_errors(segment)?;
+        mapped.events.iter_mut().for_each(|event| event.event_id = id);
         Some(mapped)
     }
 

@@ -193,6 +193,18 @@ impl SegmentBuffer {
         self.ages.first().map(|(arrived, _)| arrived.saturating_add(self.timeout))
     }
 
+    /// Whether this span waits for its parent.
+    pub(crate) fn holds(&self, trace: TraceId, span: SpanId) -> bool {
+        self.traces.get(&trace).is_some_and(|trace| trace.waits(span))
+    }
+
+    /// A copy of what has come of the segment of a span that waits: what waits above it, and all
+    /// that waits below that.
+    pub(crate) fn branch(&self, trace: TraceId, span: SpanId) -> Option<Segment> {
+        let trace = self.traces.get(&trace).filter(|trace| trace.waits(span))?;
+        Some(Segment::new(trace.copy_subtree(trace.top(span)), SegmentKind::Orphan))
+    }
+
     /// How many spans wait for their parent.
     pub fn len(&self) -> usize {
         self.waiting
@@ -399,6 +411,27 @@ mod tests {
         assert_eq!(buffer.next_deadline(), Some(T(15)));
         assert_eq!(ids(&buffer.drain()), [(SegmentKind::Orphan, vec![5])]);
         assert_eq!(buffer.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_copy_of_the_branch_of_a_span_takes_nothing_away() {
+        // Short lists are searched, long ones have an index.
+        for count in [5, 200] {
+            let mut buffer = SegmentBuffer::new();
+            let mut spans: Vec<_> = (10..10 + count).map(|id| span(id, 9)).collect();
+            spans.extend([span(5, 3), span(4, 3), span(6, 5), span(3, 2)]);
+            buffer.ingest(spans, T(0));
+            let branch = buffer.branch(TraceId::from(1), SpanId::from(5)).unwrap();
+            assert_eq!(branch.root().unwrap().span_context.span_id(), SpanId::from(3));
+            assert_eq!(ids(&[branch]), [(SegmentKind::Orphan, vec![3, 4, 5, 6])]);
+            assert!(buffer.holds(TraceId::from(1), SpanId::from(5)));
+            assert_eq!(buffer.len() as u64, count + 4);
+            assert!(buffer.branch(TraceId::from(1), SpanId::from(2)).is_none());
+        }
+        let mut circle = SegmentBuffer::new();
+        circle.ingest(vec![span(1, 2), span(2, 1)], T(0));
+        let branch = circle.branch(TraceId::from(1), SpanId::from(1)).unwrap();
+        assert_eq!(branch.spans.len(), 2);
     }
 
     #[test]

@@ -50,7 +50,11 @@ impl Trace {
 
     /// Whether the span waits here or has left.
     pub(super) fn knows(&self, id: SpanId) -> bool {
-        self.sent.contains(id) || self.find(id).is_some()
+        self.sent.contains(id) || self.waits(id)
+    }
+
+    pub(super) fn waits(&self, id: SpanId) -> bool {
+        self.find(id).is_some()
     }
 
     /// Takes in a span that is not known yet; gives what it takes in memory.
@@ -93,6 +97,19 @@ impl Trace {
         (spans, bytes)
     }
 
+    /// A span with everything that waits below it, each after its parent.
+    pub(super) fn copy_subtree(&self, id: SpanId) -> Vec<SpanData> {
+        let mut spans: Vec<&SpanData> = self.span(id).into_iter().collect();
+        let mut at = 0_usize;
+        // In a circle of parents, which only a broken producer makes, they would go on for ever.
+        while let Some(span) = spans.get(at).filter(|_| spans.len() < self.waiting) {
+            let parent = span.span_context.span_id();
+            at = at.saturating_add(1);
+            spans.extend(self.children(parent).filter(|child| child.span_context.span_id() != id));
+        }
+        spans.into_iter().cloned().collect()
+    }
+
     /// The span that has waited longest.
     pub(super) fn oldest(&mut self) -> Option<(SpanId, Duration)> {
         while self.slots.get(self.oldest).is_some_and(|slot| slot.span.is_none()) {
@@ -127,6 +144,18 @@ impl Trace {
                 slot.span.as_ref().is_some_and(|span| span.span_context.span_id() == id)
             }),
         }
+    }
+
+    fn children(&self, parent: SpanId) -> impl Iterator<Item = &SpanData> {
+        let known = self.index.as_ref().map(|index| index.by_parent.get(&parent));
+        let (places, slots) = match known {
+            Some(places) => (places.map_or(&[][..], Vec::as_slice), &[][..]),
+            None => (&[][..], self.slots.as_slice()),
+        };
+        let indexed = places.iter().filter_map(|place| self.slots.get(*place));
+        let all = slots.iter().filter(|slot| !slot.is_root);
+        let spans = indexed.chain(all).filter_map(|slot| slot.span.as_ref());
+        spans.filter(move |span| span.parent_span_id == parent)
     }
 
     fn take_children(&mut self, parent: SpanId, spans: &mut Vec<SpanData>, bytes: &mut usize) {

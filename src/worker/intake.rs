@@ -5,6 +5,7 @@ use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
 
+use super::early::Early;
 use super::{encode, window};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
@@ -47,6 +48,7 @@ impl Intake {
         &mut self,
         segment: Segment,
         mapper: &Mapper,
+        early: &Early,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
@@ -63,7 +65,8 @@ impl Intake {
             return prepared;
         }
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
-        let Mapped { mut transaction, events, repeated_errors, surplus_errors } = mapped;
+        let Mapped { mut transaction, mut events, repeated_errors, surplus_errors } = mapped;
+        early.leave_out_told(&mut events);
         prepared.repeated_errors = count(repeated_errors);
         if surplus_errors > 0 {
             let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
@@ -83,17 +86,16 @@ impl Intake {
         prepared
     }
 
-    /// Maps and compresses the errors of a span that is not sent itself.
+    /// Compresses the errors of spans that are not sent themselves.
     pub(super) fn prepare_errors(
         &mut self,
-        span: SpanData,
-        mapper: &Mapper,
+        mapped: Option<Mapped>,
+        is_sampled: bool,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let is_sampled = span.span_context.is_sampled();
-        let Some(mapped) = mapper.map_errors(span) else { return prepared };
+        let Some(mapped) = mapped else { return prepared };
         let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
         for event in mapped.events {
             self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);

@@ -7,6 +7,7 @@
 mod answering;
 mod closing;
 mod delivery;
+mod early;
 mod encode;
 mod ending;
 mod flights;
@@ -55,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
     pub(crate) segment_timeout: Duration,
+    pub(crate) error_timeout: Duration,
     pub(crate) pending: Bounds,
     pub(crate) max_spans: usize,
     pub(crate) max_in_flight: usize,

@@ -424,6 +424,7 @@ mod tests {
             spotlight: None,
             mapper: Mapper::new(),
             segment_timeout: Duration::from_secs(300),
+            error_timeout: Duration::from_secs(10),
             pending: Bounds::default(),
             max_spans: 1000,
             max_in_flight: 1,

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use opentelemetry::trace::{Event, SpanContext, TraceFlags, TraceState};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData};
 
-use super::intake::Prepared;
 use super::run::Worker;
 use crate::mapping::{Panic, join, stand_in};
 use crate::protocol::ItemKind;
@@ -113,24 +112,13 @@ impl Worker {
     /// Sends panics as errors without a transaction.
     pub(super) fn send_alone(&mut self, panics: Vec<Alone>) {
         for (context, panic) in panics {
-            let times = (self.now(), SystemTime::now());
             let context = if context.is_valid() { context } else { new_context() };
+            let is_sampled = context.is_sampled();
             let span = stand_in(context, panic);
             // A panic says nothing of the provider, if there are several.
             let latest = self.sources.iter().max_by_key(|(source, _)| source.0);
-            let mapper = latest.map_or(&self.settings.mapper, |(_, (_, mapper))| mapper);
-            if let Some(spotlight) = &mut self.spotlight {
-                spotlight.copy_errors(&span, mapper, times);
-            }
-            let whole = Amount::of(ItemKind::Event, 0);
-            let Some(intake) = &mut self.intake else {
-                self.lose(whole, DropReason::NoDsn);
-                continue;
-            };
-            let limits = &self.outbox.limits;
-            let prepare = AssertUnwindSafe(|| intake.prepare_errors(span, mapper, limits, times));
-            let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
-            self.put_in_line(prepared, times.0);
+            let mapper = latest.map_or(&self.settings.mapper, |(_, (_, mapper))| mapper).clone();
+            self.send_errors(is_sampled, &mapper, |mapper| mapper.map_alone(span.clone()));
         }
     }
 }

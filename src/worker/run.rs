@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Settings;
 use super::closing::Closing;
+use super::early::{Early, failed};
 use super::inbox::{Message, Source};
 use super::intake::{Intake, Prepared};
 use super::outbox::Outbox;
@@ -41,6 +42,7 @@ pub(super) struct Worker {
     to_self: UnboundedSender<Message>,
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
+    pub(super) early: Early,
     pub(super) closing: Option<Closing>,
 }
 
@@ -77,6 +79,7 @@ impl Worker {
             panics: Panics::default(),
             waiting: Waiting::default(),
             voice: Voice::new(quiet),
+            early: Early::default(),
             closing: None,
         }
     }
@@ -130,6 +133,7 @@ impl Worker {
             }
             Message::Flush(deadline, answer) => {
                 self.send_all_alone();
+                self.send_all_early();
                 self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
             }
             Message::Shutdown(deadline, answer) => {
@@ -160,6 +164,9 @@ impl Worker {
         self.outbox.report(now, SystemTime::now(), false);
         let alone = self.panics.due(now);
         self.send_alone(alone);
+        if self.closing.is_none() {
+            self.send_early(now);
+        }
         let sources: Vec<_> = self.sources.keys().copied().collect();
         let mut left = STRETCH;
         for source in sources {
@@ -193,7 +200,9 @@ impl Worker {
         let own = count(all.saturating_sub(spans.len()));
         self.panics.join(&mut spans);
         let now = self.now();
-        let ingested = self.source(source).0.ingest(spans, now);
+        let (buffer, mapper) = self.source(source);
+        let failed = failed(&spans, mapper);
+        let ingested = buffer.ingest(spans, now);
         for (spans, reason) in [
             (own, DropReason::OwnTraffic),
             (ingested.unsampled, DropReason::Unsampled),
@@ -205,6 +214,7 @@ impl Worker {
             }
         }
         self.process(source, ingested.segments);
+        self.hold_back(source, failed);
     }
 
     fn process(&mut self, source: Source, segments: Vec<Segment>) {
@@ -212,7 +222,7 @@ impl Worker {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
             if let Some(spotlight) = &mut self.spotlight {
-                spotlight.copy(&segment, mapper, times);
+                spotlight.copy(&segment, mapper, &self.early, times);
             }
             let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
             let Some(intake) = &mut self.intake else {
@@ -220,7 +230,8 @@ impl Worker {
                 continue;
             };
             let limits = &self.outbox.limits;
-            let prepare = AssertUnwindSafe(|| intake.prepare(segment, mapper, limits, times));
+            let prepare =
+                AssertUnwindSafe(|| intake.prepare(segment, mapper, &self.early, limits, times));
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
             self.put_in_line(prepared, times.0);
         }
@@ -291,7 +302,8 @@ impl Worker {
         });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
-        let others = others.chain(self.panics.next_deadline());
+        let early = self.early.next_deadline().filter(|_| !is_closing);
+        let others = others.chain(self.panics.next_deadline()).chain(early);
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
-use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::early::Early;
 use super::encode;
 use super::inbox::Message;
 use crate::mapping::{Mapped, Mapper};
@@ -59,27 +59,38 @@ impl Spotlight {
     }
 
     /// Puts a copy of a segment in line, unless Spotlight has been away until now.
-    pub(super) fn copy(&mut self, segment: &Segment, mapper: &Mapper, (now, wall): Times) {
+    pub(super) fn copy(&mut self, segment: &Segment, mapper: &Mapper, early: &Early, times: Times) {
+        let map = |mapper: &Mapper| {
+            let mut mapped = mapper.map_segment(segment.clone())?;
+            early.leave_out_told(&mut mapped.events);
+            Some(mapped)
+        };
+        self.put_in_line(mapper, map, true, times);
+    }
+
+    /// The same for errors without the transaction that they belong to.
+    pub(super) fn copy_errors(
+        &mut self,
+        mapper: &Mapper,
+        map: impl Fn(&Mapper) -> Option<Mapped>,
+        times: Times,
+    ) {
+        self.put_in_line(mapper, map, false, times);
+    }
+
+    fn put_in_line(
+        &mut self,
+        mapper: &Mapper,
+        map: impl Fn(&Mapper) -> Option<Mapped>,
+        is_whole: bool,
+        (now, wall): Times,
+    ) {
         if !self.backoff.allows(now, 0) {
             return;
         }
         let mapper = mapper.clone().with_send_default_pii(true);
-        let segment = segment.clone();
-        self.put_in_line(|to| to.envelopes(mapper.map_segment(segment)?, true, wall));
-    }
-
-    /// The same for the errors of a span that is not sent itself.
-    pub(super) fn copy_errors(&mut self, span: &SpanData, mapper: &Mapper, (now, wall): Times) {
-        if !self.backoff.allows(now, 0) {
-            return;
-        }
-        let mapper = mapper.clone().with_send_default_pii(true);
-        self.put_in_line(|to| to.envelopes(mapper.map_errors(span.clone())?, false, wall));
-    }
-
-    fn put_in_line(&mut self, envelopes: impl FnOnce(&mut Self) -> Option<Vec<Bytes>>) {
-        let map = AssertUnwindSafe(|| envelopes(self).unwrap_or_default());
-        for envelope in catch_unwind(map).unwrap_or_default() {
+        let map = AssertUnwindSafe(|| Some(self.envelopes(map(&mapper)?, is_whole, wall)));
+        for envelope in catch_unwind(map).ok().flatten().unwrap_or_default() {
             self.bytes = self.bytes.saturating_add(envelope.len());
             self.queue.push_back(envelope);
         }
@@ -129,12 +140,7 @@ impl Spotlight {
         !self.is_sending && self.queue.is_empty()
     }
 
-    fn envelopes(
-        &mut self,
-        mut mapped: Mapped,
-        is_whole: bool,
-        wall: SystemTime,
-    ) -> Option<Vec<Bytes>> {
+    fn envelopes(&mut self, mut mapped: Mapped, is_whole: bool, wall: SystemTime) -> Vec<Bytes> {
         let trace = self.head.as_mut().map(|head| head.context(&mapped.transaction));
         let events = mapped.events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
@@ -149,7 +155,7 @@ impl Spotlight {
             let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
         };
-        Some(items.into_iter().map(seal).collect())
+        items.into_iter().map(seal).collect()
     }
 
     fn pop(&mut self) -> Option<Bytes> {
