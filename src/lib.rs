@@ -37,6 +37,7 @@
 //! | `http2` | | HTTP/2 where the server agrees to it by TLS, else HTTP/1.1 |
 //! | `socks` | | SOCKS proxies in [`with_proxy`] |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
+//! | `otlp` | | `otlp::span_exporter` and `otlp::log_exporter`, which take Sentry's other endpoint |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
@@ -78,6 +79,9 @@ mod environment;
 mod error;
 mod exporter;
 pub mod mapping;
+#[cfg(feature = "otlp")]
+pub mod otlp;
+mod otlp_endpoint;
 mod propagation;
 pub mod protocol;
 mod scrub;
@@ -100,6 +104,7 @@ pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;
