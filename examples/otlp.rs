@@ -67,8 +67,10 @@ async fn receive(came: Arc<Mutex<Vec<String>>>) -> Result<String> {
     let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
         let has_key = headers.contains_key("x-sentry-auth");
         let size = body.len();
-        let line = format!("{uri:<42} {size:>5} bytes, with a key: {has_key}");
-        came.lock().map_or((), |mut came| came.push(line));
+        let line = format!("{:<36} {size:>5} bytes, with a key: {has_key}", uri.path());
+        if let Ok(mut came) = came.lock() {
+            came.push(line);
+        }
         StatusCode::ACCEPTED
     });
     tokio::spawn(axum::serve(listener, router).into_future());

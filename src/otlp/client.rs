@@ -108,11 +108,13 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Duration;
 
+    use opentelemetry::Context;
+
     use super::*;
 
     const SOON: Duration = Duration::from_secs(10);
 
-    /// Answers with what it was sent; says when it is gone.
+    /// Answers with what it was sent, and whether that makes telemetry; says when it is gone.
     #[derive(Debug)]
     struct Echo(Sender<()>);
 
@@ -128,7 +130,10 @@ mod tests {
             if request.uri().path() == "/panic" {
                 panic!("as asked for");
             }
-            let headers = request.headers().clone();
+            let mut headers = request.headers().clone();
+            if !Context::is_current_telemetry_suppressed() {
+                headers.insert("traced", HeaderValue::from_static("yes"));
+            }
             let mut response = Response::new(request.into_body());
             *response.headers_mut() = headers;
             Ok(response)
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_headers_of_the_exporter_and_ours_are_sent() {
+    fn only_the_headers_of_the_exporter_and_ours_are_sent_and_silently() {
         let (client, _) = client();
         let response = runtime().block_on(client.send_bytes(request("/"))).unwrap();
         let mut headers: Vec<_> =
