@@ -341,7 +341,8 @@ fn every_processor_of_the_sdk_can_send_on_every_thread() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async { tokio::spawn(body).await.unwrap() });
     }
-    let ways: [(&str, fn(String)); 8] = [
+    type Way = (&'static str, fn(String));
+    let ways: [Way; 8] = [
         ("simple", simple),
         ("batch", batch),
         ("simple, one thread", |dsn| on_current(async { simple(dsn) })),
