@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Without a DSN the example receives what it sends and says what came. An application takes one of
-//! the two roads; with both, Sentry shows every span twice.
+//! the two roads; with both, every span is sent twice, in two forms.
 
 use std::env;
 use std::sync::{Arc, Mutex};

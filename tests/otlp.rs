@@ -131,6 +131,7 @@ fn every_span_arrives_as_it_was_made() {
         let exporter = otlp::span_exporter(sentry.dsn()).unwrap();
         let provider = SdkTracerProvider::builder()
             .with_id_generator(Counting::default())
+            .with_max_events_per_span(2)
             .with_resource(
                 Resource::builder_empty()
                     .with_attribute(KeyValue::new("service.name", "shop"))
@@ -167,6 +168,7 @@ fn every_span_arrives_as_it_was_made() {
                 KeyValue::new("exception.message", "the table is locked"),
             ],
         );
+        child.add_event("one too many", Vec::new());
         child.set_status(Status::error("the table is locked"));
         child.end_with_timestamp(at(20));
         root.span().set_status(Status::Ok);
@@ -246,6 +248,7 @@ fn child_on_the_wire() -> wire_traces::Span {
                 ..Default::default()
             },
         ],
+        dropped_events_count: 1,
         status: Some(wire_traces::Status {
             code: wire_traces::status::StatusCode::Error.into(),
             message: "the table is locked".into(),

@@ -2,7 +2,7 @@
 //!
 //! Sentry has an endpoint for OTLP. The functions here give exporters of `opentelemetry-otlp` that
 //! send to it, ready for the SDK's providers: protobuf over HTTP, compressed by gzip, 30 seconds
-//! for a batch with its retries.
+//! for a request, after which no retry begins.
 //!
 //! For spans, prefer [`SentrySpanExporter`](crate::SentrySpanExporter) where recorded exceptions
 //! should become issues: the endpoint drops span events. `docs/otlp.md` has what each road loses.
