@@ -37,6 +37,7 @@
 //! | `http2` | | HTTP/2 where the server agrees to it by TLS, else HTTP/1.1 |
 //! | `socks` | | SOCKS proxies in [`with_proxy`] |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
+//! | `otlp` | | `otlp::span_exporter` and `otlp::log_exporter`, which take Sentry's other endpoint |
 //! | `panic` | | `PanicHook`, which tells Sentry of panics |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
@@ -79,6 +80,9 @@ mod environment;
 mod error;
 mod exporter;
 pub mod mapping;
+#[cfg(feature = "otlp")]
+pub mod otlp;
+mod otlp_endpoint;
 #[cfg(feature = "panic")]
 mod panic;
 mod propagation;
@@ -103,6 +107,7 @@ pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
 #[cfg(feature = "spool")]

@@ -40,7 +40,7 @@ use sentry_types::Dsn;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
-use self::quiet::Quiet;
+pub(crate) use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::mapping::Mapper;

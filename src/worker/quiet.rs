@@ -6,13 +6,13 @@ use tracing_core::dispatcher::{self, DefaultGuard, Dispatch};
 /// OpenTelemetry's own suppression does not reach spans of `tracing` that begin a trace of their
 /// own, as those of HTTP/2 connections do; a dispatcher that hears nothing does.
 #[derive(Debug)]
-pub(super) struct Quiet {
+pub(crate) struct Quiet {
     silence: Option<DefaultGuard>,
     _suppressed: ContextGuard,
 }
 
 impl Quiet {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { silence: Some(silence()), _suppressed: Context::enter_telemetry_suppressed_scope() }
     }
 
