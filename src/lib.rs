@@ -83,6 +83,7 @@ pub mod mapping;
 mod panic;
 mod propagation;
 pub mod protocol;
+pub mod sampling;
 mod scrub;
 pub mod segment;
 mod semconv;
@@ -105,6 +106,7 @@ pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
+pub use sampling::Sampling;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

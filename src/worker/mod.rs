@@ -42,6 +42,7 @@ use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::mapping::Mapper;
+use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::stats::Ledger;
 use crate::transport::Transport;
@@ -53,6 +54,8 @@ pub(crate) struct Settings {
     /// Where Spotlight takes its copies, if it is wanted.
     pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
+    /// Absent where every segment is sent.
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) segment_timeout: Duration,
     pub(crate) pending: Bounds,
     pub(crate) max_spans: usize,
