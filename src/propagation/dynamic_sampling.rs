@@ -165,6 +165,43 @@ mod tests {
         assert_eq!(rand(0x4c79_f60c_1121_4eb3_8604_f4ae_0781_bfb2, 1.0), "0.523513");
     }
 
+    #[test]
+    fn the_number_is_below_the_rate_exactly_if_the_segment_is_sampled() {
+        for (low, rate, is_kept) in
+            [(0, 0.1, true), (1 << 62, 0.1, true), (u64::MAX, 1.0, true), (1 << 62, 0.1, false)]
+                .into_iter()
+                .chain([
+                    (u64::MAX, 0.99, false),
+                    (0, 0.0, false),
+                    (1_844_674_407_370_960_000, 0.1, false),
+                ])
+        {
+            let decision = Decision { is_kept, rate };
+            let context =
+                sampled(DynamicSamplingContext::new(), u128::from(low).into(), 1.0, decision);
+            let header = serde_json::to_value(context).unwrap();
+            let number = |key| header[key].as_str().unwrap().parse::<f64>().unwrap();
+            let is_below = number("sample_rand") < number("sample_rate");
+            assert_eq!(is_below, is_kept, "{header}");
+            assert_eq!(header["sampled"], is_kept.to_string());
+        }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_each_segment_and_of_the_sampler_before() {
+        let mut head = TraceHead::of(&"https://key@sentry.invalid/42".parse().unwrap());
+        let mut rate = |id, is_kept, rate| {
+            let mapped = Mapper::new().map(vec![span(1, id, 0, 0.5)]).remove(0);
+            let context = head.context(&mapped.transaction, Decision { is_kept, rate });
+            serde_json::to_value(context).unwrap()["sample_rate"].take()
+        };
+        assert_eq!(rate(1, true, 0.25), "0.125");
+        assert_eq!(rate(2, true, 1.0), "0.5");
+        assert_eq!(rate(3, false, 0.25), "0.125");
+        assert_eq!(rate(4, false, 0.0), "0");
+        assert_ne!(rate(5, true, 1e-300), "0", "a rate of nothing for what was kept");
+    }
+
     fn header(head: &mut TraceHead, span: SpanData) -> serde_json::Value {
         let mapped = Mapper::new().map(vec![span]).remove(0);
         serde_json::to_value(head.context(&mapped.transaction, Decision::KEPT)).unwrap()
