@@ -131,6 +131,13 @@ fn a_closure_sees_the_whole_segment() {
 fn a_closure_that_panics_keeps_the_segment() {
     let sampling = Sampling::at_rate(0.0).keep_if(|segment| segment.spans[100].name.is_empty());
     assert!(is_kept(&sampling, vec![root()]));
+    watchdog(LIMIT, || {
+        let (exporter, sentry) = exporter(sampling);
+        export(&exporter, trace(TraceId::from(u128::MAX), "work").to_vec()).unwrap();
+        exporter.shutdown().unwrap();
+        assert_eq!(sentry.payloads("transaction").len(), 1);
+        assert_eq!(stats(&exporter).spans_dropped, 0);
+    });
 }
 
 #[test]
