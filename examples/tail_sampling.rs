@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
     };
     let exporter = exporter.build()?;
     let provider = SdkTracerProvider::builder()
-        // The default, and the only right one: what it turns down, no policy ever sees.
+        // What another one turns down, no policy ever sees.
         .with_sampler(Sampler::AlwaysOn)
         .with_batch_exporter(exporter.clone())
         .build();

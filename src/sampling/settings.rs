@@ -16,7 +16,7 @@ use crate::segment::Segment;
 ///
 /// Errors of segments that are not kept are sent all the same; see
 /// [`with_errors_of_dropped`](Self::with_errors_of_dropped). The sampler of the provider must be
-/// `AlwaysOn`, as it is by default: what it turns down never comes here.
+/// `AlwaysOn`, alone or in `ParentBased`, which is the default: what it turns down never comes here.
 ///
 /// ```
 /// use std::time::Duration;
