@@ -14,6 +14,7 @@ use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::sampling::Sampling;
 use crate::segment::{Bounds, SegmentBuffer};
 use crate::spool::{OpenError, Spool, Store};
 use crate::spotlight::Spotlight;
@@ -42,6 +43,7 @@ pub struct SentrySpanExporterBuilder {
     max_in_flight: Option<usize>,
     queue_bytes: Option<usize>,
     client_reports: Option<bool>,
+    sampling: Option<Sampling>,
     spotlight: Option<Spotlight>,
     spool: Option<Spool>,
 }
@@ -183,6 +185,17 @@ impl SentrySpanExporterBuilder {
     /// without theirs. Default: 100,000.
     pub fn with_max_pending_traces(mut self, traces: usize) -> Self {
         self.pending.traces = traces;
+        self
+    }
+
+    /// Which segments are sent, decided when they are whole: errors, slow ones, and a share of the
+    /// rest, for example. See [`Sampling`].
+    ///
+    /// What is not sent is counted in `stats()` and told to Sentry, which counts right in spite of
+    /// it. Spotlight gets everything. Default: every segment that the sampler of the provider let
+    /// through is sent.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = Some(sampling);
         self
     }
 
@@ -359,6 +372,13 @@ impl SentrySpanExporterBuilder {
                 remedy: "remove one of the two, or set it on what that brings along",
             });
         }
+        if let Some(reason) = self.sampling.as_ref().and_then(Sampling::fault) {
+            return Err(BuildError::InvalidSetting {
+                setting: "with_sampling",
+                reason,
+                remedy: "use the share of traces to keep, such as `Sampling::at_rate(0.1)`",
+            });
+        }
         let spotlight = Spotlight::url(self.spotlight, environment)?;
         if dsn.is_none() && spotlight.is_none() {
             return Ok(None);
@@ -383,6 +403,7 @@ impl SentrySpanExporterBuilder {
             destination,
             spotlight,
             mapper,
+            sampling: self.sampling,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
             pending: self.pending,

@@ -87,6 +87,7 @@ mod otlp_endpoint;
 mod panic;
 mod propagation;
 pub mod protocol;
+pub mod sampling;
 mod scrub;
 pub mod segment;
 mod semconv;
@@ -110,6 +111,7 @@ pub use mapping::TagPolicy;
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
+pub use sampling::Sampling;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

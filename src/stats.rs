@@ -73,6 +73,8 @@ pub enum DropReason {
     RateLimited,
     /// The server answered, but did not accept.
     Refused,
+    /// `with_sampling` had decided against the segment.
+    Sampled,
     /// The exporter was shut down before it could be delivered.
     ShutDown,
     /// The spool was full, or could not be written to; `last_error` says why.
@@ -140,10 +142,16 @@ impl DropReason {
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
             Self::RateLimited => Some("ratelimit_backoff"),
             Self::Refused => Some("send_error"),
+            Self::Sampled => Some("sample_rate"),
             Self::TooLarge | Self::TooManyErrors => Some("buffer_overflow"),
             Self::SpoolFull => Some("cache_overflow"),
             Self::Expired | Self::Unreachable => Some("network_error"),
         }
+    }
+
+    /// Whether it is no loss, but what the settings want.
+    pub(crate) fn is_wanted(self) -> bool {
+        matches!(self, Self::Sampled | Self::Unsampled)
     }
 
     pub(crate) fn describe(self) -> &'static str {
@@ -160,6 +168,7 @@ impl DropReason {
             Self::QueueFull => "the queue is full; see with_queue_bytes",
             Self::RateLimited => "Sentry asked for a pause (rate limit or quota)",
             Self::Refused => "the server did not accept it",
+            Self::Sampled => "with_sampling decided against it",
             Self::ShutDown => "the exporter was shut down before it could be delivered",
             Self::SpoolFull => "the spool is full or cannot be written to",
             Self::TooLarge => "it is larger than Sentry takes",

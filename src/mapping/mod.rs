@@ -70,11 +70,13 @@ mod user;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
+use opentelemetry::trace::Event as SpanEvent;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
 
 use self::errors::Failure;
+use self::exception::Role;
 use self::facts::Facts;
 use self::id::event_id;
 use self::resource::ResourceFields;
@@ -88,6 +90,7 @@ pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};
+pub(crate) use self::span::RootTitle;
 pub use self::tags::TagPolicy;
 
 /// Turns segments into transactions and events, by the settings of an exporter.
@@ -218,9 +221,10 @@ impl Mapper {
         segments.into_iter().filter_map(|segment| self.map_segment(segment)).collect()
     }
 
-    /// How many error events the segment would make.
-    pub(crate) fn count_errors(&self, segment: &Segment) -> usize {
-        self.failures(&segment.spans).0.len()
+    /// How many error events the segment would make, but for those of some spans.
+    pub(crate) fn count_errors(&self, segment: &Segment, but: impl Fn(&SpanData) -> bool) -> usize {
+        let (failures, _) = self.failures(&segment.spans);
+        failures.iter().filter(|failure| !but(failure.span)).count()
     }
 
     /// Maps one segment; none only if it has no spans.
@@ -281,4 +285,9 @@ impl Mapper {
     fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
         errors::failures(spans, self.status_errors == StatusErrors::Sent, &self.in_app)
     }
+}
+
+/// Whether an event of a span makes an error event.
+pub(crate) fn is_error(event: &SpanEvent) -> bool {
+    Role::of(event).is_error()
 }

@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 
-use opentelemetry::Value;
 use opentelemetry::trace::TraceId;
 use sentry_types::Dsn;
 use sentry_types::protocol::v7::{DynamicSamplingContext, OrganizationId, SampleRand};
 
 use crate::protocol::{Transaction, TransactionSource};
+use crate::sampling::{Decision, number, told_rate};
 
 /// What the trace headers of an exporter say, alike in all segments of a trace.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ struct Known {
 #[derive(Clone, Debug)]
 struct Shared {
     context: DynamicSamplingContext,
+    /// The rate of the sampler before.
+    rate: f64,
     name: Option<String>,
 }
 
@@ -46,8 +48,13 @@ impl TraceHead {
     /// Sentry samples a trace as a whole (rules DSC-1, DSC-4 to DSC-7 and DSC-9).
     ///
     /// The first segment of a trace decides, and once it comes, the head of the trace. A segment
-    /// that is named by a URL never tells a name.
-    pub(crate) fn context(&mut self, transaction: &Transaction) -> DynamicSamplingContext {
+    /// that is named by a URL never tells a name. The rate is that of each segment, because Sentry
+    /// counts a segment by it.
+    pub(crate) fn context(
+        &mut self,
+        transaction: &Transaction,
+        decision: Decision,
+    ) -> DynamicSamplingContext {
         let trace = transaction.trace.trace_id;
         let is_named = transaction.source != TransactionSource::Url;
         let is_head = transaction.trace.parent_span_id.is_none();
@@ -55,35 +62,24 @@ impl TraceHead {
             Some(known) => known.clone(),
             None => {
                 let name = (is_head && is_named).then(|| transaction.name.to_string());
-                let shared = Shared { context: self.own(transaction), name };
+                let rate = told_rate(transaction.trace.data.value("sentry.sample_rate"));
+                let rate = rate.unwrap_or(1.0);
+                let shared = Shared { context: self.own(transaction), rate, name };
                 self.known.insert(trace, shared.clone());
                 shared
             }
         };
+        let context = sampled(shared.context, trace, shared.rate, decision);
         match shared.name.filter(|_| is_named) {
-            Some(name) => shared.context.with_transaction(name),
-            None => shared.context,
+            Some(name) => context.with_transaction(name),
+            None => context,
         }
     }
 
     fn own(&self, transaction: &Transaction) -> DynamicSamplingContext {
-        let rate = match transaction.trace.data.value("sentry.sample_rate") {
-            Some(Value::F64(rate)) => *rate,
-            Some(Value::I64(rate)) => *rate as f64,
-            Some(Value::String(rate)) => rate.as_str().trim().parse().unwrap_or(1.0),
-            _ => 1.0,
-        };
-        // The header tells it in single precision, where a tiny rate would be none.
-        let rate = f64::from(rate as f32);
-        let rate = if rate > 1e-6 && rate <= 1.0 { rate } else { 1.0 };
         let mut context = DynamicSamplingContext::new()
             .with_trace_id(transaction.trace.trace_id.to_bytes().into())
-            .with_public_key(self.public_key.clone())
-            .with_sample_rate(rate as f32)
-            .with_sampled(true);
-        if let Some(rand) = sample_rand(transaction.trace.trace_id, rate) {
-            context = context.with_sample_rand(rand);
-        }
+            .with_public_key(self.public_key.clone());
         if let Some(release) = &transaction.release {
             context = context.with_release(release.to_string());
         }
@@ -110,16 +106,35 @@ impl Known {
     }
 }
 
+/// Tells the rate of a segment, the sampler before and the decision taken together.
+fn sampled(
+    context: DynamicSamplingContext,
+    trace: TraceId,
+    before: f64,
+    decision: Decision,
+) -> DynamicSamplingContext {
+    let rate = (before * decision.rate) as f32;
+    // A rate that is too small to be told is still one.
+    let rate = if decision.is_kept { rate.max(f32::MIN_POSITIVE) } else { rate };
+    let context = context.with_sample_rate(rate).with_sampled(decision.is_kept);
+    match sample_rand(trace, f64::from(rate), decision.is_kept) {
+        Some(rand) => context.with_sample_rand(rand),
+        None => context,
+    }
+}
+
 /// The number that OpenTelemetry's ratio sampler compares with the rate, so that all services of
-/// a trace state the same one; scaled where another sampler decided otherwise (rule DSC-5).
-fn sample_rand(trace: TraceId, rate: f64) -> Option<SampleRand> {
+/// a trace state the same one; scaled where another sampler decided otherwise (rule DSC-5). It is
+/// below the rate if and only if the segment is sampled.
+fn sample_rand(trace: TraceId, rate: f64, is_sampled: bool) -> Option<SampleRand> {
     const MILLION: f64 = 1e6;
-    let [.., a, b, c, d, e, f, g, h] = trace.to_bytes();
-    let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
-    let rand = (number as f64 / (1_u64 << 63) as f64).min(0.999_999_9);
-    let rand = if rand < rate { rand } else { rand * rate };
-    let cut = (rand * MILLION).floor() / MILLION;
-    SampleRand::try_from(cut.clamp(0.0, 0.999_999)).ok()
+    let rand = (number(trace) as f64 / (1_u64 << 63) as f64).min(0.999_999_9);
+    let cut = match is_sampled {
+        true if rand < rate => (rand * MILLION).floor(),
+        true => (rand * rate * MILLION).floor(),
+        false => (rand.max(rate) * MILLION).ceil(),
+    };
+    SampleRand::try_from((cut / MILLION).clamp(0.0, 0.999_999)).ok()
 }
 
 /// The organization that the first label of a host names (rule DSC-7).
@@ -142,16 +157,54 @@ mod tests {
 
     #[test]
     fn the_number_is_below_the_rate_and_the_same_in_all_services() {
-        let rand = |trace: u128, rate| sample_rand(TraceId::from(trace), rate).unwrap().to_string();
+        let rand =
+            |trace: u128, rate| sample_rand(TraceId::from(trace), rate, true).unwrap().to_string();
         assert_eq!(rand(0, 1.0), "0.000000");
         assert_eq!(rand(u128::from(u64::MAX), 1.0), "0.999999");
         assert_eq!(rand(u128::from(u64::MAX), 0.25), "0.249999");
         assert_eq!(rand(0x4c79_f60c_1121_4eb3_8604_f4ae_0781_bfb2, 1.0), "0.523513");
     }
 
+    #[test]
+    fn the_number_is_below_the_rate_exactly_if_the_segment_is_sampled() {
+        for (low, rate, is_kept) in
+            [(0, 0.1, true), (1 << 62, 0.1, true), (u64::MAX, 1.0, true), (1 << 62, 0.1, false)]
+                .into_iter()
+                .chain([
+                    (u64::MAX, 0.99, false),
+                    (0, 0.0, false),
+                    (1_844_674_407_370_960_000, 0.1, false),
+                ])
+        {
+            let decision = Decision { is_kept, rate };
+            let context =
+                sampled(DynamicSamplingContext::new(), u128::from(low).into(), 1.0, decision);
+            let header = serde_json::to_value(context).unwrap();
+            let number = |key| header[key].as_str().unwrap().parse::<f64>().unwrap();
+            let is_below = number("sample_rand") < number("sample_rate");
+            assert_eq!(is_below, is_kept, "{header}");
+            assert_eq!(header["sampled"], is_kept.to_string());
+        }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_each_segment_and_of_the_sampler_before() {
+        let mut head = TraceHead::of(&"https://key@sentry.invalid/42".parse().unwrap());
+        let mut rate = |id, is_kept, rate| {
+            let mapped = Mapper::new().map(vec![span(1, id, 0, 0.5)]).remove(0);
+            let context = head.context(&mapped.transaction, Decision { is_kept, rate });
+            serde_json::to_value(context).unwrap()["sample_rate"].take()
+        };
+        assert_eq!(rate(1, true, 0.25), "0.125");
+        assert_eq!(rate(2, true, 1.0), "0.5");
+        assert_eq!(rate(3, false, 0.25), "0.125");
+        assert_eq!(rate(4, false, 0.0), "0");
+        assert_ne!(rate(5, true, 1e-300), "0", "a rate of nothing for what was kept");
+    }
+
     fn header(head: &mut TraceHead, span: SpanData) -> serde_json::Value {
         let mapped = Mapper::new().map(vec![span]).remove(0);
-        serde_json::to_value(head.context(&mapped.transaction)).unwrap()
+        serde_json::to_value(head.context(&mapped.transaction, Decision::KEPT)).unwrap()
     }
 
     fn span(trace: u128, id: u64, parent: u64, rate: f64) -> SpanData {
@@ -196,7 +249,8 @@ mod tests {
         let mut known = Known::default();
         let mut insert = |from: usize, to: usize| {
             for trace in from..to {
-                let shared = Shared { context: DynamicSamplingContext::new(), name: None };
+                let context = DynamicSamplingContext::new();
+                let shared = Shared { context, rate: 1.0, name: None };
                 known.insert(TraceId::from(trace as u128), shared);
             }
             assert!(known.young.len() + known.old.len() <= 2 * GENERATION);

@@ -61,6 +61,11 @@ impl Early {
         spans.into_iter().for_each(|span| self.told.insert(id(span)));
     }
 
+    /// Whether the errors of this span have left before.
+    pub(super) fn is_told(&self, span: &SpanData) -> bool {
+        !self.told.is_empty() && self.told.contains(&id(ids(&span.span_context)))
+    }
+
     /// Leaves out the errors that have left before.
     pub(super) fn leave_out_told(&self, events: &mut Vec<Event<'static>>) {
         if !self.told.is_empty() {
@@ -95,6 +100,10 @@ impl Told {
 impl Worker {
     /// From now on the errors of those that still wait for their root have some time left.
     pub(super) fn hold_back(&mut self, source: Source, failed: Vec<(TraceId, SpanId)>) {
+        // Where a segment that is not kept takes its errors along, they wait for what is decided.
+        if self.intake.as_ref().is_some_and(|intake| !intake.sends_errors_of_dropped()) {
+            return;
+        }
         let Some((buffer, _)) = self.sources.get(&source) else { return };
         let until = self.now().saturating_add(self.settings.error_timeout);
         let waiting = failed.into_iter().filter(|(trace, span)| buffer.holds(*trace, *span));

@@ -10,6 +10,7 @@ use super::{encode, window};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
 use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
+use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
 use crate::transport::{Category, RateLimits};
@@ -18,6 +19,7 @@ use crate::transport::{Category, RateLimits};
 #[derive(Debug)]
 pub(super) struct Intake {
     head: TraceHead,
+    sampler: Option<Sampler>,
     deflater: Deflater,
 }
 
@@ -38,15 +40,22 @@ impl Prepared {
 }
 
 impl Intake {
-    pub(super) fn new(head: TraceHead) -> Self {
+    pub(super) fn new(head: TraceHead, sampling: Option<Sampling>) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
-        Self { head, deflater: Deflater::new(Compression::fast()) }
+        let deflater = Deflater::new(Compression::fast());
+        Self { head, sampler: sampling.map(Sampler::new), deflater }
     }
 
-    /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
+    /// What becomes of a segment as a whole.
+    pub(super) fn decide(&mut self, segment: &Segment) -> Decision {
+        self.sampler.as_mut().map_or(Decision::KEPT, |sampler| sampler.decide(segment))
+    }
+
+    /// Maps and compresses a segment, leaving out what the decision and the limits forbid before
+    /// any work on it.
     pub(super) fn prepare(
         &mut self,
-        segment: Segment,
+        (segment, decision): (Segment, Decision),
         mapper: &Mapper,
         early: &Early,
         limits: &RateLimits,
@@ -54,14 +63,18 @@ impl Intake {
     ) -> Prepared {
         let mut prepared = Prepared::default();
         let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
-        let no_transactions = limits.is_limited(Category::Transaction, now);
-        let no_errors = limits.is_limited(Category::Error, now);
-        if no_transactions && (no_errors || !may_have_errors(&segment.spans)) {
-            prepared.dropped.push((whole, DropReason::RateLimited));
-            let events = count(mapper.count_errors(&segment));
-            prepared
-                .dropped
-                .push((Amount { events, ..Amount::default() }, DropReason::RateLimited));
+        let limited =
+            |category| limits.is_limited(category, now).then_some(DropReason::RateLimited);
+        let sampled = (!decision.is_kept).then_some(DropReason::Sampled);
+        let no_transaction = sampled.or_else(|| limited(Category::Transaction));
+        let sampled = sampled.filter(|_| !self.sends_errors_of_dropped());
+        let no_errors = sampled.or_else(|| limited(Category::Error));
+        if let Some(reason) = no_transaction
+            && (no_errors.is_some() || !may_have_errors(&segment.spans))
+        {
+            let events = count(mapper.count_errors(&segment, |span| early.is_told(span)));
+            let events = Amount { events, ..Amount::default() };
+            prepared.dropped.extend([(whole, reason), (events, no_errors.unwrap_or(reason))]);
             return prepared;
         }
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
@@ -72,12 +85,12 @@ impl Intake {
             let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
         }
-        let trace = self.head.context(&transaction);
+        let trace = self.head.context(&transaction, decision);
         for event in events {
             self.event(event, Some(&trace), (limits, now), wall, &mut prepared);
         }
-        if no_transactions {
-            prepared.dropped.push((whole, DropReason::RateLimited));
+        if let Some(reason) = no_transaction {
+            prepared.dropped.push((whole, reason));
         } else if !window::admit(&mut transaction, wall) {
             prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
         } else {
@@ -96,11 +109,15 @@ impl Intake {
     ) -> Prepared {
         let mut prepared = Prepared::default();
         let Some(mapped) = mapped else { return prepared };
-        let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
+        let trace = is_sampled.then(|| self.head.context(&mapped.transaction, Decision::KEPT));
         for event in mapped.events {
             self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
         }
         prepared
+    }
+
+    pub(super) fn sends_errors_of_dropped(&self) -> bool {
+        self.sampler.as_ref().is_none_or(Sampler::sends_errors_of_dropped)
     }
 
     fn event(

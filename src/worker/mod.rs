@@ -44,6 +44,7 @@ pub(crate) use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::mapping::Mapper;
+use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::stats::Ledger;
 use crate::transport::Transport;
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     /// Where Spotlight takes its copies, if it is wanted.
     pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
+    /// Absent where every segment is sent.
+    pub(crate) sampling: Option<Sampling>,
     pub(crate) segment_timeout: Duration,
     pub(crate) error_timeout: Duration,
     pub(crate) pending: Bounds,

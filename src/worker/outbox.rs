@@ -423,6 +423,7 @@ mod tests {
             destination: Some(destination),
             spotlight: None,
             mapper: Mapper::new(),
+            sampling: None,
             segment_timeout: Duration::from_secs(300),
             error_timeout: Duration::from_secs(10),
             pending: Bounds::default(),

@@ -24,6 +24,7 @@ use crate::dsn::dsn_text;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
 use crate::protocol::ItemKind;
+use crate::sampling::Decision;
 use crate::segment::{Segment, SegmentBuffer};
 use crate::stats::{Amount, DropReason, Ledger, count};
 
@@ -65,7 +66,9 @@ impl Worker {
             let dsn = dsn.map(dsn_text).unwrap_or_default();
             Spotlight::new(to, head(), dsn)
         });
-        let (intake, own_traffic) = (head().map(Intake::new), dsn.map(OwnTraffic::to));
+        let sampling = settings.sampling.take();
+        let intake = head().map(|head| Intake::new(head, sampling));
+        let own_traffic = dsn.map(OwnTraffic::to);
         Self {
             spotlight,
             intake,
@@ -183,10 +186,10 @@ impl Worker {
     }
 
     fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
-        let Settings { mapper, segment_timeout, pending, max_spans, .. } = &self.settings;
+        let Settings { mapper, segment_timeout, pending, .. } = &self.settings;
         self.sources.entry(source).or_insert_with(|| {
             let buffer = SegmentBuffer::new().with_timeout(*segment_timeout);
-            (buffer.with_max_pending(*pending).with_max_spans(*max_spans), mapper.clone())
+            (buffer.with_max_pending(*pending).undivided(), mapper.clone())
         })
     }
 
@@ -218,7 +221,16 @@ impl Worker {
     }
 
     fn process(&mut self, source: Source, segments: Vec<Segment>) {
+        let max_spans = self.settings.max_spans;
         for segment in segments {
+            let decision = self.intake.as_mut().map(|intake| intake.decide(&segment));
+            let decision = decision.unwrap_or(Decision::KEPT);
+            self.process_parts(source, segment.in_parts(max_spans), decision);
+        }
+    }
+
+    fn process_parts(&mut self, source: Source, parts: Vec<Segment>, decision: Decision) {
+        for segment in parts {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
             if let Some(spotlight) = &mut self.spotlight {
@@ -230,8 +242,9 @@ impl Worker {
                 continue;
             };
             let limits = &self.outbox.limits;
-            let prepare =
-                AssertUnwindSafe(|| intake.prepare(segment, mapper, &self.early, limits, times));
+            let prepare = AssertUnwindSafe(|| {
+                intake.prepare((segment, decision), mapper, &self.early, limits, times)
+            });
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
             self.put_in_line(prepared, times.0);
         }

@@ -13,6 +13,7 @@ use super::inbox::Message;
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
 use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
+use crate::sampling::Decision;
 use crate::segment::Segment;
 use crate::stats::count;
 use crate::transport::{Backoff, Transport, TransportError};
@@ -141,7 +142,8 @@ impl Spotlight {
     }
 
     fn envelopes(&mut self, mut mapped: Mapped, is_whole: bool, wall: SystemTime) -> Vec<Bytes> {
-        let trace = self.head.as_mut().map(|head| head.context(&mapped.transaction));
+        let trace =
+            self.head.as_mut().map(|head| head.context(&mapped.transaction, Decision::KEPT));
         let events = mapped.events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
             Some((ItemKind::Event, event.event_id, payload))

@@ -32,7 +32,7 @@ impl Voice {
 
     /// A loss, if it is the first of its kind.
     pub(super) fn dropped(&mut self, amount: Amount, reason: DropReason) {
-        if reason == DropReason::Unsampled || !self.said_drops.insert(reason) {
+        if reason.is_wanted() || !self.said_drops.insert(reason) {
             return;
         }
         let Amount { spans, events, .. } = amount;
@@ -102,7 +102,7 @@ impl Voice {
 
     /// The totals at the end, if anything was lost.
     pub(super) fn ended(&mut self, stats: &Stats) {
-        if stats.spans_dropped > 0 || stats.events_dropped > 0 {
+        if stats.dropped.keys().any(|reason| !reason.is_wanted()) {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
             });
