@@ -1,3 +1,5 @@
+mod filters;
+
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use crate::dsn::parse_dsn;
 use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
+use crate::hooks::Hooks;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::segment::{Bounds, SegmentBuffer};
@@ -32,6 +35,7 @@ pub struct SentrySpanExporterBuilder {
     environment: Option<String>,
     dist: Option<String>,
     mapper: Mapper,
+    hooks: Hooks,
     client: ClientSettings,
     /// With the setter that gave it.
     transport: Option<(&'static str, Arc<dyn Transport>)>,
@@ -340,6 +344,7 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
+        self.mapper.check_ignoring()?;
         if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
             return Err(BuildError::InvalidSetting {
                 setting,
@@ -371,6 +376,7 @@ impl SentrySpanExporterBuilder {
             destination,
             spotlight,
             mapper,
+            hooks: self.hooks,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             pending: self.pending,
             max_spans: self.max_spans.unwrap_or(MAX_SPANS),

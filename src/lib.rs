@@ -78,6 +78,8 @@ mod dsn;
 mod environment;
 mod error;
 mod exporter;
+pub mod hooks;
+mod ignore;
 pub mod mapping;
 #[cfg(feature = "panic")]
 mod panic;
@@ -102,6 +104,8 @@ pub use builder::SentrySpanExporterBuilder;
 pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
+pub use hooks::{Hooks, SpanDecision};
+pub use ignore::{Ignore, Pattern};
 pub use mapping::TagPolicy;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;

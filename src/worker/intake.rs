@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
@@ -6,7 +7,8 @@ use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
 
 use super::{encode, window};
-use crate::mapping::{Mapped, Mapper};
+use crate::hooks::{Hooks, Losses, Outgoing};
+use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
 use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
 use crate::segment::Segment;
@@ -17,6 +19,7 @@ use crate::transport::{Category, RateLimits};
 #[derive(Debug)]
 pub(super) struct Intake {
     head: TraceHead,
+    hooks: Hooks,
     deflater: Deflater,
 }
 
@@ -27,6 +30,8 @@ pub(super) struct Prepared {
     pub(super) envelopes: Vec<Envelope>,
     pub(super) dropped: Vec<(Amount, DropReason)>,
     pub(super) repeated_errors: u64,
+    /// The setters of the hooks that panicked.
+    pub(super) panicked: BTreeSet<&'static str>,
 }
 
 impl Prepared {
@@ -34,12 +39,17 @@ impl Prepared {
     pub(super) fn failed(whole: Amount) -> Self {
         Self { dropped: vec![(whole, DropReason::Internal)], ..Self::default() }
     }
+
+    fn lost(&mut self, losses: Losses) {
+        self.dropped.extend(losses.dropped);
+        self.panicked.extend(losses.panicked);
+    }
 }
 
 impl Intake {
-    pub(super) fn new(head: TraceHead) -> Self {
+    pub(super) fn new(head: TraceHead, hooks: Hooks) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
-        Self { head, deflater: Deflater::new(Compression::fast()) }
+        Self { head, hooks, deflater: Deflater::new(Compression::fast()) }
     }
 
     /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
@@ -63,22 +73,27 @@ impl Intake {
             return prepared;
         }
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
-        let Mapped { mut transaction, events, repeated_errors, surplus_errors } = mapped;
-        prepared.repeated_errors = count(repeated_errors);
-        if surplus_errors > 0 {
-            let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
+        prepared.repeated_errors = count(mapped.repeated_errors);
+        if mapped.surplus_errors > 0 {
+            let surplus = Amount { events: count(mapped.surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
         }
-        let trace = self.head.context(&transaction);
+        let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
+        let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
+        let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
+        prepared.lost(losses);
+        let trace = transaction.as_ref().map(|transaction| self.head.context(transaction));
         for event in events {
-            self.event(event, Some(&trace), (limits, now), wall, &mut prepared);
+            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
         }
-        if no_transactions {
-            prepared.dropped.push((whole, DropReason::RateLimited));
-        } else if !window::admit(&mut transaction, wall) {
-            prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
-        } else {
-            self.transaction(transaction, trace, whole, &mut prepared);
+        if let (Some(mut transaction), Some(trace)) = (transaction, trace) {
+            if no_transactions {
+                prepared.dropped.push((whole, DropReason::RateLimited));
+            } else if !window::admit(&mut transaction, wall) {
+                prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
+            } else {
+                self.transaction(transaction, trace, whole, &mut prepared);
+            }
         }
         prepared
     }
@@ -95,7 +110,10 @@ impl Intake {
         let is_sampled = span.span_context.is_sampled();
         let Some(mapped) = mapper.map_errors(span) else { return prepared };
         let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
-        for event in mapped.events {
+        let mut losses = Losses::default();
+        let events = self.hooks.events(mapped.events, &mut losses);
+        prepared.lost(losses);
+        for event in events {
             self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
         }
         prepared
@@ -132,14 +150,16 @@ impl Intake {
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Transaction;
-        let Ok((payload, cut)) = encode::transaction(&mut transaction) else {
+        let Ok(payload) = encode::transaction(&mut transaction) else {
             prepared.dropped.push((whole, DropReason::Internal));
             return;
         };
+        // A hook may have added some of its own, which are counted nowhere.
+        let spans = count(transaction.spans.len()).saturating_add(1).min(whole.spans);
+        let cut = whole.spans.saturating_sub(spans);
         if cut > 0 {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
-        let spans = whole.spans.saturating_sub(cut);
         let item =
             Item { kind, event_id: transaction.event_id, spans, trace: Some(trace), payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));

@@ -41,6 +41,7 @@ pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
 use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
+use crate::hooks::Hooks;
 use crate::mapping::Mapper;
 use crate::segment::Bounds;
 use crate::stats::Ledger;
@@ -53,6 +54,7 @@ pub(crate) struct Settings {
     /// Where Spotlight takes its copies, if it is wanted.
     pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
+    pub(crate) hooks: Hooks,
     pub(crate) segment_timeout: Duration,
     pub(crate) pending: Bounds,
     pub(crate) max_spans: usize,

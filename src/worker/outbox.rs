@@ -430,6 +430,7 @@ mod tests {
             destination: Some(destination),
             spotlight: None,
             mapper: Mapper::new(),
+            hooks: Hooks::new(),
             segment_timeout: Duration::from_secs(300),
             pending: Bounds::default(),
             max_spans: 1000,

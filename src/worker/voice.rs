@@ -32,7 +32,7 @@ impl Voice {
 
     /// A loss, if it is the first of its kind.
     pub(super) fn dropped(&mut self, amount: Amount, reason: DropReason) {
-        if reason == DropReason::Unsampled || !self.said_drops.insert(reason) {
+        if reason.is_wanted() || !self.said_drops.insert(reason) {
             return;
         }
         let Amount { spans, events, .. } = amount;
