@@ -402,6 +402,7 @@ mod tests {
     use super::super::Destination;
     use super::super::inbox::Failure;
     use super::*;
+    use crate::hooks::Hooks;
     use crate::mapping::Mapper;
     use crate::protocol::{Item, ItemKind};
     use crate::segment::Bounds;
