@@ -622,7 +622,7 @@ fn hooks_that_change_nothing_change_nothing() {
         KeyValue::new("http.request.method", "GET"),
         KeyValue::new("url.full", "https://me:pw@example.com/a?b=c"),
         KeyValue::new("user.id", "7"),
-        KeyValue::new("text", "\u{1b}two\nlines\"".repeat(2_000)),
+        KeyValue::new("text", "two\nlines\u{1b}\"".repeat(2_000)),
         KeyValue::new("nul", "\0"),
     ];
     let mut spans = checkout();

@@ -15,8 +15,10 @@ pub(crate) fn limit_texts(value: &mut Value, longest: usize) {
         }
         Value::Object(fields) => {
             fields.values_mut().for_each(|value| limit_texts(value, longest));
-            let keys =
-                fields.keys().filter_map(|key| Some((key.clone(), shortened(key, longest)?)));
+            let keys = fields.keys().filter_map(|key| {
+                let short = shortened(key, longest)?;
+                Some((key.clone(), short))
+            });
             for (key, short) in keys.collect::<Vec<_>>() {
                 if let Some(value) = fields.remove(&key) {
                     fields.insert(short, value);
