@@ -139,6 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_lists_are_the_real_ones() {
+        let doc = include_str!("../../docs/hooks.md");
+        let start = doc.find("## Health checks").unwrap();
+        let doc = doc[start..].split("\n## ").next().unwrap();
+        let code = doc.split('`').skip(1).step_by(2);
+        let code = code.filter(|code| !["SERVER", "GET", "HEAD"].contains(code));
+        let code = code.filter(|code| !code.starts_with("with_") && *code != GRPC_SERVICE);
+        let keys = PATH_KEYS.iter().copied();
+        let mut known: Vec<_> = PATHS.iter().chain(AGENTS).copied().chain(keys).collect();
+        let mut documented: Vec<_> = code.collect();
+        known.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(documented, known);
+    }
+
+    #[test]
     fn a_list_of_agents_is_one() {
         let agents = Value::Array(Array::String(vec![StringValue::from("GoogleHC/1.0")]));
         let data = Data::from(vec![

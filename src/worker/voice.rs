@@ -100,9 +100,9 @@ impl Voice {
         });
     }
 
-    /// The totals at the end, if anything was lost.
+    /// The totals at the end, if anything was lost that should not have been.
     pub(super) fn ended(&mut self, stats: &Stats) {
-        if stats.spans_dropped > 0 || stats.events_dropped > 0 {
+        if stats.dropped.keys().any(|reason| !reason.is_wanted()) {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
             });
