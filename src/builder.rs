@@ -1,3 +1,5 @@
+mod filters;
+
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use crate::dsn::parse_dsn;
 use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
+use crate::hooks::Hooks;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::sampling::Sampling;
@@ -33,6 +36,7 @@ pub struct SentrySpanExporterBuilder {
     environment: Option<String>,
     dist: Option<String>,
     mapper: Mapper,
+    hooks: Hooks,
     client: ClientSettings,
     /// With the setter that gave it.
     transport: Option<(&'static str, Arc<dyn Transport>)>,
@@ -365,6 +369,7 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
+        self.mapper.check_ignoring()?;
         if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
             return Err(BuildError::InvalidSetting {
                 setting,
@@ -404,6 +409,7 @@ impl SentrySpanExporterBuilder {
             spotlight,
             mapper,
             sampling: self.sampling,
+            hooks: self.hooks,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
             pending: self.pending,

@@ -79,6 +79,8 @@ mod dsn;
 mod environment;
 mod error;
 mod exporter;
+pub mod hooks;
+mod ignore;
 pub mod mapping;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -107,6 +109,8 @@ pub use builder::SentrySpanExporterBuilder;
 pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
+pub use hooks::{Hooks, SpanDecision};
+pub use ignore::{Ignore, Pattern};
 pub use mapping::TagPolicy;
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]

@@ -49,12 +49,20 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
+    /// A hook of the application took it out, see
+    /// [`with_before_send`](crate::SentrySpanExporterBuilder::with_before_send).
+    BeforeSend,
     /// Its file in the spool could not be read.
     Corrupt,
     /// A copy of the span had come before.
     Duplicate,
     /// It waited in the spool longer than it may.
     Expired,
+    /// A hook of the application panicked while it had it.
+    HookPanicked,
+    /// A rule of the application says that it is not worth sending, see
+    /// [`with_ignored_transactions`](crate::SentrySpanExporterBuilder::with_ignored_transactions).
+    Ignored,
     /// Mapping or a transport of the application failed in a way it must not.
     Internal,
     /// The trace or span id was zero.
@@ -137,6 +145,9 @@ impl DropReason {
             | Self::OtherDestination
             | Self::OwnTraffic
             | Self::Unsampled => None,
+            Self::BeforeSend => Some("before_send"),
+            Self::HookPanicked => Some("callback_error"),
+            Self::Ignored => Some("ignored"),
             Self::Corrupt | Self::Internal => Some("internal_sdk_error"),
             Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
@@ -149,16 +160,19 @@ impl DropReason {
         }
     }
 
-    /// Whether it is no loss, but what the settings want.
+    /// Whether the application itself decided so, which is no trouble to tell of.
     pub(crate) fn is_wanted(self) -> bool {
-        matches!(self, Self::Sampled | Self::Unsampled)
+        matches!(self, Self::BeforeSend | Self::Ignored | Self::Sampled | Self::Unsampled)
     }
 
     pub(crate) fn describe(self) -> &'static str {
         match self {
+            Self::BeforeSend => "a hook of the application took it out",
             Self::Corrupt => "its file in the spool could not be read",
             Self::Duplicate => "the same span had come before",
             Self::Expired => "it waited in the spool longer than it may",
+            Self::HookPanicked => "a hook of the application panicked",
+            Self::Ignored => "a rule of the application ignores it",
             Self::Internal => "it could not be mapped or sent because of an internal error",
             Self::InvalidId => "the trace or span id is zero",
             Self::NoDsn => "there is no DSN; only Spotlight gets a copy",
@@ -210,6 +224,10 @@ impl fmt::Display for Stats {
 impl Amount {
     pub(crate) fn spans(spans: u64) -> Self {
         Self { spans, ..Self::default() }
+    }
+
+    pub(crate) fn event() -> Self {
+        Self { events: 1, ..Self::default() }
     }
 
     pub(crate) fn plus(self, other: Self) -> Self {

@@ -51,6 +51,7 @@ mod exception;
 mod facts;
 mod http;
 mod id;
+mod ignoring;
 mod legal;
 mod name;
 mod op;
@@ -67,10 +68,11 @@ mod transaction;
 mod url;
 mod user;
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
-use opentelemetry::trace::Event as SpanEvent;
+use opentelemetry::trace::{Event as SpanEvent, SpanId};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
@@ -82,11 +84,13 @@ use self::id::event_id;
 use self::resource::ResourceFields;
 use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
+use crate::ignore::Ignoring;
 use crate::protocol::{Transaction, TransactionSource};
 use crate::scrub::Scrubber;
 use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+pub(crate) use self::legal::{legal_environment, legal_release};
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};
@@ -104,6 +108,7 @@ pub struct Mapper {
     scrubber: Scrubber,
     in_app: InApp,
     resource: ResourceFields,
+    ignoring: Arc<Ignoring>,
 }
 
 /// Whether an error status makes an event where nobody recorded an exception.
@@ -126,6 +131,12 @@ pub struct Mapped {
     pub repeated_errors: usize,
     /// How many errors beyond the first 500 of the segment were left out.
     pub surplus_errors: usize,
+    /// Whether a rule says that the transaction is not sent; its errors are, all the same.
+    pub is_ignored: bool,
+    /// How many spans were left out of the transaction by a rule.
+    pub ignored_spans: usize,
+    /// The spans that recorded the breadcrumbs of the transaction, one for each.
+    crumb_spans: Vec<SpanId>,
 }
 
 /// How many errors of one segment are sent, and how many breadcrumbs all of them have together.
@@ -238,11 +249,11 @@ impl Mapper {
         failures.truncate(MAX_ERRORS);
         // Many errors share the room for what led to them.
         let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
-        let mut events: Vec<_> = failures
+        let events = failures
             .into_iter()
             .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
-        let breadcrumbs = Crumb::last(&crumbs);
+        let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
         let mut spans = spans.into_iter();
         let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
         transaction.breadcrumbs = breadcrumbs;
@@ -252,9 +263,20 @@ impl Mapper {
                     .into_child(span, &self.tags)
             })
             .collect();
-        self.scrubber.scrub_transaction(&mut transaction);
-        events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
-        Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+        let is_ignored = self.ignoring.includes(&transaction);
+        let mut mapped = Mapped {
+            transaction,
+            events,
+            repeated_errors,
+            surplus_errors,
+            is_ignored,
+            ignored_spans: 0,
+            crumb_spans,
+        };
+        mapped.ignore_spans(&self.ignoring);
+        self.scrubber.scrub_transaction(&mut mapped.transaction);
+        mapped.events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
+        Some(mapped)
     }
 
     /// Whether a span may make an error event.

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
@@ -7,9 +8,10 @@ use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
 
 use super::early::Early;
 use super::{encode, window};
+use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
-use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
+use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction, TransactionSource};
 use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
@@ -20,6 +22,7 @@ use crate::transport::{Category, RateLimits};
 pub(super) struct Intake {
     head: TraceHead,
     sampler: Option<Sampler>,
+    hooks: Hooks,
     deflater: Deflater,
 }
 
@@ -30,6 +33,8 @@ pub(super) struct Prepared {
     pub(super) envelopes: Vec<Envelope>,
     pub(super) dropped: Vec<(Amount, DropReason)>,
     pub(super) repeated_errors: u64,
+    /// The setters of the hooks that panicked.
+    pub(super) panicked: BTreeSet<&'static str>,
 }
 
 impl Prepared {
@@ -37,13 +42,18 @@ impl Prepared {
     pub(super) fn failed(whole: Amount) -> Self {
         Self { dropped: vec![(whole, DropReason::Internal)], ..Self::default() }
     }
+
+    fn lost(&mut self, losses: Losses) {
+        self.dropped.extend(losses.dropped);
+        self.panicked.extend(losses.panicked);
+    }
 }
 
 impl Intake {
-    pub(super) fn new(head: TraceHead, sampling: Option<Sampling>) -> Self {
+    pub(super) fn new(head: TraceHead, sampling: Option<Sampling>, hooks: Hooks) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
         let deflater = Deflater::new(Compression::fast());
-        Self { head, sampler: sampling.map(Sampler::new), deflater }
+        Self { head, sampler: sampling.map(Sampler::new), hooks, deflater }
     }
 
     /// What becomes of a segment as a whole.
@@ -77,24 +87,32 @@ impl Intake {
             prepared.dropped.extend([(whole, reason), (events, no_errors.unwrap_or(reason))]);
             return prepared;
         }
-        let Some(mapped) = mapper.map_segment(segment) else { return prepared };
-        let Mapped { mut transaction, mut events, repeated_errors, surplus_errors } = mapped;
-        early.leave_out_told(&mut events);
-        prepared.repeated_errors = count(repeated_errors);
-        if surplus_errors > 0 {
-            let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
+        let Some(mut mapped) = mapper.map_segment(segment) else { return prepared };
+        early.leave_out_told(&mut mapped.events);
+        prepared.repeated_errors = count(mapped.repeated_errors);
+        if mapped.surplus_errors > 0 {
+            let surplus = Amount { events: count(mapped.surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
-        }
-        let trace = self.head.context(&transaction, decision);
-        for event in events {
-            self.event(event, Some(&trace), (limits, now), wall, &mut prepared);
         }
         if let Some(reason) = no_transaction {
             prepared.dropped.push((whole, reason));
-        } else if !window::admit(&mut transaction, wall) {
-            prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
-        } else {
-            self.transaction(transaction, trace, whole, &mut prepared);
+            self.errors(mapped, Some(decision), (limits, now), wall, &mut prepared);
+            return prepared;
+        }
+        let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
+        let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
+        let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
+        prepared.lost(losses);
+        let trace = transaction.as_ref().map(|it| self.head.context(it, decision));
+        for event in events {
+            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+        }
+        if let (Some(mut transaction), Some(trace)) = (transaction, trace) {
+            if window::admit(&mut transaction, wall) {
+                self.transaction(transaction, trace, whole, &mut prepared);
+            } else {
+                prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
+            }
         }
         prepared
     }
@@ -108,12 +126,34 @@ impl Intake {
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let Some(mapped) = mapped else { return prepared };
-        let trace = is_sampled.then(|| self.head.context(&mapped.transaction, Decision::KEPT));
-        for event in mapped.events {
-            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+        if let Some(mapped) = mapped {
+            let decision = is_sampled.then_some(Decision::KEPT);
+            self.errors(mapped, decision, (limits, now), wall, &mut prepared);
         }
         prepared
+    }
+
+    /// Compresses the errors of a transaction that is not sent; without a decision about it, they
+    /// have no trace header.
+    fn errors(
+        &mut self,
+        mut mapped: Mapped,
+        decision: Option<Decision>,
+        (limits, now): (&RateLimits, Duration),
+        wall: SystemTime,
+        prepared: &mut Prepared,
+    ) {
+        let mut losses = Losses::default();
+        let events = self.hooks.events(std::mem::take(&mut mapped.events), &mut losses);
+        prepared.lost(losses);
+        if mapped.is_ignored || self.hooks.may_rename() {
+            // Trace headers leave out the names of this source.
+            mapped.transaction.source = TransactionSource::Url;
+        }
+        let trace = decision.map(|decision| self.head.context(&mapped.transaction, decision));
+        for event in events {
+            self.event(event, trace.as_ref(), (limits, now), wall, prepared);
+        }
     }
 
     pub(super) fn sends_errors_of_dropped(&self) -> bool {
@@ -151,14 +191,16 @@ impl Intake {
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Transaction;
-        let Ok((payload, cut)) = encode::transaction(&mut transaction) else {
+        let Ok(payload) = encode::transaction(&mut transaction) else {
             prepared.dropped.push((whole, DropReason::Internal));
             return;
         };
+        // A hook may have added some of its own, which are counted nowhere.
+        let spans = count(transaction.spans.len()).saturating_add(1).min(whole.spans);
+        let cut = whole.spans.saturating_sub(spans);
         if cut > 0 {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
-        let spans = whole.spans.saturating_sub(cut);
         let item =
             Item { kind, event_id: transaction.event_id, spans, trace: Some(trace), payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));

@@ -43,6 +43,7 @@ pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
 pub(crate) use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
+use crate::hooks::Hooks;
 use crate::mapping::Mapper;
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
@@ -58,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) mapper: Mapper,
     /// Absent where every segment is sent.
     pub(crate) sampling: Option<Sampling>,
+    pub(crate) hooks: Hooks,
     pub(crate) segment_timeout: Duration,
     pub(crate) error_timeout: Duration,
     pub(crate) pending: Bounds,

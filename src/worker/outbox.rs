@@ -395,6 +395,7 @@ mod tests {
     use super::super::Destination;
     use super::super::inbox::Failure;
     use super::*;
+    use crate::hooks::Hooks;
     use crate::mapping::Mapper;
     use crate::protocol::{Item, ItemKind};
     use crate::segment::Bounds;
@@ -424,6 +425,7 @@ mod tests {
             spotlight: None,
             mapper: Mapper::new(),
             sampling: None,
+            hooks: Hooks::new(),
             segment_timeout: Duration::from_secs(300),
             error_timeout: Duration::from_secs(10),
             pending: Bounds::default(),

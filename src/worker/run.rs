@@ -64,10 +64,10 @@ impl Worker {
         let head = || dsn.map(TraceHead::of);
         let spotlight = settings.spotlight.take().map(|to| {
             let dsn = dsn.map(dsn_text).unwrap_or_default();
-            Spotlight::new(to, head(), dsn)
+            Spotlight::new(to, head(), settings.hooks.clone(), dsn)
         });
-        let sampling = settings.sampling.take();
-        let intake = head().map(|head| Intake::new(head, sampling));
+        let (sampling, hooks) = (settings.sampling.take(), settings.hooks.clone());
+        let intake = head().map(|head| Intake::new(head, sampling, hooks));
         let own_traffic = dsn.map(OwnTraffic::to);
         Self {
             spotlight,
@@ -252,6 +252,10 @@ impl Worker {
 
     pub(super) fn put_in_line(&mut self, prepared: Prepared, now: Duration) {
         self.ledger.repeated(prepared.repeated_errors);
+        for setter in prepared.panicked {
+            let trouble = format!("the hook of {setter} panicked; what it was given is not sent");
+            self.trouble(trouble, DropReason::HookPanicked);
+        }
         let mut dropped = prepared.dropped;
         for envelope in prepared.envelopes {
             dropped.extend(self.outbox.push(envelope, now));

@@ -100,7 +100,7 @@ impl Voice {
         });
     }
 
-    /// The totals at the end, if anything was lost.
+    /// The totals at the end, if anything was lost that should not have been.
     pub(super) fn ended(&mut self, stats: &Stats) {
         if stats.dropped.keys().any(|reason| !reason.is_wanted()) {
             self.quiet.speak(|| {
