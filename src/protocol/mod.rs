@@ -14,6 +14,7 @@ mod sdk;
 mod span;
 mod tags;
 mod timestamp;
+mod trace_header;
 mod transaction;
 
 pub use data::Data;
@@ -28,6 +29,7 @@ pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, s
 pub(crate) use event::event_json;
 pub(crate) use fit::{fit_links, shorten};
 pub(crate) use sdk::{CLIENT, client_sdk};
+pub(crate) use trace_header::{TraceHeader, TraceKey};
 
 /// What Relay takes as one event or transaction, in bytes of JSON.
 ///

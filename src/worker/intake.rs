@@ -3,12 +3,12 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
+use sentry_types::protocol::v7::Event;
 
 use super::{encode, window};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
-use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
+use crate::protocol::{Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
 use crate::transport::{Category, RateLimits};
@@ -71,7 +71,7 @@ impl Intake {
         }
         let trace = self.head.context(&transaction);
         for event in events {
-            self.event(event, &trace, (limits, now), wall, &mut prepared);
+            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
         }
         if no_transactions {
             prepared.dropped.push((whole, DropReason::RateLimited));
@@ -86,7 +86,7 @@ impl Intake {
     fn event(
         &mut self,
         mut event: Event<'static>,
-        trace: &DynamicSamplingContext,
+        trace: Option<&TraceHeader>,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -101,7 +101,7 @@ impl Intake {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::Internal));
             return;
         };
-        let trace = Some(trace.clone());
+        let trace = trace.cloned();
         let item = Item { kind, event_id: event.event_id, spans: 0, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }
@@ -109,7 +109,7 @@ impl Intake {
     fn transaction(
         &mut self,
         mut transaction: Transaction,
-        trace: DynamicSamplingContext,
+        trace: Option<TraceHeader>,
         whole: Amount,
         prepared: &mut Prepared,
     ) {
@@ -122,8 +122,7 @@ impl Intake {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
         let spans = whole.spans.saturating_sub(cut);
-        let item =
-            Item { kind, event_id: transaction.event_id, spans, trace: Some(trace), payload };
+        let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }
 }

@@ -41,6 +41,7 @@ use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::mapping::Mapper;
+use crate::propagation::TraceRegistry;
 use crate::segment::Bounds;
 use crate::stats::Ledger;
 use crate::transport::Transport;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) client_reports: bool,
+    /// What propagator and sampler know of traces.
+    pub(crate) traces: Arc<TraceRegistry>,
     /// The directory for what memory cannot hold, if there is one.
     pub(crate) spool: Option<Opening>,
 }

@@ -117,7 +117,7 @@ impl Spotlight {
 
     fn envelopes(&mut self, segment: Segment, mapper: &Mapper, wall: SystemTime) -> Vec<Bytes> {
         let Some(mut mapped) = mapper.map_segment(segment) else { return Vec::new() };
-        let trace = self.head.as_mut().map(|head| head.context(&mapped.transaction));
+        let trace = self.head.as_mut().and_then(|head| head.context(&mapped.transaction));
         let events = mapped.events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
             Some((ItemKind::Event, event.event_id, payload))
