@@ -67,7 +67,8 @@ impl Incoming {
             }
         }
         for foreign in &mut self.foreign {
-            foreign.is_in_baggage = baggage.get(&foreign.member.key).is_some();
+            let Foreign { member, is_in_baggage } = foreign;
+            *is_in_baggage = member.value.is_some() && baggage.get(&member.key).is_some();
         }
         context.with_baggage(baggage)
     }
@@ -123,7 +124,7 @@ fn others(foreign: &[Foreign], baggage: &Baggage) -> Vec<Member> {
     let mut members = Vec::new();
     for (place, Foreign { member, is_in_baggage }) in foreign.iter().enumerate() {
         let later = foreign.iter().skip(place.saturating_add(1));
-        let last = later.rev().find(|later| later.member.key == member.key);
+        let last = later.rev().find(|it| it.is_in_baggage && it.member.key == member.key);
         let decisive = last.map_or(member, |last| &last.member);
         match baggage.get_with_metadata(&member.key) {
             None if *is_in_baggage => {}
@@ -188,6 +189,7 @@ mod tests {
             "a=1 , b=2;p=x;q",
             "a=%c3%a9, a=2,B=b=c==",
             "no member,=,;,a=%ff",
+            "a=1,a,a=%ff",
             "a=1,sentry-sampled=true;p",
             "key=va%20lue;m=1,sentry-third_party=x",
         ] {
@@ -234,6 +236,7 @@ mod tests {
             "sentry-sample_rand=1",
             "sentry-release=%ff",
             "sentry-trace_id=42",
+            "sentry-release",
         ] {
             assert_eq!(incoming(&format!("{text},a=1")).sentry, None, "{text}");
         }

@@ -149,10 +149,10 @@ mod tests {
     }
 
     /// What another service said of trace 1.
-    fn incoming(text: &str) -> SamplingContext {
+    fn incoming(text: &str) -> Arc<SamplingContext> {
         let members: Vec<_> =
             text.split(',').filter(|raw| !raw.is_empty()).map(Member::of).collect();
-        SamplingContext::of(&members).unwrap()
+        Arc::new(SamplingContext::of(&members).unwrap())
     }
 
     #[test]

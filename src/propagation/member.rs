@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Member {
     raw: String,
-    /// Decoded; empty where the bytes are no member at all.
+    /// Decoded, unless that gives no text.
     pub(super) key: String,
     /// Decoded; absent where that gives no text.
     pub(super) value: Option<String>,
@@ -27,11 +27,11 @@ impl Member {
     pub(super) fn of(raw: &str) -> Self {
         let (pair, metadata) = raw.split_once(';').unwrap_or((raw, ""));
         let (key, value) = match pair.split_once('=') {
-            Some((key, value)) => (decoded(key), decoded(value)),
-            None => (None, None),
+            Some((key, value)) => (key.trim(), decoded(value)),
+            None => (pair.trim(), None),
         };
         Self {
-            key: key.map(Cow::into_owned).unwrap_or_default(),
+            key: decoded(key).unwrap_or(key.into()).into_owned(),
             value: value.map(Cow::into_owned),
             metadata: metadata.trim().to_owned(),
             raw: raw.to_owned(),
@@ -76,7 +76,7 @@ impl Member {
 
 /// The rest of a key behind Sentry's prefix.
 pub(super) fn sentry_key(key: &str) -> Option<&str> {
-    key.strip_prefix(PREFIX).filter(|rest| !rest.is_empty())
+    key.strip_prefix(PREFIX)
 }
 
 fn decoded(text: &str) -> Option<Cow<'_, str>> {
@@ -96,7 +96,8 @@ mod tests {
             ("a=%C3%A9%2C", "a", Some("é,"), ""),
             ("%61=", "a", Some(""), ""),
             ("a=%ff", "a", None, ""),
-            ("a", "", None, ""),
+            ("a", "a", None, ""),
+            ("%ff=1", "%ff", Some("1"), ""),
             ("", "", None, ""),
         ] {
             let member = Member::of(raw);

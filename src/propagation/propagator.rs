@@ -89,14 +89,15 @@ impl SentryPropagator {
     fn context(&self, cx: &Context, span: &SpanContext) -> Option<Arc<SamplingContext>> {
         let trace = span.trace_id();
         let from_baggage = || baggage::sentry_of(cx.baggage()).filter(|told| told.is_of(trace));
+        // What came with this very request, before what came with others of its trace.
+        if let Some(received) = Received::with(cx, span).and_then(|it| it.context.as_ref()) {
+            return Some(self.traces.with_own_rate(trace, received));
+        }
         if let Some(known) = self.traces.context(trace) {
             return Some(known);
         }
-        if let Some(received) = Received::with(cx, span).and_then(|it| it.context.clone()) {
-            return Some(received);
-        }
         match from_baggage() {
-            Some(told) => Some(self.traces.keep(trace, told)),
+            Some(told) => Some(self.traces.keep(trace, Arc::new(told))),
             // A process without a span of its own is not the head of a trace.
             None if span.is_remote() => None,
             None => self.traces.begin(trace, span.is_sampled()),
@@ -150,10 +151,14 @@ impl TextMapPropagator for SentryPropagator {
             return with_foreign(&without_parent(&baggage::without_sentry(&cx)), foreign);
         }
         let Arrival { parent, state, context, .. } = arrival;
+        let context = context.map(Arc::new);
+        if let Some(context) = &context {
+            self.traces.keep(parent.trace, Arc::clone(context));
+        }
         let received = Received {
             trace: Some(parent.trace),
             is_undecided: parent.is_sampled.is_none(),
-            context: context.map(|context| self.traces.keep(parent.trace, context)),
+            context,
             foreign,
         };
         cx.with_remote_span_context(parent.context(state)).with_value(received)

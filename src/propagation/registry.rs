@@ -84,16 +84,28 @@ impl TraceRegistry {
     }
 
     /// Keeps what the head of a trace said, unless somebody did before; gives what counts.
-    pub(super) fn keep(&self, trace: TraceId, context: SamplingContext) -> Arc<SamplingContext> {
+    pub(super) fn keep(
+        &self,
+        trace: TraceId,
+        context: Arc<SamplingContext>,
+    ) -> Arc<SamplingContext> {
         let mut state = self.state();
-        match state.context(trace) {
-            Some(known) => known,
-            None => {
-                let context = Arc::new(context);
-                let kept = Arc::clone(&context);
-                state.change(trace, |entry| entry.context = Some(kept));
-                context
-            }
+        if state.context(trace).is_none() {
+            let kept = Arc::clone(&context);
+            state.change(trace, |entry| entry.context = Some(kept));
+        }
+        state.context(trace).unwrap_or(context)
+    }
+
+    /// What came with a trace, with the rate by which this process decided (rule DSC-2).
+    pub(super) fn with_own_rate(
+        &self,
+        trace: TraceId,
+        context: &Arc<SamplingContext>,
+    ) -> Arc<SamplingContext> {
+        match self.state().known.find(trace).and_then(|entry| entry.rate) {
+            Some(rate) => with_rate(context, rate, false),
+            None => Arc::clone(context),
         }
     }
 
@@ -196,7 +208,7 @@ impl Weight for Entry {
     }
 }
 
-/// The context with the rate by which this process decided, which counts here (rule DSC-2).
+/// The context with the rate by which this process decided.
 fn with_rate(context: &Arc<SamplingContext>, rate: f64, is_own: bool) -> Arc<SamplingContext> {
     let text = sampling::rate_text(rate);
     if context.as_str().is_empty() || context.value(TraceKey::SampleRate).as_ref() == Some(&text) {
