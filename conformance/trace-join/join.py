@@ -185,6 +185,8 @@ CHAINS = [
     # A head that leaves the decision to others.
     (("", "1"), Chain(("python", "rust"), ("rust",), ("python", "rust"), ("rust",))),
     (("", "1"), Chain(("node", "rust"), ("rust",), ("node", "rust"), ("rust",))),
+    (("", "1", "1"), Chain(("python", "rust", "node"), ("rust", "node"), ("python", "rust", "node"), ("rust",))),
+    (("", "1", "1"), Chain(("node", "rust", "python"), ("rust", "python"), ("node", "rust", "python"), ("rust",))),
 ]
 
 if __name__ == "__main__":

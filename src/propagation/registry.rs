@@ -25,7 +25,9 @@ pub(crate) struct TraceRegistry {
 #[derive(Debug)]
 struct State {
     service: Service,
-    known: Known<Entry>,
+    contexts: Known<Entry>,
+    /// By which this process decided about traces.
+    rates: Known<Rate>,
 }
 
 /// What a trace that begins here says of the software.
@@ -44,18 +46,20 @@ impl Service {
     }
 }
 
-/// What is known of a trace.
-#[derive(Clone, Debug, Default)]
+/// What is said of a trace.
+#[derive(Clone, Debug)]
 struct Entry {
-    /// The rate by which this process decided.
-    rate: Option<f64>,
-    context: Option<Arc<SamplingContext>>,
-    /// Whether the context was made here.
+    context: Arc<SamplingContext>,
+    /// Whether it was made here.
     is_own: bool,
 }
 
-/// What a generation holds.
-const LIMITS: Limits = Limits { traces: 10_000, bytes: 4 * 1024 * 1024 };
+#[derive(Clone, Copy, Debug)]
+struct Rate(f64);
+
+/// What a generation holds: the traces of 5 seconds, which spans may wait for their export, at
+/// 4000 new ones a second.
+const LIMITS: Limits = Limits { traces: 20_000, bytes: 8 * 1024 * 1024 };
 
 impl TraceRegistry {
     pub(crate) fn new(dsn: Option<&Dsn>, continuation: Continuation, service: Service) -> Self {
@@ -65,7 +69,11 @@ impl TraceRegistry {
                 Some(dsn) => continuation.or_host(dsn.host()),
                 None => continuation,
             },
-            state: Mutex::new(State { service, known: Known::new(LIMITS) }),
+            state: Mutex::new(State {
+                service,
+                contexts: Known::new(LIMITS),
+                rates: Known::new(LIMITS),
+            }),
         }
     }
 
@@ -80,7 +88,7 @@ impl TraceRegistry {
 
     /// Notes the rate by which a trace was sampled here.
     pub(super) fn rate(&self, trace: TraceId, rate: f64) {
-        self.state().change(trace, |entry| entry.rate = Some(rate));
+        self.state().rates.insert(trace, Rate(rate));
     }
 
     /// Keeps what the head of a trace said, unless somebody did before; gives what counts.
@@ -90,10 +98,11 @@ impl TraceRegistry {
         context: Arc<SamplingContext>,
     ) -> Arc<SamplingContext> {
         let mut state = self.state();
-        if state.context(trace).is_none() {
-            let kept = Arc::clone(&context);
-            state.change(trace, |entry| entry.context = Some(kept));
+        if let Some(known) = state.context(trace) {
+            return known;
         }
+        let kept = Arc::clone(&context);
+        state.contexts.insert(trace, Entry { context: kept, is_own: false });
         state.context(trace).unwrap_or(context)
     }
 
@@ -103,8 +112,8 @@ impl TraceRegistry {
         trace: TraceId,
         context: &Arc<SamplingContext>,
     ) -> Arc<SamplingContext> {
-        match self.state().known.find(trace).and_then(|entry| entry.rate) {
-            Some(rate) => with_rate(context, rate, false),
+        match self.state().rates.find(trace) {
+            Some(Rate(rate)) => with_rate(context, *rate, false),
             None => Arc::clone(context),
         }
     }
@@ -121,9 +130,9 @@ impl TraceRegistry {
         rate: Option<f64>,
     ) -> Option<Arc<SamplingContext>> {
         let mut state = self.state();
-        let entry = state.known.find(trace)?;
-        if let (Some(rate), None, Some(_)) = (rate, entry.rate, &entry.context) {
-            state.change(trace, |entry| entry.rate = Some(rate));
+        state.contexts.find(trace)?;
+        if let (Some(rate), None) = (rate, state.rates.find(trace)) {
+            state.rates.insert(trace, Rate(rate));
         }
         state.context(trace)
     }
@@ -135,11 +144,11 @@ impl TraceRegistry {
         if let Some(known) = state.context(trace) {
             return Some(known);
         }
-        let rate = state.known.find(trace).and_then(|entry| entry.rate);
+        let rate = state.rates.find(trace).map(|rate| rate.0);
         let header = self.own(trace, (rate, is_sampled), &state.service)?;
         let context = Arc::new(SamplingContext::own(&header));
         let kept = Arc::clone(&context);
-        state.change(trace, |entry| (entry.context, entry.is_own) = (Some(kept), true));
+        state.contexts.insert(trace, Entry { context: kept, is_own: true });
         Some(context)
     }
 
@@ -188,23 +197,24 @@ impl Default for TraceRegistry {
 }
 
 impl State {
-    fn change(&mut self, trace: TraceId, change: impl FnOnce(&mut Entry)) {
-        let mut entry = self.known.find(trace).cloned().unwrap_or_default();
-        change(&mut entry);
-        if let (Some(rate), Some(context)) = (entry.rate, &entry.context) {
-            entry.context = Some(with_rate(context, rate, entry.is_own));
-        }
-        self.known.insert(trace, entry);
-    }
-
     fn context(&mut self, trace: TraceId) -> Option<Arc<SamplingContext>> {
-        self.known.find(trace)?.context.clone()
+        let Entry { context, is_own } = self.contexts.find(trace)?;
+        Some(match self.rates.find(trace) {
+            Some(Rate(rate)) => with_rate(context, *rate, *is_own),
+            None => Arc::clone(context),
+        })
     }
 }
 
 impl Weight for Entry {
     fn bytes(&self) -> usize {
-        self.context.as_ref().map_or(0, |context| context.bytes())
+        self.context.bytes()
+    }
+}
+
+impl Weight for Rate {
+    fn bytes(&self) -> usize {
+        0
     }
 }
 
