@@ -221,6 +221,29 @@ fn traces_of_other_organizations_are_not_continued() {
 }
 
 #[test]
+fn the_organization_that_is_set_counts_with_and_without_a_dsn() {
+    let given = headers(&[("sentry-trace", &sentry_trace("-1")), ("baggage", TOLD)]);
+    for (org_id, is_continued) in [(7, true), (8, false)] {
+        let with_dsn = SentrySpanExporter::builder()
+            .with_dsn("https://key@o9.ingest.sentry.io/42")
+            .with_transport(Recorder::default());
+        for builder in [with_dsn, SentrySpanExporter::builder()] {
+            let exporter = temp_env::with_vars_unset(["SENTRY_DSN", "SENTRY_SPOTLIGHT"], || {
+                builder.with_org_id(org_id).build().unwrap()
+            });
+            let propagator = exporter.propagator();
+            let context = propagator.extract_with_context(&Context::new(), &given);
+            assert_eq!(parent(&context).is_valid(), is_continued, "{org_id}");
+            let span = with_span(&Context::new(), local(1, true));
+            let baggage = injected(&propagator, &span).remove("baggage");
+            assert_eq!(baggage.is_some(), exporter.is_enabled());
+            let told = format!("sentry-org_id={org_id}");
+            assert!(baggage.is_none_or(|text| text.ends_with(&told)));
+        }
+    }
+}
+
+#[test]
 fn a_trace_without_anything_of_sentry_is_continued_even_strictly() {
     let (exporter, _) = exporter(true);
     let given = headers(&[("traceparent", &format!("00-{TRACE}-{SPAN}-01")), ("baggage", "a=1")]);

@@ -10,5 +10,6 @@ Sentry.init({
   // Transactions, as the other two send; its default is to send single spans.
   traceLifecycle: "static",
   ...(rate ? { tracesSampleRate: Number(rate) } : {}),
-  integrations: (all) => all.filter(({ name }) => name !== "ProcessSession"),
+  // The same trouble comes in every chain; and sessions belong to no trace.
+  integrations: (all) => all.filter(({ name }) => !["Dedupe", "ProcessSession"].includes(name)),
 });
