@@ -33,6 +33,12 @@ class Envelope:
         return self.payload.get("contexts", {}).get("trace", {})
 
 
+def same(header: dict | None) -> dict | None:
+    """The header with its numbers as such: Node.js writes 0.810920, which came, as 0.81092."""
+    numbers = ("sample_rand", "sample_rate")
+    return header and {k: float(v) if k in numbers else v for k, v in header.items()}
+
+
 def faults(chain: Chain, envelopes: list[Envelope]) -> list[str]:
     found = []
     for kind, senders in (("transaction", chain.traced), ("event", chain.errors)):
@@ -51,7 +57,7 @@ def faults(chain: Chain, envelopes: list[Envelope]) -> list[str]:
                 found.append(f"{service}: {envelope.kind} with the header {trace}")
     headers = [envelope.trace for envelope in envelopes if envelope.service in chain.alike]
     for header in headers[1:]:
-        if header != headers[0]:
+        if same(header) != same(headers[0]):
             found.append(f"headers differ: {headers[0]} and {header}")
     transactions = {it.service: it for it in envelopes if it.kind == "transaction"}
     for caller, called in zip(chain.services, chain.services[1:]):

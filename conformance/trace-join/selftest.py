@@ -21,7 +21,8 @@ def good() -> list[Envelope]:
         payload = {"contexts": {"trace": context}, "spans": [{"span_id": f"call{number}"}]}
         event = {"contexts": {"trace": {"trace_id": "t"}}}
         for kind, content in (("transaction", payload), ("event", event)):
-            trace = {"trace_id": "t", "public_key": "k", "sample_rate": "1"}
+            rate = "1" if kind == "event" else "1.0"
+            trace = {"trace_id": "t", "public_key": "k", "sample_rate": rate}
             envelopes.append(Envelope(name, kind, trace, content))
     return envelopes
 
