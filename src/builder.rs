@@ -16,6 +16,7 @@ use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::hooks::Hooks;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
+use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::sampling::Sampling;
 use crate::segment::{Bounds, SegmentBuffer};
@@ -48,6 +49,7 @@ pub struct SentrySpanExporterBuilder {
     queue_bytes: Option<usize>,
     client_reports: Option<bool>,
     sampling: Option<Sampling>,
+    continuation: Continuation,
     spotlight: Option<Spotlight>,
     spool: Option<Spool>,
 }
@@ -288,6 +290,24 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// The number of the organization in Sentry, which tells its traces from those of others.
+    ///
+    /// A trace that comes from another one is not continued by
+    /// [`SentryPropagator`](crate::SentryPropagator); the spans here begin a new one. Default: the
+    /// number in the host of the DSN, as in `o1.ingest.sentry.io`, else none.
+    pub fn with_org_id(mut self, org_id: u64) -> Self {
+        self.continuation.org_id = Some(org_id.to_string());
+        self
+    }
+
+    /// Whether traces from Sentry's SDKs are only continued if they tell an organization and it is
+    /// this one. With `false`, one is also continued if either side does not know its organization.
+    /// Default: `false`. Traces without anything of Sentry are continued in any case.
+    pub fn with_strict_trace_continuation(mut self, strict: bool) -> Self {
+        self.continuation.is_strict = strict;
+        self
+    }
+
     /// Whether [Spotlight](https://spotlightjs.com), Sentry's tool for developers, gets a copy of
     /// everything: `true`, `false`, or its address.
     ///
@@ -349,9 +369,13 @@ impl SentrySpanExporterBuilder {
         Read: Fn(&str) -> Result<String, VarError>,
     {
         let full_batch = environment.number(BATCH_VARIABLE).unwrap_or(DEFAULT_BATCH);
+        let continuation = self.continuation.clone();
         match self.settings(environment)? {
             Some(settings) => SentrySpanExporter::start(settings, full_batch),
-            None => Ok(SentrySpanExporter::disabled()),
+            None => {
+                let traces = TraceRegistry::new(None, continuation, Service::default());
+                Ok(SentrySpanExporter::disabled(Arc::new(traces)))
+            }
         }
     }
 
@@ -404,7 +428,10 @@ impl SentrySpanExporterBuilder {
         mapper = release.into_iter().fold(mapper, Mapper::with_release);
         mapper = place.into_iter().fold(mapper, Mapper::with_environment);
         mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
+        let dsn = destination.as_ref().map(|to| &to.dsn);
+        let traces = TraceRegistry::new(dsn, self.continuation, Service::of(&mapper));
         Ok(Some(Settings {
+            traces: Arc::new(traces),
             destination,
             spotlight,
             mapper,

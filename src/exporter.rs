@@ -12,6 +12,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::check::Finding;
 use crate::error::BuildError;
+use crate::mapping::Mapper;
+use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
 use crate::stats::{DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
@@ -44,6 +46,10 @@ struct Shared {
     /// Absent without a DSN.
     inbox: Option<UnboundedSender<Message>>,
     ledger: Arc<Ledger>,
+    /// What propagators and samplers share with the thread.
+    traces: Arc<TraceRegistry>,
+    /// Tells what a resource says of a service.
+    mapper: Mapper,
     is_shut_down: AtomicBool,
     has_said_disabled: AtomicBool,
     #[cfg(feature = "panic")]
@@ -89,23 +95,27 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 impl SentrySpanExporter {
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
         let ledger = Arc::new(Ledger::default());
+        let (traces, mapper) = (Arc::clone(&settings.traces), settings.mapper.clone());
         let inbox = worker::spawn(settings, Arc::clone(&ledger))
             .map_err(|error| BuildError::InternalFailure(error.to_string()))?;
-        Ok(Self::with_inbox(Some(inbox), ledger, full_batch))
+        Ok(Self::with_inbox(Some(inbox), ledger, (traces, mapper), full_batch))
     }
 
-    pub(crate) fn disabled() -> Self {
-        Self::with_inbox(None, Arc::default(), usize::MAX)
+    pub(crate) fn disabled(traces: Arc<TraceRegistry>) -> Self {
+        Self::with_inbox(None, Arc::default(), (traces, Mapper::new()), usize::MAX)
     }
 
     fn with_inbox(
         inbox: Option<UnboundedSender<Message>>,
         ledger: Arc<Ledger>,
+        (traces, mapper): (Arc<TraceRegistry>, Mapper),
         full_batch: usize,
     ) -> Self {
         let shared = Shared {
             inbox,
             ledger,
+            traces,
+            mapper,
             is_shut_down: AtomicBool::new(false),
             has_said_disabled: AtomicBool::new(false),
             #[cfg(feature = "panic")]
@@ -170,6 +180,21 @@ impl SentrySpanExporter {
             Err(RecvTimeoutError::Timeout) => Finding::TimedOut { after: timeout },
             Err(RecvTimeoutError::Disconnected) => Finding::ShutDown,
         }
+    }
+
+    /// What carries traces from and to other services, see [`SentryPropagator`].
+    ///
+    /// It shares with this exporter what the heads of traces say, so that Sentry gets it with
+    /// everything that is sent. Traces that begin here are told the release and environment of
+    /// the provider that was built last. Without a DSN it passes on what comes.
+    pub fn propagator(&self) -> SentryPropagator {
+        SentryPropagator::sharing(Arc::clone(&self.shared.traces))
+    }
+
+    /// A sampler for the provider, which samples this share of the traces that begin here, from 0
+    /// to 1, see [`SentrySampler`]. The exporter's propagators tell the rate to other services.
+    pub fn sampler(&self, rate: f64) -> SentrySampler {
+        SentrySampler::sharing(rate, Arc::clone(&self.shared.traces))
     }
 
     /// Whether there is a DSN or a Spotlight; without, the exporter does nothing.
@@ -298,6 +323,8 @@ impl SpanExporter for SentrySpanExporter {
                 advice = "Sentry groups by service: set OTEL_SERVICE_NAME, or Resource::builder().with_service_name"
             );
         }
+        let mapper = self.shared.mapper.clone().with_resource(resource);
+        self.shared.traces.set_service(Service::of(&mapper));
         // Handles of other providers keep theirs.
         self.source = Source(self.shared.next_source.fetch_add(1, Ordering::Relaxed));
         let _ = inbox.send(Message::Resource(self.source, resource.clone()));

@@ -115,6 +115,7 @@ pub use mapping::TagPolicy;
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
+pub use propagation::{SentryPropagator, SentrySampler};
 pub use sampling::Sampling;
 #[cfg(feature = "spool")]
 pub use spool::Spool;

@@ -232,6 +232,17 @@ impl Mapper {
         segments.into_iter().filter_map(|segment| self.map_segment(segment)).collect()
     }
 
+    /// The release of what does not tell its own.
+    pub(crate) fn release(&self) -> Option<&StringValue> {
+        self.release.as_ref().or(self.resource.release.as_ref())
+    }
+
+    /// The environment of what does not tell its own.
+    pub(crate) fn environment(&self) -> &str {
+        let told = self.environment.as_ref().or(self.resource.environment.as_ref());
+        told.map_or(transaction::ENVIRONMENT, StringValue::as_str)
+    }
+
     /// How many error events the segment would make, but for those of some spans.
     pub(crate) fn count_errors(&self, segment: &Segment, but: impl Fn(&SpanData) -> bool) -> usize {
         let (failures, _) = self.failures(&segment.spans);

@@ -4,13 +4,12 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use sentry_types::Uuid;
-use sentry_types::protocol::v7::DynamicSamplingContext;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Timestamp;
 use super::sdk::Sdk;
+use super::{Timestamp, TraceHeader};
 
 /// What an envelope is about; Sentry takes one transaction or one event in each (rule R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +25,7 @@ pub(crate) struct Item {
     pub(crate) event_id: Uuid,
     /// Spans that are lost if the item is: the root and its children, none for an event.
     pub(crate) spans: u64,
-    pub(crate) trace: Option<DynamicSamplingContext>,
+    pub(crate) trace: Option<TraceHeader>,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -38,7 +37,7 @@ pub(crate) struct Envelope {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
-    trace: Option<DynamicSamplingContext>,
+    trace: Option<TraceHeader>,
     body: Body,
 }
 
@@ -59,7 +58,7 @@ pub(crate) struct Parts {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
-    pub(crate) trace: Option<DynamicSamplingContext>,
+    pub(crate) trace: Option<TraceHeader>,
     /// What is in the deflate blocks, absent for a plain body.
     pub(crate) deflated: Option<Deflated>,
 }
@@ -303,13 +302,14 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::protocol::TraceKey;
 
     fn item(payload: &str) -> Item {
         Item {
             kind: ItemKind::Transaction,
             event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),
             spans: 1,
-            trace: Some(DynamicSamplingContext::new().with_public_key("key".into())),
+            trace: Some(TraceHeader::default().with(TraceKey::PublicKey, "key")),
             payload: payload.into(),
         }
     }

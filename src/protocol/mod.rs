@@ -15,6 +15,7 @@ mod span;
 mod tags;
 mod texts;
 mod timestamp;
+mod trace_header;
 mod transaction;
 mod tree;
 
@@ -36,6 +37,7 @@ pub(crate) use event::event_json;
 pub(crate) use fit::{fit_links, json_len, shorten};
 pub(crate) use sdk::{CLIENT, client_sdk};
 pub(crate) use texts::{has_nul, limit_texts};
+pub(crate) use trace_header::{TraceHeader, TraceKey};
 
 /// What Relay takes as one event or transaction, in bytes of JSON.
 ///

@@ -16,4 +16,4 @@ pub use decision::Decision;
 pub use rule::Rule;
 pub(crate) use sampler::Sampler;
 pub use settings::Sampling;
-pub(crate) use share::{number, told_rate};
+pub(crate) use share::{number, told, told_rate};

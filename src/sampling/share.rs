@@ -17,7 +17,12 @@ pub(crate) fn told_rate(value: Option<&Value>) -> Option<f64> {
         Value::String(rate) => rate.as_str().trim().parse().ok()?,
         _ => return None,
     };
-    // The header tells it in single precision, where a tiny rate would be none.
+    told(rate)
+}
+
+/// A rate that can be told, or none. The header tells it in single precision, where a tiny one
+/// would be none at all.
+pub(crate) fn told(rate: f64) -> Option<f64> {
     let rate = f64::from(rate as f32);
     (rate > 1e-6 && rate <= 1.0).then_some(rate)
 }

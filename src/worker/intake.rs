@@ -4,14 +4,16 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
+use sentry_types::protocol::v7::Event;
 
 use super::early::Early;
 use super::{encode, window};
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
-use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction, TransactionSource};
+use crate::protocol::{
+    Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction, TransactionSource,
+};
 use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
@@ -103,11 +105,11 @@ impl Intake {
         let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
         let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
         prepared.lost(losses);
-        let trace = transaction.as_ref().map(|it| self.head.context(it, decision));
+        let trace = transaction.as_ref().and_then(|it| self.head.context(it, decision));
         for event in events {
             self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
         }
-        if let (Some(mut transaction), Some(trace)) = (transaction, trace) {
+        if let Some(mut transaction) = transaction {
             if window::admit(&mut transaction, wall) {
                 self.transaction(transaction, trace, whole, &mut prepared);
             } else {
@@ -150,7 +152,7 @@ impl Intake {
             // Trace headers leave out the names of this source.
             mapped.transaction.source = TransactionSource::Url;
         }
-        let trace = decision.map(|decision| self.head.context(&mapped.transaction, decision));
+        let trace = decision.and_then(|decision| self.head.context(&mapped.transaction, decision));
         for event in events {
             self.event(event, trace.as_ref(), (limits, now), wall, prepared);
         }
@@ -163,7 +165,7 @@ impl Intake {
     fn event(
         &mut self,
         mut event: Event<'static>,
-        trace: Option<&DynamicSamplingContext>,
+        trace: Option<&TraceHeader>,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -186,7 +188,7 @@ impl Intake {
     fn transaction(
         &mut self,
         mut transaction: Transaction,
-        trace: DynamicSamplingContext,
+        trace: Option<TraceHeader>,
         whole: Amount,
         prepared: &mut Prepared,
     ) {
@@ -201,8 +203,7 @@ impl Intake {
         if cut > 0 {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
-        let item =
-            Item { kind, event_id: transaction.event_id, spans, trace: Some(trace), payload };
+        let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }
 }

@@ -45,6 +45,7 @@ use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;
+use crate::propagation::TraceRegistry;
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::stats::Ledger;
@@ -67,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) client_reports: bool,
+    /// What propagator and sampler know of traces.
+    pub(crate) traces: Arc<TraceRegistry>,
     /// The directory for what memory cannot hold, if there is one.
     pub(crate) spool: Option<Opening>,
 }

@@ -421,6 +421,7 @@ mod tests {
             limit: Duration::from_secs(60),
         };
         let mut settings = Settings {
+            traces: Arc::default(),
             destination: Some(destination),
             spotlight: None,
             mapper: Mapper::new(),

@@ -61,7 +61,7 @@ impl Worker {
         quiet: Quiet,
     ) -> Self {
         let dsn = settings.destination.as_ref().map(|to| &to.dsn);
-        let head = || dsn.map(TraceHead::of);
+        let head = || dsn.map(|_| TraceHead::of(Arc::clone(&settings.traces)));
         let spotlight = settings.spotlight.take().map(|to| {
             let dsn = dsn.map(dsn_text).unwrap_or_default();
             Spotlight::new(to, head(), settings.hooks.clone(), dsn)

@@ -155,7 +155,7 @@ impl Spotlight {
             (Some(mapped.transaction), self.hooks.events(events, &mut Losses::default()))
         };
         let head = self.head.as_mut().zip(transaction.as_ref());
-        let trace = head.map(|(head, transaction)| head.context(transaction, Decision::KEPT));
+        let trace = head.and_then(|(head, transaction)| head.context(transaction, Decision::KEPT));
         let events = events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
             Some((ItemKind::Event, event.event_id, 0, payload))
