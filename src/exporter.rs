@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::check::Finding;
 use crate::error::BuildError;
+use crate::sentry_sdk::Registry;
 use crate::stats::{DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
@@ -44,6 +45,11 @@ struct Shared {
     /// Absent without a DSN.
     inbox: Option<UnboundedSender<Message>>,
     ledger: Arc<Ledger>,
+    #[cfg_attr(
+        not(any(feature = "sentry", feature = "panic")),
+        allow(dead_code, reason = "nobody else says what Sentry's SDK has sent")
+    )]
+    registry: Arc<Registry>,
     is_shut_down: AtomicBool,
     has_said_disabled: AtomicBool,
     #[cfg(feature = "panic")]
@@ -89,23 +95,26 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 impl SentrySpanExporter {
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
         let ledger = Arc::new(Ledger::default());
+        let registry = Arc::clone(&settings.registry);
         let inbox = worker::spawn(settings, Arc::clone(&ledger))
             .map_err(|error| BuildError::InternalFailure(error.to_string()))?;
-        Ok(Self::with_inbox(Some(inbox), ledger, full_batch))
+        Ok(Self::with_inbox(Some(inbox), ledger, registry, full_batch))
     }
 
     pub(crate) fn disabled() -> Self {
-        Self::with_inbox(None, Arc::default(), usize::MAX)
+        Self::with_inbox(None, Arc::default(), Arc::default(), usize::MAX)
     }
 
     fn with_inbox(
         inbox: Option<UnboundedSender<Message>>,
         ledger: Arc<Ledger>,
+        registry: Arc<Registry>,
         full_batch: usize,
     ) -> Self {
         let shared = Shared {
             inbox,
             ledger,
+            registry,
             is_shut_down: AtomicBool::new(false),
             has_said_disabled: AtomicBool::new(false),
             #[cfg(feature = "panic")]
@@ -234,6 +243,14 @@ impl SentrySpanExporter {
     fn refuse(&self, spans: u64) -> OTelSdkResult {
         self.shared.ledger.dropped_by_handle(spans, DropReason::ShutDown);
         Err(OTelSdkError::AlreadyShutdown)
+    }
+}
+
+#[cfg(any(feature = "sentry", feature = "panic"))]
+impl SentrySpanExporter {
+    /// What Sentry's own SDK says that it has sent.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.shared.registry
     }
 }
 

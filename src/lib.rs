@@ -39,6 +39,7 @@
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
 //! | `otlp` | | `otlp::span_exporter` and `otlp::log_exporter`, which take Sentry's other endpoint |
 //! | `panic` | | `PanicHook`, which tells Sentry of panics |
+//! | `sentry` | | `SentryIntegration`, for processes that use Sentry's SDK as well |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
@@ -90,6 +91,7 @@ pub mod protocol;
 mod scrub;
 pub mod segment;
 mod semconv;
+mod sentry_sdk;
 #[cfg_attr(
     not(feature = "spool"),
     allow(dead_code, unreachable_pub, reason = "only the setter for it is left out")
@@ -110,6 +112,8 @@ pub use mapping::TagPolicy;
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
+#[cfg(feature = "sentry")]
+pub use sentry_sdk::SentryIntegration;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

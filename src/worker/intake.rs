@@ -5,6 +5,7 @@ use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
 
+use super::captured::Captured;
 use super::early::Early;
 use super::{encode, window};
 use crate::mapping::{Mapped, Mapper};
@@ -18,6 +19,7 @@ use crate::transport::{Category, RateLimits};
 #[derive(Debug)]
 pub(super) struct Intake {
     head: TraceHead,
+    captured: Captured,
     deflater: Deflater,
 }
 
@@ -38,9 +40,9 @@ impl Prepared {
 }
 
 impl Intake {
-    pub(super) fn new(head: TraceHead) -> Self {
+    pub(super) fn new(head: TraceHead, captured: Captured) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
-        Self { head, deflater: Deflater::new(Compression::fast()) }
+        Self { head, captured, deflater: Deflater::new(Compression::fast()) }
     }
 
     /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
@@ -67,7 +69,8 @@ impl Intake {
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
         let Mapped { mut transaction, mut events, repeated_errors, surplus_errors } = mapped;
         early.leave_out_told(&mut events);
-        prepared.repeated_errors = count(repeated_errors);
+        let captured = self.captured.leave_out(&mut events, mapper);
+        prepared.repeated_errors = count(repeated_errors.saturating_add(captured));
         if surplus_errors > 0 {
             let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
@@ -90,12 +93,14 @@ impl Intake {
     pub(super) fn prepare_errors(
         &mut self,
         mapped: Option<Mapped>,
+        mapper: &Mapper,
         is_sampled: bool,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let Some(mapped) = mapped else { return prepared };
+        let Some(mut mapped) = mapped else { return prepared };
+        prepared.repeated_errors = count(self.captured.leave_out(&mut mapped.events, mapper));
         let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
         for event in mapped.events {
             self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);

@@ -5,6 +5,7 @@
 //! the application. A panic of what it calls costs the segment at hand.
 
 mod answering;
+mod captured;
 mod closing;
 mod delivery;
 mod early;
@@ -45,6 +46,7 @@ use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::mapping::Mapper;
 use crate::segment::Bounds;
+use crate::sentry_sdk::Registry;
 use crate::stats::Ledger;
 use crate::transport::Transport;
 
@@ -64,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) client_reports: bool,
     /// The directory for what memory cannot hold, if there is one.
     pub(crate) spool: Option<Opening>,
+    /// Where Sentry's own SDK says what it has sent.
+    pub(crate) registry: Arc<Registry>,
 }
 
 /// Where envelopes go, and how.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
+use super::captured::Captured;
 use super::closing::Closing;
 use super::early::{Early, failed};
 use super::inbox::{Message, Source};
@@ -65,7 +66,9 @@ impl Worker {
             let dsn = dsn.map(dsn_text).unwrap_or_default();
             Spotlight::new(to, head(), dsn)
         });
-        let (intake, own_traffic) = (head().map(Intake::new), dsn.map(OwnTraffic::to));
+        let captured = || Captured::of(Arc::clone(&settings.registry));
+        let intake = head().map(|head| Intake::new(head, captured()));
+        let own_traffic = dsn.map(OwnTraffic::to);
         Self {
             spotlight,
             intake,
