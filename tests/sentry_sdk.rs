@@ -38,6 +38,9 @@ struct App {
     provider: SdkTracerProvider,
 }
 
+/// Something that goes wrong, in a way of its own.
+type Way = Box<dyn FnOnce() + Send>;
+
 /// An error whose two texts differ.
 enum OrderError {
     NotPaid,
@@ -288,7 +291,7 @@ fn what_both_hear_of_tracing_arrives_once() {
         Err(OrderError::NotPaid)
     }
     let error = || Err::<(), _>(locked()).context("no orders").unwrap_err();
-    let ways: [(&str, Box<dyn FnOnce() + Send>); 7] = [
+    let ways: [(&str, Way); 7] = [
         ("a message", Box::new(|| tracing::error!("the table is locked"))),
         (
             "an error",

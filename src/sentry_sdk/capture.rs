@@ -2,6 +2,8 @@ use std::time::SystemTime;
 
 use sentry_types::protocol::v7::{Context, Event, Exception, Level, SpanId, TraceId};
 
+use crate::protocol::shortened;
+
 /// An error that the SDK has captured, as far as it tells it from others.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Capture {
@@ -26,6 +28,9 @@ pub(crate) struct Said {
 /// The type of a panic, here as there.
 const PANIC: &str = "panic";
 
+/// How much of a text is kept: more than an error of a span is sent with.
+const MAX_TEXT_BYTES: usize = 16_000;
+
 /// How the SDK and `std` say that the payload of a panic is no text.
 const NO_TEXT: [&str; 2] = ["Box<Any>", "Box<dyn Any>"];
 
@@ -33,7 +38,12 @@ impl Capture {
     /// What is worth noting of an event of the SDK that was captured in this span, if anything.
     #[cfg_attr(not(feature = "sentry"), allow(dead_code, reason = "only the integration asks"))]
     pub(crate) fn of(event: &Event<'_>, span: Option<(TraceId, SpanId)>) -> Option<Self> {
-        let said = Said::by_sdk(event);
+        let mut said = Said::by_sdk(event);
+        for text in said.texts.iter_mut().chain(&mut said.ty) {
+            if let Some(short) = shortened(text, MAX_TEXT_BYTES) {
+                *text = short;
+            }
+        }
         let is_failure = matches!(event.level, Level::Error | Level::Fatal);
         (span.is_some() || said.is_panic).then_some(Self {
             span,
@@ -132,6 +142,14 @@ mod tests {
         let fields = Context::Other(fields.into_iter().collect());
         event.contexts.insert("Rust Tracing Fields".into(), fields);
         assert_eq!(texts(&event), ["no route"]);
+    }
+
+    #[test]
+    fn of_a_long_text_enough_is_kept_to_know_it_again() {
+        let long = event(vec![exception("Os", &"é".repeat(100_000))]);
+        let capture = Capture::of(&long, Some((TraceId::default(), SpanId::default()))).unwrap();
+        let kept = capture.said.texts[0].len();
+        assert!((MAX_TEXT_BYTES - 8..=MAX_TEXT_BYTES).contains(&kept), "{kept}");
     }
 
     #[test]
