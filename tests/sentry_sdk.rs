@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use common::recorder::Recorder;
+use common::sentry::FakeSentry;
 use common::watchdog::watchdog;
 use opentelemetry::Context;
 use opentelemetry::trace::{
     FutureExt, SpanContext, Status, TraceContextExt, Tracer, TracerProvider,
 };
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use opentelemetry_sentry::{SentryIntegration, SentrySpanExporter};
+use opentelemetry_sentry::{SentryIntegration, SentrySpanExporter, SentrySpanExporterBuilder};
 use sentry::integrations::anyhow::AnyhowHubExt;
 use sentry::integrations::tracing::{ErrorLayer, SpanLayer};
 use sentry::protocol::{Context as SdkContext, Event, TraceContext};
@@ -68,12 +69,15 @@ impl App {
     fn with(
         set: impl FnOnce(&Arc<TestTransport>, SentryIntegration, ClientOptions) -> ClientOptions,
     ) -> Self {
+        Self::with_exporter(SentrySpanExporter::builder(), set)
+    }
+
+    fn with_exporter(
+        builder: SentrySpanExporterBuilder,
+        set: impl FnOnce(&Arc<TestTransport>, SentryIntegration, ClientOptions) -> ClientOptions,
+    ) -> Self {
         let ours = Recorder::default();
-        let exporter = SentrySpanExporter::builder()
-            .with_dsn(DSN)
-            .with_transport(ours.clone())
-            .build()
-            .unwrap();
+        let exporter = builder.with_dsn(DSN).with_transport(ours.clone()).build().unwrap();
         let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
         let sdk = TestTransport::new();
         let options = ClientOptions::new().dsn(DSN).transport(Arc::clone(&sdk));
@@ -457,6 +461,20 @@ fn an_error_that_leaves_before_its_root_is_left_out_and_counted_once() {
             assert_eq!(app.exporter.stats().repeated_errors, 1);
         });
         assert_eq!(app.copies(), (1, 0, 1));
+    });
+}
+
+#[test]
+fn spotlight_gets_the_copy_that_is_left_out() {
+    watchdog(SOON * 2, || {
+        let spotlight = FakeSentry::start();
+        let builder = SentrySpanExporter::builder().with_spotlight(spotlight.url("/stream"));
+        let app = App::with_exporter(builder, |_, integration, options| {
+            options.add_integration(integration)
+        });
+        app.in_span(|hub| fail(hub, &locked()));
+        assert_eq!(app.copies(), (1, 0, 1));
+        assert_eq!(spotlight.events().len(), 1);
     });
 }
 
