@@ -445,6 +445,7 @@ impl SentrySpanExporterBuilder {
             queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),
             client_reports: self.client_reports.unwrap_or(true),
             spool,
+            registry: Arc::default(),
         }))
     }
 }

@@ -14,6 +14,7 @@ use crate::check::Finding;
 use crate::error::BuildError;
 use crate::mapping::Mapper;
 use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
+use crate::sentry_sdk::Registry;
 use crate::stats::{DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
@@ -46,10 +47,7 @@ struct Shared {
     /// Absent without a DSN.
     inbox: Option<UnboundedSender<Message>>,
     ledger: Arc<Ledger>,
-    /// What propagators and samplers share with the thread.
-    traces: Arc<TraceRegistry>,
-    /// Tells what a resource says of a service.
-    mapper: Mapper,
+    links: Links,
     is_shut_down: AtomicBool,
     has_said_disabled: AtomicBool,
     #[cfg(feature = "panic")]
@@ -74,6 +72,20 @@ struct BatchSizes {
     ended: AtomicU64,
 }
 
+/// What other parts of the application share with the thread.
+#[derive(Debug)]
+struct Links {
+    /// What propagators and samplers know of traces.
+    traces: Arc<TraceRegistry>,
+    /// Tells what a resource says of a service.
+    mapper: Mapper,
+    #[cfg_attr(
+        not(any(feature = "sentry", feature = "panic")),
+        allow(dead_code, reason = "nobody else says what Sentry's SDK has sent")
+    )]
+    registry: Arc<Registry>,
+}
+
 /// How long a call waits for the thread where the thread itself should have answered before.
 const ANSWER_WAIT: Duration = Duration::from_secs(4);
 
@@ -95,27 +107,31 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 impl SentrySpanExporter {
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
         let ledger = Arc::new(Ledger::default());
-        let (traces, mapper) = (Arc::clone(&settings.traces), settings.mapper.clone());
+        let links = Links {
+            traces: Arc::clone(&settings.traces),
+            mapper: settings.mapper.clone(),
+            registry: Arc::clone(&settings.registry),
+        };
         let inbox = worker::spawn(settings, Arc::clone(&ledger))
             .map_err(|error| BuildError::InternalFailure(error.to_string()))?;
-        Ok(Self::with_inbox(Some(inbox), ledger, (traces, mapper), full_batch))
+        Ok(Self::with_inbox(Some(inbox), ledger, links, full_batch))
     }
 
     pub(crate) fn disabled(traces: Arc<TraceRegistry>) -> Self {
-        Self::with_inbox(None, Arc::default(), (traces, Mapper::new()), usize::MAX)
+        let links = Links { traces, mapper: Mapper::new(), registry: Arc::default() };
+        Self::with_inbox(None, Arc::default(), links, usize::MAX)
     }
 
     fn with_inbox(
         inbox: Option<UnboundedSender<Message>>,
         ledger: Arc<Ledger>,
-        (traces, mapper): (Arc<TraceRegistry>, Mapper),
+        links: Links,
         full_batch: usize,
     ) -> Self {
         let shared = Shared {
             inbox,
             ledger,
-            traces,
-            mapper,
+            links,
             is_shut_down: AtomicBool::new(false),
             has_said_disabled: AtomicBool::new(false),
             #[cfg(feature = "panic")]
@@ -188,13 +204,13 @@ impl SentrySpanExporter {
     /// everything that is sent. Traces that begin here are told the release and environment of
     /// the provider that was built last. Without a DSN it passes on what comes.
     pub fn propagator(&self) -> SentryPropagator {
-        SentryPropagator::sharing(Arc::clone(&self.shared.traces))
+        SentryPropagator::sharing(Arc::clone(&self.shared.links.traces))
     }
 
     /// A sampler for the provider, which samples this share of the traces that begin here, from 0
     /// to 1, see [`SentrySampler`]. The exporter's propagators tell the rate to other services.
     pub fn sampler(&self, rate: f64) -> SentrySampler {
-        SentrySampler::sharing(rate, Arc::clone(&self.shared.traces))
+        SentrySampler::sharing(rate, Arc::clone(&self.shared.links.traces))
     }
 
     /// Whether there is a DSN or a Spotlight; without, the exporter does nothing.
@@ -262,6 +278,14 @@ impl SentrySpanExporter {
     }
 }
 
+#[cfg(any(feature = "sentry", feature = "panic"))]
+impl SentrySpanExporter {
+    /// What Sentry's own SDK says that it has sent.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.shared.links.registry
+    }
+}
+
 /// A way to an exporter that does not keep it alive.
 #[cfg(feature = "panic")]
 pub(crate) struct WeakExporter(std::sync::Weak<Shared>);
@@ -323,8 +347,8 @@ impl SpanExporter for SentrySpanExporter {
                 advice = "Sentry groups by service: set OTEL_SERVICE_NAME, or Resource::builder().with_service_name"
             );
         }
-        let mapper = self.shared.mapper.clone().with_resource(resource);
-        self.shared.traces.set_service(Service::of(&mapper));
+        let mapper = self.shared.links.mapper.clone().with_resource(resource);
+        self.shared.links.traces.set_service(Service::of(&mapper));
         // Handles of other providers keep theirs.
         self.source = Source(self.shared.next_source.fetch_add(1, Ordering::Relaxed));
         let _ = inbox.send(Message::Resource(self.source, resource.clone()));

@@ -39,6 +39,7 @@
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
 //! | `otlp` | | `otlp::span_exporter` and `otlp::log_exporter`, which take Sentry's other endpoint |
 //! | `panic` | | `PanicHook`, which tells Sentry of panics |
+//! | `sentry` | | `SentryIntegration`, for processes that use Sentry's SDK as well |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
@@ -93,6 +94,7 @@ pub mod sampling;
 mod scrub;
 pub mod segment;
 mod semconv;
+mod sentry_sdk;
 #[cfg_attr(
     not(feature = "spool"),
     allow(dead_code, unreachable_pub, reason = "only the setter for it is left out")
@@ -117,6 +119,8 @@ pub use otlp_endpoint::OtlpEndpoint;
 pub use panic::PanicHook;
 pub use propagation::{SentryPropagator, SentrySampler};
 pub use sampling::Sampling;
+#[cfg(feature = "sentry")]
+pub use sentry_sdk::SentryIntegration;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

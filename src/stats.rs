@@ -37,7 +37,8 @@ pub struct Stats {
     pub transactions_dropped: u64,
     /// Error events that will not be delivered.
     pub events_dropped: u64,
-    /// Records of an error on further spans than the first, which are not sent again.
+    /// Records of an error on further spans than the first, and of errors that Sentry's own SDK
+    /// has sent, which are not sent again.
     pub repeated_errors: u64,
     /// The dropped spans by reason.
     pub dropped: BTreeMap<DropReason, u64>,

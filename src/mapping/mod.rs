@@ -49,6 +49,7 @@ mod errors;
 mod event;
 mod exception;
 mod facts;
+mod foreign;
 mod http;
 mod id;
 mod ignoring;

@@ -145,8 +145,9 @@ impl Worker {
             return;
         };
         let limits = &self.outbox.limits;
-        let prepare =
-            AssertUnwindSafe(|| intake.prepare_errors(map(mapper), is_sampled, limits, times));
+        let prepare = AssertUnwindSafe(|| {
+            intake.prepare_errors(map(mapper), mapper, is_sampled, limits, times)
+        });
         let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(one));
         self.put_in_line(prepared, times.0);
     }
@@ -174,7 +175,7 @@ fn id((trace, span): (TraceId, SpanId)) -> Id {
 }
 
 /// The span that recorded an error.
-fn recorder(event: &Event<'_>) -> Option<Id> {
+pub(super) fn recorder(event: &Event<'_>) -> Option<Id> {
     match event.contexts.get("trace")? {
         Context::Trace(trace) => Some((trace.trace_id, trace.span_id)),
         _ => None,

@@ -6,6 +6,7 @@ use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
 
+use super::captured::Captured;
 use super::early::Early;
 use super::{encode, window};
 use crate::hooks::{Hooks, Losses, Outgoing};
@@ -25,6 +26,7 @@ pub(super) struct Intake {
     head: TraceHead,
     sampler: Option<Sampler>,
     hooks: Hooks,
+    captured: Captured,
     deflater: Deflater,
 }
 
@@ -52,10 +54,15 @@ impl Prepared {
 }
 
 impl Intake {
-    pub(super) fn new(head: TraceHead, sampling: Option<Sampling>, hooks: Hooks) -> Self {
+    pub(super) fn new(
+        head: TraceHead,
+        sampling: Option<Sampling>,
+        hooks: Hooks,
+        captured: Captured,
+    ) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
         let deflater = Deflater::new(Compression::fast());
-        Self { head, sampler: sampling.map(Sampler::new), hooks, deflater }
+        Self { head, sampler: sampling.map(Sampler::new), hooks, captured, deflater }
     }
 
     /// What becomes of a segment as a whole.
@@ -91,7 +98,8 @@ impl Intake {
         }
         let Some(mut mapped) = mapper.map_segment(segment) else { return prepared };
         early.leave_out_told(&mut mapped.events);
-        prepared.repeated_errors = count(mapped.repeated_errors);
+        let captured = self.captured.leave_out(&mut mapped.events, mapper);
+        prepared.repeated_errors = count(mapped.repeated_errors.saturating_add(captured));
         if mapped.surplus_errors > 0 {
             let surplus = Amount { events: count(mapped.surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
@@ -123,12 +131,14 @@ impl Intake {
     pub(super) fn prepare_errors(
         &mut self,
         mapped: Option<Mapped>,
+        mapper: &Mapper,
         is_sampled: bool,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        if let Some(mapped) = mapped {
+        if let Some(mut mapped) = mapped {
+            prepared.repeated_errors = count(self.captured.leave_out(&mut mapped.events, mapper));
             let decision = is_sampled.then_some(Decision::KEPT);
             self.errors(mapped, decision, (limits, now), wall, &mut prepared);
         }

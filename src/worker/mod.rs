@@ -5,6 +5,7 @@
 //! the application. A panic of what it calls costs the segment at hand.
 
 mod answering;
+mod captured;
 mod closing;
 mod delivery;
 mod early;
@@ -48,6 +49,7 @@ use crate::mapping::Mapper;
 use crate::propagation::TraceRegistry;
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
+use crate::sentry_sdk::Registry;
 use crate::stats::Ledger;
 use crate::transport::Transport;
 
@@ -72,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) traces: Arc<TraceRegistry>,
     /// The directory for what memory cannot hold, if there is one.
     pub(crate) spool: Option<Opening>,
+    /// Where Sentry's own SDK says what it has sent.
+    pub(crate) registry: Arc<Registry>,
 }
 
 /// Where envelopes go, and how.

@@ -435,6 +435,7 @@ mod tests {
             queue_bytes: 100_000,
             client_reports: true,
             spool: None,
+            registry: Arc::default(),
         };
         let (inbox, told) = mpsc::unbounded_channel();
         (Outbox::new(&mut settings, inbox), told)

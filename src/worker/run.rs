@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
+use super::captured::Captured;
 use super::closing::Closing;
 use super::early::{Early, failed};
 use super::inbox::{Message, Source};
@@ -67,7 +68,8 @@ impl Worker {
             Spotlight::new(to, head(), settings.hooks.clone(), dsn)
         });
         let (sampling, hooks) = (settings.sampling.take(), settings.hooks.clone());
-        let intake = head().map(|head| Intake::new(head, sampling, hooks));
+        let captured = Captured::of(Arc::clone(&settings.registry));
+        let intake = head().map(|head| Intake::new(head, sampling, hooks, captured));
         let own_traffic = dsn.map(OwnTraffic::to);
         Self {
             spotlight,
