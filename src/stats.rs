@@ -41,6 +41,8 @@ pub struct Stats {
     pub repeated_errors: u64,
     /// The dropped spans by reason.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// The dropped error events by reason.
+    pub dropped_events: BTreeMap<DropReason, u64>,
     /// What went wrong last, without any secret.
     pub last_error: Option<String>,
 }
@@ -55,6 +57,8 @@ pub enum DropReason {
     Duplicate,
     /// It waited in the spool longer than it may.
     Expired,
+    /// An ignore rule matched.
+    Ignored,
     /// Mapping or a transport of the application failed in a way it must not.
     Internal,
     /// The trace or span id was zero.
@@ -79,7 +83,7 @@ pub enum DropReason {
     SpoolFull,
     /// The transaction was larger than Sentry takes, with all texts shortened.
     TooLarge,
-    /// A segment had more than 500 errors.
+    /// A segment, or a minute, had more errors than are sent.
     TooManyErrors,
     /// The server could not be reached.
     Unreachable,
@@ -135,6 +139,7 @@ impl DropReason {
             | Self::OtherDestination
             | Self::OwnTraffic
             | Self::Unsampled => None,
+            Self::Ignored => Some("event_processor"),
             Self::Corrupt | Self::Internal => Some("internal_sdk_error"),
             Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
@@ -151,6 +156,7 @@ impl DropReason {
             Self::Corrupt => "its file in the spool could not be read",
             Self::Duplicate => "the same span had come before",
             Self::Expired => "it waited in the spool longer than it may",
+            Self::Ignored => "an ignore rule matched",
             Self::Internal => "it could not be mapped or sent because of an internal error",
             Self::InvalidId => "the trace or span id is zero",
             Self::NoDsn => "there is no DSN; only Spotlight gets a copy",
@@ -163,7 +169,7 @@ impl DropReason {
             Self::ShutDown => "the exporter was shut down before it could be delivered",
             Self::SpoolFull => "the spool is full or cannot be written to",
             Self::TooLarge => "it is larger than Sentry takes",
-            Self::TooManyErrors => "a segment had more than 500 errors",
+            Self::TooManyErrors => "a segment, or a minute, had more errors than are sent",
             Self::Unreachable => "the server could not be reached",
             Self::Unsampled => "the sampler decided against it",
         }
@@ -193,6 +199,9 @@ impl fmt::Display for Stats {
         )?;
         for (reason, spans) in &self.dropped {
             write!(f, "; {spans} spans dropped: {reason}")?;
+        }
+        for (reason, events) in &self.dropped_events {
+            write!(f, "; {events} events dropped: {reason}")?;
         }
         Ok(())
     }
@@ -314,6 +323,9 @@ impl Ledger {
         add(&mut stats.transactions_dropped, amount.transactions);
         add(&mut stats.events_dropped, amount.events);
         add(stats.dropped.entry(reason).or_default(), amount.spans);
+        if amount.events > 0 {
+            add(stats.dropped_events.entry(reason).or_default(), amount.events);
+        }
     }
 
     pub(crate) fn repeated(&self, errors: u64) {

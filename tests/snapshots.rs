@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::env::consts::ARCH;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::envelope::Envelope;
@@ -97,6 +98,12 @@ impl Sent {
             Json::Object(fields) => {
                 for (key, value) in fields {
                     match (key.as_str(), value.as_f64()) {
+                        ("rust", _) => *value = "[rust]".into(),
+                        ("arch", _) if *value == ARCH => *value = "[arch]".into(),
+                        // Another one on another machine, unless the resource says it.
+                        ("os", _) if value.as_object().is_some_and(|os| os.len() == 1) => {
+                            *value = "[os]".into();
+                        }
                         ("event_id", _) => *value = "[id]".into(),
                         ("sdk", _) => *value = "[sdk]".into(),
                         ("timestamp" | "start_timestamp", Some(time)) => {

@@ -44,19 +44,24 @@
 //! ```
 
 mod breadcrumb;
+mod error_rules;
 mod error_text;
 mod errors;
 mod event;
+mod event_filter;
 mod exception;
 mod facts;
+mod glob;
 mod http;
 mod id;
 mod legal;
+mod machine;
 mod name;
 mod op;
 mod panic;
 mod product;
 mod resource;
+mod severity;
 mod span;
 mod stacktrace;
 mod status;
@@ -74,7 +79,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
 
-use self::errors::Failure;
+use self::error_rules::ErrorRules;
+use self::errors::Failures;
 use self::facts::Facts;
 use self::id::event_id;
 use self::resource::ResourceFields;
@@ -84,6 +90,7 @@ use crate::protocol::{Transaction, TransactionSource};
 use crate::scrub::Scrubber;
 use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
+pub use self::event_filter::EventFilter;
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
@@ -98,6 +105,7 @@ pub struct Mapper {
     dist: Option<StringValue>,
     tags: TagPolicy,
     status_errors: StatusErrors,
+    errors: ErrorRules,
     scrubber: Scrubber,
     in_app: InApp,
     resource: ResourceFields,
@@ -121,12 +129,13 @@ pub struct Mapped {
     pub events: Vec<Event<'static>>,
     /// How many further records of the same errors, on the spans above, were left out.
     pub repeated_errors: usize,
-    /// How many errors beyond the first 500 of the segment were left out.
+    /// How many errors were left out because the user wants them ignored.
+    pub ignored_errors: usize,
+    /// How many errors beyond the first 500 of the segment, or as many as set, were left out.
     pub surplus_errors: usize,
 }
 
-/// How many errors of one segment are sent, and how many breadcrumbs all of them have together.
-const MAX_ERRORS: usize = 500;
+/// How many breadcrumbs all errors of a segment have together.
 const MAX_CRUMBS: usize = 5000;
 
 impl Mapper {
@@ -218,23 +227,26 @@ impl Mapper {
         segments.into_iter().filter_map(|segment| self.map_segment(segment)).collect()
     }
 
-    /// How many error events the segment would make.
-    pub(crate) fn count_errors(&self, segment: &Segment) -> usize {
-        self.failures(&segment.spans).0.len()
+    /// How many error events the segment would make, of which some are too many, and how many
+    /// errors are ignored.
+    pub(crate) fn count_errors(&self, segment: &Segment) -> (usize, usize) {
+        let Failures { sent, ignored, surplus, .. } = self.failures(&segment.spans);
+        (sent.len().saturating_add(surplus), ignored)
     }
 
     /// Maps one segment; none only if it has no spans.
     pub fn map_segment(&self, segment: Segment) -> Option<Mapped> {
         let Segment { spans, kind, part } = segment;
-        let crumbs = Crumb::all(&spans);
+        let crumbs = Crumb::all(&spans, &self.errors.filter);
         let root_span = spans.first()?;
         let root = Root::of(root_span, self);
-        let (mut failures, repeated_errors) = self.failures(&spans);
-        let surplus_errors = failures.len().saturating_sub(MAX_ERRORS);
-        failures.truncate(MAX_ERRORS);
+        let failures = self.failures(&spans);
+        let (repeated_errors, ignored_errors) = (failures.repeated, failures.ignored);
+        let surplus_errors = failures.surplus;
         // Many errors share the room for what led to them.
-        let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
+        let kept = MAX_CRUMBS.checked_div(failures.sent.len()).unwrap_or(0).min(breadcrumb::MAX);
         let mut events: Vec<_> = failures
+            .sent
             .into_iter()
             .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
@@ -250,7 +262,7 @@ impl Mapper {
             .collect();
         self.scrubber.scrub_transaction(&mut transaction);
         events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
-        Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+        Some(Mapped { transaction, events, repeated_errors, ignored_errors, surplus_errors })
     }
 
     /// Maps the error of a span that stands in for the real one and is not sent itself.
@@ -268,7 +280,8 @@ impl Mapper {
         Some(mapped)
     }
 
-    fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
-        errors::failures(spans, self.status_errors == StatusErrors::Sent, &self.in_app)
+    fn failures<'a>(&self, spans: &'a [SpanData]) -> Failures<'a> {
+        let with_status = self.status_errors == StatusErrors::Sent;
+        Failures::of(spans, with_status, &self.errors, &self.in_app)
     }
 }

@@ -3,8 +3,9 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
+use sentry_types::protocol::v7::{DynamicSamplingContext, Event, Level};
 
+use super::minute::Minute;
 use super::{encode, window};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
@@ -18,6 +19,9 @@ use crate::transport::{Category, RateLimits};
 pub(super) struct Intake {
     head: TraceHead,
     deflater: Deflater,
+    errors: Minute,
+    /// Panics and the like, so that an error a thousand times does not keep them back.
+    fatal_errors: Minute,
 }
 
 /// What a segment became.
@@ -34,12 +38,27 @@ impl Prepared {
     pub(super) fn failed(whole: Amount) -> Self {
         Self { dropped: vec![(whole, DropReason::Internal)], ..Self::default() }
     }
+
+    /// Counts the errors that the rules of the user leave out.
+    fn note_left_out(&mut self, mapped: &Mapped) {
+        self.repeated_errors = count(mapped.repeated_errors);
+        self.drop_errors(mapped.ignored_errors, DropReason::Ignored);
+        self.drop_errors(mapped.surplus_errors, DropReason::TooManyErrors);
+    }
+
+    fn drop_errors(&mut self, errors: usize, reason: DropReason) {
+        if errors > 0 {
+            let amount = Amount { events: count(errors), ..Amount::default() };
+            self.dropped.push((amount, reason));
+        }
+    }
 }
 
 impl Intake {
     pub(super) fn new(head: TraceHead) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
-        Self { head, deflater: Deflater::new(Compression::fast()) }
+        let deflater = Deflater::new(Compression::fast());
+        Self { head, deflater, errors: Minute::default(), fatal_errors: Minute::default() }
     }
 
     /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
@@ -56,22 +75,17 @@ impl Intake {
         let no_errors = limits.is_limited(Category::Error, now);
         if no_transactions && (no_errors || !may_have_errors(&segment.spans)) {
             prepared.dropped.push((whole, DropReason::RateLimited));
-            let events = count(mapper.count_errors(&segment));
-            prepared
-                .dropped
-                .push((Amount { events, ..Amount::default() }, DropReason::RateLimited));
+            let (limited, ignored) = mapper.count_errors(&segment);
+            prepared.drop_errors(limited, DropReason::RateLimited);
+            prepared.drop_errors(ignored, DropReason::Ignored);
             return prepared;
         }
         let Some(mapped) = mapper.map_segment(segment) else { return prepared };
-        let Mapped { mut transaction, events, repeated_errors, surplus_errors } = mapped;
-        prepared.repeated_errors = count(repeated_errors);
-        if surplus_errors > 0 {
-            let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
-            prepared.dropped.push((surplus, DropReason::TooManyErrors));
-        }
+        prepared.note_left_out(&mapped);
+        let Mapped { mut transaction, events, .. } = mapped;
         let trace = self.head.context(&transaction);
         for event in events {
-            self.event(event, Some(&trace), (limits, now), wall, &mut prepared);
+            self.event(event, Some(&trace), mapper, (limits, now), wall, &mut prepared);
         }
         if no_transactions {
             prepared.dropped.push((whole, DropReason::RateLimited));
@@ -94,9 +108,10 @@ impl Intake {
         let mut prepared = Prepared::default();
         let is_sampled = span.span_context.is_sampled();
         let Some(mapped) = mapper.map_errors(span) else { return prepared };
+        prepared.note_left_out(&mapped);
         let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
         for event in mapped.events {
-            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+            self.event(event, trace.as_ref(), mapper, (limits, now), wall, &mut prepared);
         }
         prepared
     }
@@ -105,6 +120,7 @@ impl Intake {
         &mut self,
         mut event: Event<'static>,
         trace: Option<&DynamicSamplingContext>,
+        mapper: &Mapper,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -112,6 +128,14 @@ impl Intake {
         let kind = ItemKind::Event;
         if limits.is_limited(Category::Error, now) {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::RateLimited));
+            return;
+        }
+        let minute = match event.level {
+            Level::Fatal => &mut self.fatal_errors,
+            _ => &mut self.errors,
+        };
+        if mapper.max_errors_per_minute().is_some_and(|max| !minute.admit(max, now)) {
+            prepared.dropped.push((Amount::of(kind, 0), DropReason::TooManyErrors));
             return;
         }
         window::admit_event(&mut event, wall);
