@@ -129,7 +129,9 @@ impl Recorded {
             recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
             recorded.read_exception(&facts, span, in_app);
             if let Some(itself) = recorded.chain.last_mut() {
-                itself.thread_id = thread_id(&facts).or_else(|| thread_id(&span_facts));
+                // A span may have begun on another thread than the one that panicked.
+                let of_span = thread_id(&span_facts).filter(|_| !facts.is_true(ExceptionEscaped));
+                itself.thread_id = thread_id(&facts).or(of_span);
             }
         } else {
             recorded.message = Some(self::message([&*event.name, &*span.name]));
