@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::mapping::{
-    EventFilter, Mapper, TagPolicy, dist_fault, environment_fault, release_fault,
+    EventFilter, Kernel, Mapper, TagPolicy, dist_fault, environment_fault, release_fault,
 };
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::segment::{Bounds, SegmentBuffer};
@@ -413,7 +413,7 @@ impl SentrySpanExporterBuilder {
             (Some(spool), Some(to)) => Some(opening(spool, to.endpoint.to_string())?),
             _ => None,
         };
-        let mut mapper = self.mapper;
+        let mut mapper = self.mapper.with_kernel(kernel());
         mapper = release.into_iter().fold(mapper, Mapper::with_release);
         mapper = place.into_iter().fold(mapper, Mapper::with_environment);
         mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
@@ -444,6 +444,15 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("queue_bytes", &self.queue_bytes)
             .finish_non_exhaustive()
     }
+}
+
+/// What Linux tells as files; other systems tell nothing here.
+fn kernel() -> Kernel {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    Kernel { release: read("osrelease"), version: read("version") }
 }
 
 fn destination(

@@ -100,10 +100,8 @@ impl Sent {
                     match (key.as_str(), value.as_f64()) {
                         ("rust", _) => *value = "[rust]".into(),
                         ("arch", _) if *value == ARCH => *value = "[arch]".into(),
-                        // Another one on another machine, unless the resource says it.
-                        ("os", _) if value.as_object().is_some_and(|os| os.len() == 1) => {
-                            *value = "[os]".into();
-                        }
+                        // That of the machine, and not the one that a resource says.
+                        ("os", _) if value["name"] != "linux" => *value = "[os]".into(),
                         ("event_id", _) => *value = "[id]".into(),
                         ("sdk", _) => *value = "[sdk]".into(),
                         ("timestamp" | "start_timestamp", Some(time)) => {

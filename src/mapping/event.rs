@@ -78,7 +78,7 @@ pub(super) fn event(
             Context::Other(context.fields().clone().into_iter().collect()),
         );
     }
-    machine::describe(&mut event.contexts);
+    machine::describe(&mut event.contexts, &mapper.kernel);
     event.contexts.insert("trace".into(), trace_context(span, &facts).into());
     event.contexts.insert("otel".into(), otel_context(&failure, mapper).into());
     match failure.recorded {

@@ -6,11 +6,23 @@ use sentry_types::protocol::v7::Context;
 /// The version of the compiler; empty if it is not known.
 const RUSTC: &str = env!("BUILT_BY_RUSTC");
 
+/// What the kernel says of itself, which only the machine at hand knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kernel {
+    pub(crate) release: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
 /// Adds what the program was built for and by what, as Sentry's SDK for Rust does, as far as the
 /// resource says nothing of it.
-pub(super) fn describe(contexts: &mut BTreeMap<String, Context>) {
+pub(super) fn describe(contexts: &mut BTreeMap<String, Context>, kernel: &Kernel) {
     add(contexts, "device", &[("arch", ARCH)]);
-    add(contexts, "os", &[("name", os(OS))]);
+    // What a resource says of a system is not mixed with what is known of this one.
+    if !contexts.contains_key("os") {
+        let told = [("version", &kernel.release), ("kernel_version", &kernel.version)];
+        let told = told.iter().filter_map(|(key, text)| Some((*key, text.as_deref()?)));
+        add(contexts, "os", &Vec::from_iter(told.chain([("name", os(OS))])));
+    }
     if !RUSTC.is_empty() {
         let rust = [("name", "rustc"), ("version", RUSTC), ("channel", channel(RUSTC))];
         add(contexts, "rust", &rust);
@@ -60,7 +72,8 @@ mod tests {
         for (name, key, text) in given {
             add(&mut contexts, name, &[(key, text)]);
         }
-        describe(&mut contexts);
+        let kernel = Kernel { release: Some("6.1".into()), version: Some("#1 SMP".into()) };
+        describe(&mut contexts, &kernel);
         serde_json::to_value(&contexts).unwrap()
     }
 
@@ -71,6 +84,10 @@ mod tests {
             (&contexts["device"]["arch"], &contexts["os"]["name"]),
             (&ARCH.into(), &os(OS).into())
         );
+        assert_eq!(
+            (&contexts["os"]["version"], &contexts["os"]["kernel_version"]),
+            (&"6.1".into(), &"#1 SMP".into())
+        );
         assert_eq!(contexts["rust"]["name"], "rustc");
         let version = contexts["rust"]["version"].as_str().unwrap();
         let numbers = version.split(['.', '-']).take(3);
@@ -79,10 +96,10 @@ mod tests {
 
     #[test]
     fn what_the_resource_says_wins() {
-        let contexts = described(&[("device", "arch", "arm64"), ("os", "version", "6.1")]);
+        let contexts = described(&[("device", "arch", "arm64"), ("os", "name", "Plan 9")]);
         assert_eq!(contexts["device"]["arch"], "arm64");
-        assert_eq!(contexts["os"]["version"], "6.1");
-        assert_eq!(contexts["os"]["name"], os(OS));
+        assert_eq!(contexts["os"]["name"], "Plan 9");
+        assert!(contexts["os"].get("version").is_none());
     }
 
     #[test]

@@ -92,6 +92,7 @@ use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
 pub use self::event_filter::EventFilter;
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+pub(crate) use self::machine::Kernel;
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};
@@ -106,6 +107,7 @@ pub struct Mapper {
     tags: TagPolicy,
     status_errors: StatusErrors,
     errors: ErrorRules,
+    kernel: Kernel,
     scrubber: Scrubber,
     in_app: InApp,
     resource: ResourceFields,
@@ -216,6 +218,12 @@ impl Mapper {
         prefixes: impl IntoIterator<Item = P>,
     ) -> Self {
         self.in_app.exclude(prefixes.into_iter().map(Into::into));
+        self
+    }
+
+    /// What the kernel of this machine says of itself, for errors.
+    pub(crate) fn with_kernel(mut self, kernel: Kernel) -> Self {
+        self.kernel = kernel;
         self
     }
 

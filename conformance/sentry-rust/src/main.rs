@@ -12,7 +12,7 @@ use crate::failures::FAILURES;
 use crate::points::POINTS;
 
 /// How much of a text the table shows, in chars.
-const MAX_CHARS: usize = 230;
+const MAX_CHARS: usize = 120;
 
 fn main() {
     // Nobody wants to read in a table that it panics as it should.
