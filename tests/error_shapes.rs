@@ -166,6 +166,16 @@ fn an_error_as_a_text_with_a_message() {
 }
 
 #[test]
+fn a_debug_text_tells_the_type() {
+    let events = events(|| tracing::error!(error = ?LOCKED, "could not reserve"));
+    let exception = &events[0]["exception"]["values"][0];
+    assert_eq!(
+        (&exception["type"], &exception["value"]),
+        (&json!("Locked"), &json!("Locked(Error)"))
+    );
+}
+
+#[test]
 fn a_message_alone() {
     insta::assert_json_snapshot!(events(|| {
         tracing::info!(product = 3, "checking stock");
