@@ -42,6 +42,8 @@ STATUSES = frozenset(
 )
 SOURCES = frozenset("custom url route view component task unknown".split())
 LEVELS = frozenset("debug info warning error fatal".split())
+# The languages whose stack traces are read; a transaction is always one of this program.
+PLATFORMS = frozenset("csharp go java javascript native node php python ruby".split())
 KINDS = frozenset("internal server client producer consumer".split())
 REASONS = frozenset(
     "queue_overflow cache_overflow buffer_overflow ratelimit_backoff network_error send_error "
@@ -437,7 +439,9 @@ def check_event(payload: dict, findings: list[str]) -> None:
 def check_common(payload: dict, found) -> None:
     if not matches(TRACE_ID, payload.get("event_id")):
         found(f"event_id is {payload.get('event_id')!r}")
-    if payload.get("platform") != "native":
+    is_event = payload.get("type") != "transaction"
+    platforms = PLATFORMS if is_event else {"native"}
+    if not one_of(platforms, payload.get("platform")):
         found(f"platform is {payload.get('platform')!r}")
     if not is_sdk(payload.get("sdk")):
         found(f"sdk without name and version: {payload.get('sdk')!r}")

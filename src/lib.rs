@@ -24,7 +24,8 @@
 //! | `sentry.description`, `sentry.custom_span_name` | description of a span below the root |
 //! | `sentry.transaction`, `sentry.segment.name`, `sentry.source` | name of a transaction and its source |
 //! | `sentry.release`, `sentry.environment` | release and environment of a segment, on its root |
-//! | `sentry.fingerprint` | grouping of an error, on its event or span |
+//! | `sentry.fingerprint` | grouping of an error, on its event or span; a list is `["a", "b"]` |
+//! | `sentry.level` | level of an error, on its event or span, or of a breadcrumb |
 //! | `sentry.sample_rate` | the rate by which the trace was sampled, on its root |
 //! | `tags.<key>` | the tag `<key>` |
 //!
@@ -113,7 +114,7 @@ pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use hooks::{Hooks, SpanDecision};
 pub use ignore::{Ignore, Pattern};
-pub use mapping::TagPolicy;
+pub use mapping::{EventFilter, TagPolicy};
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
@@ -125,3 +126,4 @@ pub use sentry_sdk::SentryIntegration;
 pub use spool::Spool;
 pub use spotlight::Spotlight;
 pub use stats::{DropReason, Stats};
+pub use tracing_core::LevelFilter;

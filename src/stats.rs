@@ -42,6 +42,8 @@ pub struct Stats {
     pub repeated_errors: u64,
     /// The dropped spans by reason.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// The dropped error events by reason.
+    pub dropped_events: BTreeMap<DropReason, u64>,
     /// What went wrong last, without any secret.
     pub last_error: Option<String>,
 }
@@ -90,7 +92,7 @@ pub enum DropReason {
     SpoolFull,
     /// The transaction was larger than Sentry takes, with all texts shortened.
     TooLarge,
-    /// A segment had more than 500 errors.
+    /// A segment, or a minute, had more errors than are sent.
     TooManyErrors,
     /// The server could not be reached.
     Unreachable,
@@ -187,7 +189,7 @@ impl DropReason {
             Self::ShutDown => "the exporter was shut down before it could be delivered",
             Self::SpoolFull => "the spool is full or cannot be written to",
             Self::TooLarge => "it is larger than Sentry takes",
-            Self::TooManyErrors => "a segment had more than 500 errors",
+            Self::TooManyErrors => "a segment, or a minute, had more errors than are sent",
             Self::Unreachable => "the server could not be reached",
             Self::Unsampled => "the sampler decided against it",
         }
@@ -217,6 +219,9 @@ impl fmt::Display for Stats {
         )?;
         for (reason, spans) in &self.dropped {
             write!(f, "; {spans} spans dropped: {reason}")?;
+        }
+        for (reason, events) in &self.dropped_events {
+            write!(f, "; {events} events dropped: {reason}")?;
         }
         Ok(())
     }
@@ -342,6 +347,9 @@ impl Ledger {
         add(&mut stats.transactions_dropped, amount.transactions);
         add(&mut stats.events_dropped, amount.events);
         add(stats.dropped.entry(reason).or_default(), amount.spans);
+        if amount.events > 0 {
+            add(stats.dropped_events.entry(reason).or_default(), amount.events);
+        }
     }
 
     pub(crate) fn repeated(&self, errors: u64) {

@@ -18,6 +18,8 @@ impl Worker {
             return;
         }
         self.outbox.close();
+        // Errors leave with their segments, all of which leave now.
+        self.early.clear();
         let lost = self.ledger.stats().spans_dropped;
         self.closing = Some(Closing::new(deadline, self.now(), answer, lost));
     }

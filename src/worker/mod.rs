@@ -15,6 +15,7 @@ mod flights;
 mod inbox;
 mod intake;
 mod lanes;
+mod minute;
 mod outbox;
 mod own_traffic;
 mod panics;
