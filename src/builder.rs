@@ -14,6 +14,7 @@ use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
 use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::scrub::Scrubbing;
 use crate::segment::{Bounds, SegmentBuffer};
 use crate::spool::{OpenError, Spool, Store};
 use crate::spotlight::Spotlight;
@@ -120,10 +121,18 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// Whether addresses, names and mail addresses of users, cookies and credentials of requests
-    /// and values of query strings may be sent. Default: `false`.
+    /// Whether addresses, names and mail addresses of users, cookies of requests, values of query
+    /// strings and literals of queries may be sent. Default: `false`. Passwords, keys and tokens
+    /// are taken out all the same: see [`with_scrubbing`](Self::with_scrubbing).
     pub fn with_send_default_pii(mut self, send: bool) -> Self {
         self.mapper = self.mapper.with_send_default_pii(send);
+        self
+    }
+
+    /// What is taken out of spans and errors. Default: all that [`Family`](crate::Family) lists;
+    /// [`with_send_default_pii`](Self::with_send_default_pii) opens a part of it.
+    pub fn with_scrubbing(mut self, scrubbing: Scrubbing) -> Self {
+        self.mapper = self.mapper.with_scrubbing(scrubbing);
         self
     }
 

@@ -100,6 +100,7 @@ pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use mapping::TagPolicy;
+pub use scrub::{Family, Scrubbing};
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

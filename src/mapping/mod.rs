@@ -79,7 +79,7 @@ use self::resource::ResourceFields;
 use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
 use crate::protocol::Transaction;
-use crate::scrub::Scrubber;
+use crate::scrub::{Scrubber, Scrubbing};
 use crate::segment::{Segment, SegmentBuffer};
 
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
@@ -95,6 +95,8 @@ pub struct Mapper {
     status_errors: StatusErrors,
     scrubber: Scrubber,
     in_app: InApp,
+    /// As the provider gave it.
+    given_resource: Option<Resource>,
     resource: ResourceFields,
 }
 
@@ -133,8 +135,8 @@ impl Mapper {
     /// The resource of the provider, which gives release, environment, server and contexts.
     #[must_use]
     pub fn with_resource(mut self, resource: &Resource) -> Self {
-        self.resource = ResourceFields::of(resource);
-        self
+        self.given_resource = Some(resource.clone());
+        self.scrub_resource()
     }
 
     /// The release, before anything that attributes say.
@@ -172,11 +174,18 @@ impl Mapper {
         self
     }
 
-    /// Whether what describes a person may be sent; by default it may not.
+    /// Whether what describes a person may be sent; by default it may not. Secrets may never.
     #[must_use]
     pub fn with_send_default_pii(mut self, send: bool) -> Self {
         self.scrubber = self.scrubber.with_send_default_pii(send);
-        self
+        self.scrub_resource()
+    }
+
+    /// What is taken out of spans and errors; by default all that [`Family`](crate::Family) lists.
+    #[must_use]
+    pub fn with_scrubbing(mut self, scrubbing: Scrubbing) -> Self {
+        self.scrubber = self.scrubber.with_settings(scrubbing);
+        self.scrub_resource()
     }
 
     /// Whose code is the application's, by prefixes of crates, packages, modules, functions or
@@ -220,7 +229,8 @@ impl Mapper {
 
     /// Maps one segment; none only if it has no spans.
     pub fn map_segment(&self, segment: Segment) -> Option<Mapped> {
-        let Segment { spans, kind, part } = segment;
+        let Segment { mut spans, kind, part } = segment;
+        spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
         let crumbs = Crumb::all(&spans);
         let root_span = spans.first()?;
         let root = Root::of(root_span, self);
@@ -229,7 +239,7 @@ impl Mapper {
         failures.truncate(MAX_ERRORS);
         // Many errors share the room for what led to them.
         let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
-        let mut events: Vec<_> = failures
+        let events = failures
             .into_iter()
             .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
@@ -243,9 +253,14 @@ impl Mapper {
                     .into_child(span, &self.tags)
             })
             .collect();
-        self.scrubber.scrub_transaction(&mut transaction);
-        events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
         Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+    }
+
+    fn scrub_resource(mut self) -> Self {
+        if let Some(given) = &self.given_resource {
+            self.resource = ResourceFields::of(&self.scrubber.resource(given));
+        }
+        self
     }
 
     fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
