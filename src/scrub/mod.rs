@@ -4,12 +4,14 @@
 //! of users, no cookies of requests, no values of query strings, no literals of queries. With or
 //! without: no passwords, keys, tokens and numbers of cards.
 
+mod assignment;
 mod attribute;
 mod card;
 mod family;
 mod key;
 mod mail;
 mod output;
+mod pass;
 mod scrubber;
 mod settings;
 mod shape;
@@ -18,6 +20,7 @@ mod steps;
 mod text;
 mod url;
 mod value;
+mod word;
 
 pub use self::family::Family;
 pub(crate) use self::scrubber::Scrubber;
