@@ -279,15 +279,20 @@ impl Scrubber {
 
 /// How the database writes that a span asks, if it asks one.
 fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
-    let system = |key: &str| {
-        let entry = attributes.iter().rev().find(|entry| entry.key.as_str() == key)?;
-        Some(Dialect::of(&entry.value.as_str()))
-    };
-    let is_query =
-        |entry: &KeyValue| matches!(entry.key.as_str(), "db.query.text" | "db.statement");
-    system("db.system.name")
-        .or_else(|| system("db.system"))
-        .or_else(|| attributes.iter().any(is_query).then_some(Dialect::Unknown))
+    let (mut current, mut older, mut unknown) = (None, None, None);
+    for entry in attributes {
+        let key = entry.key.as_str();
+        if !key.starts_with("db.") {
+            continue;
+        }
+        match key {
+            "db.system.name" => current = Some(Dialect::of(&entry.value.as_str())),
+            "db.system" => older = Some(Dialect::of(&entry.value.as_str())),
+            "db.query.text" | "db.statement" => unknown = Some(Dialect::Unknown),
+            _ => {}
+        }
+    }
+    current.or(older).or(unknown)
 }
 
 /// Whether a key is one of those that conventions make, in which no secret can be.
