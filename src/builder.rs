@@ -21,6 +21,7 @@ use crate::mapping::{
 use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::sampling::Sampling;
+use crate::scrub::Scrubbing;
 use crate::segment::{Bounds, SegmentBuffer};
 use crate::spool::{OpenError, Spool, Store};
 use crate::spotlight::Spotlight;
@@ -134,10 +135,18 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// Whether addresses, names and mail addresses of users, cookies and credentials of requests
-    /// and values of query strings may be sent. Default: `false`.
+    /// Whether addresses, names and mail addresses of users, cookies of requests, values of query
+    /// strings and literals of queries may be sent. Default: `false`. Passwords, keys and tokens
+    /// are taken out all the same: see [`with_scrubbing`](Self::with_scrubbing).
     pub fn with_send_default_pii(mut self, send: bool) -> Self {
         self.mapper = self.mapper.with_send_default_pii(send);
+        self
+    }
+
+    /// What is taken out of spans and errors. Default: all that [`Family`](crate::Family) lists;
+    /// [`with_send_default_pii`](Self::with_send_default_pii) opens a part of it.
+    pub fn with_scrubbing(mut self, scrubbing: Scrubbing) -> Self {
+        self.mapper = self.mapper.with_scrubbing(scrubbing);
         self
     }
 

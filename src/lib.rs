@@ -120,6 +120,7 @@ pub use otlp_endpoint::OtlpEndpoint;
 pub use panic::PanicHook;
 pub use propagation::{SentryPropagator, SentrySampler};
 pub use sampling::Sampling;
+pub use scrub::{Family, Scrubbing};
 #[cfg(feature = "sentry")]
 pub use sentry_sdk::SentryIntegration;
 #[cfg(feature = "spool")]

@@ -187,6 +187,7 @@ fn an_error_that_left_early_is_not_lost_to_a_limit_that_comes_later() {
         sentry.once(Answer::status(429).header("Retry-After", "60"));
         export(&exporter, vec![span(2, 9, 0, "another trace")]).unwrap();
         exporter.flush(LIMIT).unwrap();
+        // The next export tells of the loss, and takes its spans all the same.
         let told = export(&exporter, vec![span(1, 1, 0, "GET /orders")]).unwrap_err();
         assert!(told.to_string().contains("429"), "{told}");
         exporter.flush(LIMIT).unwrap();

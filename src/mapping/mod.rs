@@ -92,7 +92,7 @@ use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
 use crate::ignore::Ignoring;
 use crate::protocol::{Transaction, TransactionSource};
-use crate::scrub::Scrubber;
+use crate::scrub::{Scrubber, Scrubbing};
 use crate::segment::{Segment, SegmentBuffer};
 
 pub use self::event_filter::EventFilter;
@@ -117,6 +117,8 @@ pub struct Mapper {
     kernel: Kernel,
     scrubber: Scrubber,
     in_app: InApp,
+    /// As the provider gave it.
+    given_resource: Option<Resource>,
     resource: ResourceFields,
     ignoring: Arc<Ignoring>,
 }
@@ -172,8 +174,8 @@ impl Mapper {
     /// The resource of the provider, which gives release, environment, server and contexts.
     #[must_use]
     pub fn with_resource(mut self, resource: &Resource) -> Self {
-        self.resource = ResourceFields::of(resource);
-        self
+        self.given_resource = Some(resource.clone());
+        self.scrub_resource()
     }
 
     /// The release, before anything that attributes say.
@@ -211,11 +213,18 @@ impl Mapper {
         self
     }
 
-    /// Whether what describes a person may be sent; by default it may not.
+    /// Whether what describes a person may be sent; by default it may not. Secrets may never.
     #[must_use]
     pub fn with_send_default_pii(mut self, send: bool) -> Self {
         self.scrubber = self.scrubber.with_send_default_pii(send);
-        self
+        self.scrub_resource()
+    }
+
+    /// What is taken out of spans and errors; by default all that [`Family`](crate::Family) lists.
+    #[must_use]
+    pub fn with_scrubbing(mut self, scrubbing: Scrubbing) -> Self {
+        self.scrubber = self.scrubber.with_settings(scrubbing);
+        self.scrub_resource()
     }
 
     /// Whose code is the application's, by prefixes of crates, packages, modules, functions or
@@ -314,7 +323,8 @@ impl Mapper {
         Some(mapped)
     }
 
-    fn map_part(&self, segment: Segment, extent: Extent) -> Option<Mapped> {
+    fn map_part(&self, mut segment: Segment, extent: Extent) -> Option<Mapped> {
+        segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
         let crumbs = Crumb::all(&segment.spans, &self.errors.filter);
         let root_span = segment.root()?;
         let root = Root::of(root_span, self);
@@ -355,9 +365,14 @@ impl Mapper {
             error_spans,
         };
         mapped.ignore_spans(&self.ignoring);
-        self.scrubber.scrub_transaction(&mut mapped.transaction);
-        mapped.events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
         Some(mapped)
+    }
+
+    fn scrub_resource(mut self) -> Self {
+        if let Some(given) = &self.given_resource {
+            self.resource = ResourceFields::of(&self.scrubber.resource(given));
+        }
+        self
     }
 
     fn failures<'a>(&self, segment: &'a Segment) -> Failures<'a> {
