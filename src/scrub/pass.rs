@@ -278,6 +278,8 @@ impl<'a, 's> Pass<'a, 's> {
         let is_filtered =
             is_secret || (self.looks_for(Family::QueryValues) && verdict != Verdict::Allowed);
         let value = self.text.get(from..to).unwrap_or_default();
+        let value = if self.kind == Kind::Text { url::without_position(value) } else { value };
+        let to = from.saturating_add(value.len());
         if is_filtered && !matches!(value, "" | SHORT) {
             self.filter((from, to), "", to);
         } else {
