@@ -52,6 +52,8 @@ mod facts;
 mod http;
 mod id;
 mod legal;
+#[cfg(feature = "logs")]
+mod log;
 mod name;
 mod op;
 mod panic;
@@ -85,6 +87,8 @@ use crate::scrub::Scrubber;
 use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+#[cfg(feature = "logs")]
+pub(crate) use self::log::rough_bytes;
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};

@@ -22,7 +22,7 @@ use crate::segment::{Part, SegmentKind};
 use crate::semconv::Attribute::*;
 
 /// The environment of software that does not say where it runs.
-const ENVIRONMENT: &str = "production";
+pub(super) const ENVIRONMENT: &str = "production";
 
 /// Relay leaves links of a root out without a word if they and its data take more than 8 KiB.
 const MAX_LINK_BYTES: usize = 3000;

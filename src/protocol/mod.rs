@@ -10,6 +10,8 @@ mod data;
 mod envelope;
 mod event;
 mod fit;
+#[cfg(feature = "logs")]
+mod log;
 mod sdk;
 mod span;
 mod tags;
@@ -17,6 +19,8 @@ mod timestamp;
 mod transaction;
 
 pub use data::Data;
+#[cfg(feature = "logs")]
+pub use log::{Log, LogLevel};
 pub use span::{Link, Span, TraceContext};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
@@ -27,7 +31,11 @@ pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::event_json;
 pub(crate) use fit::{fit_links, shorten};
+#[cfg(feature = "logs")]
+pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};
+#[cfg(feature = "logs")]
+pub(crate) use sdk::{NAME, VERSION};
 
 /// What Relay takes as one event or transaction, in bytes of JSON.
 ///

@@ -181,6 +181,34 @@ impl Scrubber {
         self.person(&mut event.user, &mut event.request);
     }
 
+    #[cfg(feature = "logs")]
+    pub(crate) fn scrub_log(&self, log: &mut crate::protocol::Log) {
+        self.data(&mut log.attributes);
+        if let Cow::Owned(clean) = self.clean(log.body.as_str()) {
+            log.body = StringValue::from(clean);
+        }
+    }
+
+    /// Takes out of all maps of a value what a map of attributes would not keep.
+    #[cfg(feature = "logs")]
+    pub(crate) fn scrub_nested(&self, value: &mut Json) {
+        match value {
+            Json::Object(fields) => {
+                fields.retain(|key, value| match self.fate(key, value.as_str()) {
+                    Fate::Keep => true,
+                    Fate::Replace(clean) => {
+                        *value = clean.into();
+                        true
+                    }
+                    Fate::Remove => false,
+                });
+                fields.values_mut().for_each(|value| self.scrub_nested(value));
+            }
+            Json::Array(values) => values.iter_mut().for_each(|value| self.scrub_nested(value)),
+            _ => {}
+        }
+    }
+
     fn data(&self, data: &mut Data) {
         let made_the_call = matches!(
             data.value("otel.kind"),

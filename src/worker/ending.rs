@@ -18,7 +18,8 @@ impl Worker {
             return;
         }
         self.outbox.close();
-        let lost = self.ledger.stats().spans_dropped;
+        let stats = self.ledger.stats();
+        let lost = (stats.spans_dropped, stats.logs_dropped);
         self.closing = Some(Closing::new(deadline, self.now(), answer, lost));
     }
 

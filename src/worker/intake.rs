@@ -17,8 +17,10 @@ use crate::transport::{Category, RateLimits};
 /// The way of a segment to envelopes.
 #[derive(Debug)]
 pub(super) struct Intake {
-    head: TraceHead,
-    deflater: Deflater,
+    pub(super) head: TraceHead,
+    pub(super) deflater: Deflater,
+    #[cfg(feature = "logs")]
+    pub(super) twins: super::log_errors::Twins,
 }
 
 /// What a segment became.
@@ -40,7 +42,12 @@ impl Prepared {
 impl Intake {
     pub(super) fn new(head: TraceHead) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
-        Self { head, deflater: Deflater::new(Compression::fast()) }
+        Self {
+            head,
+            deflater: Deflater::new(Compression::fast()),
+            #[cfg(feature = "logs")]
+            twins: Default::default(),
+        }
     }
 
     /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
@@ -68,6 +75,7 @@ impl Intake {
         let Mapped { mut transaction, mut events, repeated_errors, surplus_errors } = mapped;
         early.leave_out_told(&mut events);
         prepared.repeated_errors = count(repeated_errors);
+        self.leave_out_logged(&mut events, &mut prepared);
         if surplus_errors > 0 {
             let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
@@ -95,7 +103,8 @@ impl Intake {
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let Some(mapped) = mapped else { return prepared };
+        let Some(mut mapped) = mapped else { return prepared };
+        self.leave_out_logged(&mut mapped.events, &mut prepared);
         let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
         for event in mapped.events {
             self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
@@ -103,7 +112,16 @@ impl Intake {
         prepared
     }
 
-    fn event(
+    #[cfg(feature = "logs")]
+    fn leave_out_logged(&mut self, events: &mut Vec<Event<'static>>, prepared: &mut Prepared) {
+        let logged = self.twins.leave_out_logged(events);
+        prepared.repeated_errors = prepared.repeated_errors.saturating_add(logged);
+    }
+
+    #[cfg(not(feature = "logs"))]
+    fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
+
+    pub(super) fn event(
         &mut self,
         mut event: Event<'static>,
         trace: Option<&DynamicSamplingContext>,

@@ -12,6 +12,9 @@ use super::closing::Closing;
 use super::early::{Early, failed};
 use super::inbox::{Message, Source};
 use super::intake::{Intake, Prepared};
+use super::leaving::Leaving;
+#[cfg(feature = "logs")]
+use super::logs::LogBatch;
 use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
@@ -43,6 +46,9 @@ pub(super) struct Worker {
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
     pub(super) early: Early,
+    #[cfg(feature = "logs")]
+    pub(super) log_batch: LogBatch,
+    pub(super) leaving: Leaving,
     pub(super) closing: Option<Closing>,
 }
 
@@ -66,6 +72,8 @@ impl Worker {
             Spotlight::new(to, head(), dsn)
         });
         let (intake, own_traffic) = (head().map(Intake::new), dsn.map(OwnTraffic::to));
+        #[cfg(feature = "logs")]
+        let intake = intake.map(|intake| intake.with_log_errors(settings.log_errors));
         Self {
             spotlight,
             intake,
@@ -80,6 +88,9 @@ impl Worker {
             waiting: Waiting::default(),
             voice: Voice::new(quiet),
             early: Early::default(),
+            #[cfg(feature = "logs")]
+            log_batch: LogBatch::new(),
+            leaving: Leaving::default(),
             closing: None,
         }
     }
@@ -87,6 +98,7 @@ impl Worker {
     pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
             let has_more = self.pump();
+            self.left();
             self.store_in_time();
             self.dispatch();
             self.waiting.answer(&self.outbox, self.is_copied(), self.now());
@@ -131,7 +143,12 @@ impl Worker {
                     self.waiting.export(answer, self.outbox.mark(), came);
                 }
             }
+            #[cfg(feature = "logs")]
+            Message::Logs { source, records, answer } => self.logged(source, records, answer),
+            Message::Leave(deadline, answer) => self.leave(deadline, answer),
             Message::Flush(deadline, answer) => {
+                #[cfg(feature = "logs")]
+                self.send_logs();
                 self.send_all_alone();
                 self.send_all_early();
                 self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
@@ -161,6 +178,8 @@ impl Worker {
     fn pump(&mut self) -> bool {
         self.hear_handles();
         let now = self.now();
+        #[cfg(feature = "logs")]
+        self.send_due_logs(now);
         self.outbox.report(now, SystemTime::now(), false);
         let alone = self.panics.due(now);
         self.send_alone(alone);
@@ -171,7 +190,7 @@ impl Worker {
         let mut left = STRETCH;
         for source in sources {
             while left > 0 && self.outbox.has_room() {
-                let is_closing = self.closing.is_some();
+                let is_closing = self.is_draining();
                 let buffer = &mut self.source(source).0;
                 let next = if is_closing { buffer.drain_next() } else { buffer.expire_next(now) };
                 let Some(segments) = next else { break };
@@ -182,7 +201,7 @@ impl Worker {
         left == 0
     }
 
-    fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
+    pub(super) fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
         let Settings { mapper, segment_timeout, pending, max_spans, .. } = &self.settings;
         self.sources.entry(source).or_insert_with(|| {
             let buffer = SegmentBuffer::new().with_timeout(*segment_timeout);
@@ -275,8 +294,8 @@ impl Worker {
     }
 
     fn hear_handles(&mut self) {
-        for (reason, spans) in self.ledger.take_unheard() {
-            self.lost(Amount::spans(spans), reason);
+        for (reason, amount) in self.ledger.take_unheard() {
+            self.lost(amount, reason);
         }
         let events = self.ledger.take_surplus_panics();
         if events > 0 {
@@ -292,7 +311,7 @@ impl Worker {
     fn next_deadline(&self) -> Duration {
         // Without room, the end of a request is the next thing to happen.
         let buffers = self.sources.values().filter(|_| self.outbox.has_room());
-        let is_closing = self.closing.is_some();
+        let is_closing = self.is_draining();
         let buffers = buffers.filter_map(|(buffer, _)| match is_closing {
             true => (!buffer.is_empty()).then_some(Duration::ZERO),
             false => buffer.next_deadline(),
@@ -302,7 +321,9 @@ impl Worker {
         });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
-        let early = self.early.next_deadline().filter(|_| !is_closing);
+        let early = self.early.next_deadline().filter(|_| self.closing.is_none());
+        #[cfg(feature = "logs")]
+        let others = others.chain(self.log_batch.next_deadline());
         let others = others.chain(self.panics.next_deadline()).chain(early);
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)

@@ -35,13 +35,14 @@ impl Voice {
         if reason == DropReason::Unsampled || !self.said_drops.insert(reason) {
             return;
         }
-        let Amount { spans, events, .. } = amount;
+        let Amount { spans, events, logs, .. } = amount;
         self.quiet.speak(|| {
             otel_warn!(
                 name: "SentryExporter.Dropped",
                 reason = reason.to_string(),
                 spans = spans,
                 events = events,
+                logs = logs,
                 note = "further losses of this kind are counted in stats()"
             );
         });
@@ -102,7 +103,7 @@ impl Voice {
 
     /// The totals at the end, if anything was lost.
     pub(super) fn ended(&mut self, stats: &Stats) {
-        if stats.spans_dropped > 0 || stats.events_dropped > 0 {
+        if stats.spans_dropped > 0 || stats.events_dropped > 0 || stats.logs_dropped > 0 {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
             });
