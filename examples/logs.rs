@@ -37,6 +37,9 @@ fn main() -> Result {
     for log in logs {
         let is_joined = Some(trace(log)) == span;
         println!("{}: {} (of the span's trace: {is_joined})", log["level"], log["body"]);
+        if !is_joined {
+            return Err("the log is of another trace".into());
+        }
     }
     Ok(())
 }

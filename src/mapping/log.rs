@@ -241,7 +241,7 @@ fn body(record: &SdkLogRecord, mapper: &Mapper) -> StringValue {
 }
 
 fn attributes(record: &SdkLogRecord, mapper: &Mapper) -> Data {
-    let entries = record.attributes_iter().map(|(key, any)| {
+    let entries = record.attributes_iter().take(Log::MAX_ATTRIBUTES).map(|(key, any)| {
         let current = RENAMED.iter().find(|(old, _)| *old == key.as_str());
         let key = current.map_or_else(|| key.clone(), |(_, new)| (*new).into());
         KeyValue::new(key, value(any, mapper))
@@ -346,7 +346,9 @@ fn json(any: &AnyValue, depth: u32) -> serde_json::Value {
         AnyValue::String(text) => json!(text.as_str()),
         AnyValue::Boolean(value) => json!(value),
         AnyValue::Bytes(bytes) => json!(encoded(bytes)),
-        AnyValue::ListAny(values) => values.iter().map(|any| json(any, below)).collect(),
+        AnyValue::ListAny(values) => {
+            values.iter().take(Data::MAX_ARRAY_LEN).map(|any| json(any, below)).collect()
+        }
         AnyValue::Map(map) => {
             // A map of OpenTelemetry has no order; what is sent should not depend on chance.
             let sorted: std::collections::BTreeMap<_, _> =

@@ -63,7 +63,7 @@ impl Log {
     const MAX_DATA_BYTES: usize = 256 * 1024;
 
     /// How many attributes are kept.
-    const MAX_ATTRIBUTES: usize = 500;
+    pub(crate) const MAX_ATTRIBUTES: usize = 500;
 
     /// Makes it one that Sentry takes.
     pub(crate) fn fit(&mut self) {

@@ -55,6 +55,7 @@ impl Worker {
     }
 
     pub(super) fn end(&mut self, result: OTelSdkResult) {
+        self.left();
         self.outbox.abandon(&self.ledger);
         // What still waits for its parent was not reached in time.
         let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
