@@ -168,6 +168,54 @@ fn a_hundred_logs_leave_at_once_and_the_rest_with_a_flush() {
 }
 
 #[test]
+fn a_log_that_nothing_follows_leaves_within_five_seconds() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry);
+        let handle = exporter.logs();
+        let provider = SdkLoggerProvider::builder().with_simple_exporter(handle).build();
+        let start = Instant::now();
+        write(&provider, 1);
+        sentry.wait_for(1, SOON);
+        let waited = start.elapsed();
+        let limits = Duration::from_secs(4)..Duration::from_secs(7);
+        assert!(limits.contains(&waited), "{waited:?}, with room for a busy machine");
+    });
+}
+
+#[test]
+fn spotlight_gets_a_copy_of_logs_with_all_that_is_personal() {
+    watchdog(LIMIT, || {
+        let (sentry, spotlight) = (FakeSentry::start(), FakeSentry::start());
+        for dsn in [sentry.dsn(), String::new()] {
+            let builder = SentrySpanExporter::builder().with_spotlight(spotlight.url("/stream"));
+            let exporter = builder.with_dsn(&dsn).build().unwrap();
+            let provider = logs(&exporter);
+            let logger = provider.logger("tests");
+            let mut record = logger.create_log_record();
+            record.set_body("hello".into());
+            record.add_attribute("user.email", "jane@example.com");
+            logger.emit(record);
+            provider.shutdown().unwrap();
+            let _ = exporter.shutdown();
+            let stats = stats(&exporter);
+            let lost = stats.dropped_logs.get(&DropReason::NoDsn);
+            assert_eq!(
+                (stats.logs_delivered, lost),
+                match dsn.is_empty() {
+                    true => (0, Some(&1)),
+                    false => (1, None),
+                }
+            );
+        }
+        let copies = arrived(&spotlight);
+        assert_eq!(copies.len(), 2);
+        assert_eq!(attribute(&copies[0], "user.email"), "jane@example.com");
+        assert_eq!(attribute(&arrived(&sentry)[0], "user.email"), &Value::Null);
+    });
+}
+
+#[test]
 fn either_provider_may_be_shut_down_first_and_nothing_is_lost() {
     for logs_first in [true, false] {
         watchdog(LIMIT, move || {

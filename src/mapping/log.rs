@@ -1,19 +1,17 @@
 use std::time::SystemTime;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use opentelemetry::logs::{AnyValue, Severity};
 use opentelemetry::trace::{Event, SpanContext, SpanId, Status, TraceId, TraceState};
-use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
+use opentelemetry::{InstrumentationScope, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::logs::SdkLogRecord;
 use opentelemetry_sdk::trace::SpanData;
-use serde_json::json;
 
 use super::Mapper;
 use super::exception::is_place;
+use super::log_value::{is_empty, value};
 use super::panic::stand_in;
 use super::transaction::ENVIRONMENT;
-use crate::protocol::{Data, Log, LogLevel, NAME, Timestamp, VERSION, json_value};
+use crate::protocol::{Data, Log, LogLevel, NAME, Timestamp, VERSION};
 use crate::stats::count;
 
 /// Where Sentry looks for the text of a record before its values were put in, and for these.
@@ -30,9 +28,6 @@ const RENAMED: &[(&str, &str)] = &[
     ("code.lineno", "code.line.number"),
     ("code.namespace", "code.module.name"),
 ];
-
-/// How deep values may be nested.
-const MAX_DEPTH: u32 = 8;
 
 /// How many of the names in a template are looked up.
 const MAX_PARAMETERS: usize = 32;
@@ -224,13 +219,14 @@ fn level(severity: u8) -> LogLevel {
 
 /// The text of a record, or else of its error, or the name of the event that it is.
 fn body(record: &SdkLogRecord, mapper: &Mapper) -> StringValue {
-    match record.body().map(|body| value(body, mapper)) {
+    match record.body().map(|body| value(body, &mapper.scrubber)) {
         Some(Value::String(text)) => text,
         Some(value) => value.as_str().into_owned().into(),
         None => {
             let name = record.event_name().unwrap_or_default();
             let is_told = |(key, _): &&(Key, AnyValue)| key.as_str() == "exception.message";
-            let error = record.attributes_iter().find(is_told).map(|(_, any)| value(any, mapper));
+            let error =
+                record.attributes_iter().find(is_told).map(|(_, any)| value(any, &mapper.scrubber));
             // A place says less than an error.
             match error {
                 Some(Value::String(text)) if name.is_empty() || is_place(name) => text,
@@ -244,7 +240,7 @@ fn attributes(record: &SdkLogRecord, mapper: &Mapper) -> Data {
     let entries = record.attributes_iter().take(Log::MAX_ATTRIBUTES).map(|(key, any)| {
         let current = RENAMED.iter().find(|(old, _)| *old == key.as_str());
         let key = current.map_or_else(|| key.clone(), |(_, new)| (*new).into());
-        KeyValue::new(key, value(any, mapper))
+        KeyValue::new(key, value(any, &mapper.scrubber))
     });
     let mut data = Data::from(entries.collect::<Vec<_>>());
     data.retain(|_, value| !is_empty(value));
@@ -270,117 +266,15 @@ fn parameters(data: &mut Data) {
     names.into_iter().for_each(|(key, value)| data.insert(key, value));
 }
 
-/// A value as Sentry has them: lists of one type stay lists, all that is nested becomes JSON.
-fn value(any: &AnyValue, mapper: &Mapper) -> Value {
-    match any {
-        AnyValue::Int(value) => Value::I64(*value),
-        AnyValue::Double(value) => Value::F64(*value),
-        AnyValue::String(text) => Value::String(text.clone()),
-        AnyValue::Boolean(value) => Value::Bool(*value),
-        AnyValue::Bytes(bytes) => Value::String(encoded(bytes).into()),
-        AnyValue::ListAny(values) => list(values).unwrap_or_else(|| nested(any, mapper)),
-        _ => nested(any, mapper),
-    }
-}
-
-/// A list whose elements are all of one type.
-fn list(values: &[AnyValue]) -> Option<Value> {
-    let kept = values.get(..Data::MAX_ARRAY_LEN).unwrap_or(values);
-    let array = each(kept, |any| match any {
-        AnyValue::Int(value) => Some(*value),
-        _ => None,
-    });
-    let array = array.map(Array::I64).or_else(|| {
-        let texts = each(kept, |any| match any {
-            AnyValue::String(text) => Some(text.clone()),
-            _ => None,
-        });
-        texts.map(Array::String)
-    });
-    let array = array.or_else(|| {
-        let numbers = each(kept, |any| match any {
-            AnyValue::Double(value) => Some(*value),
-            _ => None,
-        });
-        numbers.map(floats)
-    });
-    let array = array.or_else(|| {
-        let bools = each(kept, |any| match any {
-            AnyValue::Boolean(value) => Some(*value),
-            _ => None,
-        });
-        bools.map(Array::Bool)
-    });
-    array.map(Value::Array)
-}
-
-/// JSON has no number for NaN and the infinities, and a list of Sentry has one type.
-fn floats(values: Vec<f64>) -> Array {
-    if values.iter().all(|value| value.is_finite()) {
-        return Array::F64(values);
-    }
-    let texts = values.into_iter().map(|value| match json_value(&Value::F64(value)) {
-        serde_json::Value::String(text) => text.into(),
-        number => number.to_string().into(),
-    });
-    Array::String(texts.collect())
-}
-
-fn each<T>(values: &[AnyValue], of: impl Fn(&AnyValue) -> Option<T>) -> Option<Vec<T>> {
-    values.iter().map(of).collect()
-}
-
-/// A value with others in it, as JSON without what must not be sent.
-fn nested(any: &AnyValue, mapper: &Mapper) -> Value {
-    let mut json = json(any, MAX_DEPTH);
-    mapper.scrubber.scrub_nested(&mut json);
-    Value::String(json.to_string().into())
-}
-
-fn json(any: &AnyValue, depth: u32) -> serde_json::Value {
-    let Some(below) = depth.checked_sub(1) else { return "…".into() };
-    match any {
-        AnyValue::Int(value) => json!(value),
-        AnyValue::Double(value) if value.is_finite() => json!(value),
-        AnyValue::Double(value) => json!(value.to_string()),
-        AnyValue::String(text) => json!(text.as_str()),
-        AnyValue::Boolean(value) => json!(value),
-        AnyValue::Bytes(bytes) => json!(encoded(bytes)),
-        AnyValue::ListAny(values) => {
-            values.iter().take(Data::MAX_ARRAY_LEN).map(|any| json(any, below)).collect()
-        }
-        AnyValue::Map(map) => {
-            // A map of OpenTelemetry has no order; what is sent should not depend on chance.
-            let sorted: std::collections::BTreeMap<_, _> =
-                map.iter().map(|(key, any)| (key.as_str(), json(any, below))).collect();
-            json!(sorted)
-        }
-        _ => serde_json::Value::Null,
-    }
-}
-
-/// Bytes as text, as OpenTelemetry has them where there is no type for them.
-fn encoded(bytes: &[u8]) -> String {
-    let kept = bytes.get(..Data::MAX_TEXT_BYTES).unwrap_or(bytes);
-    STANDARD.encode(kept)
-}
-
-/// Sentry wants nothing that says nothing.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.as_str().is_empty(),
-        Value::Array(Array::I64(values)) => values.is_empty(),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
+    use opentelemetry::Array;
     use opentelemetry::logs::{LogRecord, Logger, LoggerProvider};
     use opentelemetry_sdk::Resource;
     use opentelemetry_sdk::logs::SdkLoggerProvider;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -571,5 +465,60 @@ mod tests {
         assert_eq!(event.logger.as_deref(), Some("shop"));
         assert_eq!(event.logentry.as_ref().expect("a message").message, "cannot pay");
         assert_eq!(event.transaction, None);
+    }
+
+    /// Any value, as deep as it likes.
+    fn any_value() -> impl Strategy<Value = AnyValue> {
+        let scalar = prop_oneof![
+            any::<i64>().prop_map(AnyValue::Int),
+            any::<f64>().prop_map(AnyValue::Double),
+            any::<bool>().prop_map(AnyValue::Boolean),
+            any::<String>().prop_map(AnyValue::from),
+            prop::collection::vec(any::<u8>(), 0..9).prop_map(|bytes| AnyValue::from(&*bytes)),
+        ];
+        scalar.prop_recursive(9, 40, 5, |inner| {
+            let list = prop::collection::vec(inner.clone(), 0..5);
+            prop_oneof![
+                list.prop_map(|values| AnyValue::ListAny(Box::new(values))),
+                prop::collection::vec((any::<String>(), inner), 0..5).prop_map(AnyValue::from_iter),
+            ]
+        })
+    }
+
+    fn is_of_its_type(attribute: &serde_json::Value) -> bool {
+        let value = &attribute["value"];
+        let kind = |value: &serde_json::Value| match value {
+            serde_json::Value::String(_) => "string",
+            serde_json::Value::Bool(_) => "boolean",
+            serde_json::Value::Number(number) if number.is_f64() => "double",
+            serde_json::Value::Number(_) => "integer",
+            _ => "none",
+        };
+        match value.as_array() {
+            None => attribute["type"] == kind(value),
+            Some(values) => {
+                let is_one = values.windows(2).all(|pair| kind(&pair[0]) == kind(&pair[1]));
+                let is_flat = values.iter().all(|value| kind(value) != "none");
+                attribute["type"] == "array" && is_one && is_flat
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_becomes_a_log_that_sentry_takes(
+            body in prop::option::of(any_value()),
+            attributes in prop::collection::vec((any::<String>(), any_value()), 0..8),
+        ) {
+            let mut record = record();
+            body.into_iter().for_each(|body| record.set_body(body));
+            record.add_attributes(attributes);
+            let json = serde_json::to_value(map(&record)).unwrap();
+            prop_assert!(json["body"].is_string());
+            for (key, attribute) in json["attributes"].as_object().unwrap() {
+                prop_assert!(!key.is_empty() && is_of_its_type(attribute), "{key}: {attribute}");
+                prop_assert!(attribute["value"] != "", "{key} is empty");
+            }
+        }
     }
 }

@@ -54,6 +54,8 @@ mod id;
 mod legal;
 #[cfg(feature = "logs")]
 mod log;
+#[cfg(feature = "logs")]
+mod log_value;
 mod name;
 mod op;
 mod panic;
