@@ -1,3 +1,5 @@
+mod filters;
+
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +14,11 @@ use crate::dsn::parse_dsn;
 use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
+use crate::hooks::Hooks;
 use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
+use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::sampling::Sampling;
 use crate::segment::{Bounds, SegmentBuffer};
 use crate::spool::{OpenError, Spool, Store};
 use crate::spotlight::Spotlight;
@@ -32,6 +37,7 @@ pub struct SentrySpanExporterBuilder {
     environment: Option<String>,
     dist: Option<String>,
     mapper: Mapper,
+    hooks: Hooks,
     client: ClientSettings,
     /// With the setter that gave it.
     transport: Option<(&'static str, Arc<dyn Transport>)>,
@@ -42,6 +48,8 @@ pub struct SentrySpanExporterBuilder {
     max_in_flight: Option<usize>,
     queue_bytes: Option<usize>,
     client_reports: Option<bool>,
+    sampling: Option<Sampling>,
+    continuation: Continuation,
     spotlight: Option<Spotlight>,
     #[cfg(feature = "logs")]
     log_errors: bool,
@@ -188,6 +196,17 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// Which segments are sent, decided when they are whole: errors, slow ones, and a share of the
+    /// rest, for example. See [`Sampling`].
+    ///
+    /// What is not sent is counted in `stats()` and told to Sentry, which counts right in spite of
+    /// it. Spotlight gets everything. Default: every segment that the sampler of the provider let
+    /// through is sent.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = Some(sampling);
+        self
+    }
+
     /// How long a span waits for its parent before it is sent without it. Default: 300 seconds.
     pub fn with_segment_timeout(mut self, timeout: Duration) -> Self {
         self.segment_timeout = Some(timeout);
@@ -285,6 +304,24 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// The number of the organization in Sentry, which tells its traces from those of others.
+    ///
+    /// A trace that comes from another one is not continued by
+    /// [`SentryPropagator`](crate::SentryPropagator); the spans here begin a new one. Default: the
+    /// number in the host of the DSN, as in `o1.ingest.sentry.io`, else none.
+    pub fn with_org_id(mut self, org_id: u64) -> Self {
+        self.continuation.org_id = Some(org_id.to_string());
+        self
+    }
+
+    /// Whether traces from Sentry's SDKs are only continued if they tell an organization and it is
+    /// this one. With `false`, one is also continued if either side does not know its organization.
+    /// Default: `false`. Traces without anything of Sentry are continued in any case.
+    pub fn with_strict_trace_continuation(mut self, strict: bool) -> Self {
+        self.continuation.is_strict = strict;
+        self
+    }
+
     /// Whether [Spotlight](https://spotlightjs.com), Sentry's tool for developers, gets a copy of
     /// everything: `true`, `false`, or its address.
     ///
@@ -346,9 +383,13 @@ impl SentrySpanExporterBuilder {
         Read: Fn(&str) -> Result<String, VarError>,
     {
         let full_batch = environment.number(BATCH_VARIABLE).unwrap_or(DEFAULT_BATCH);
+        let continuation = self.continuation.clone();
         match self.settings(environment)? {
             Some(settings) => SentrySpanExporter::start(settings, full_batch),
-            None => Ok(SentrySpanExporter::disabled()),
+            None => {
+                let traces = TraceRegistry::new(None, continuation, Service::default());
+                Ok(SentrySpanExporter::disabled(Arc::new(traces)))
+            }
         }
     }
 
@@ -366,11 +407,19 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
+        self.mapper.check_ignoring()?;
         if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
             return Err(BuildError::InvalidSetting {
                 setting,
                 reason: format!("it would have no effect, because {transport} was called as well"),
                 remedy: "remove one of the two, or set it on what that brings along",
+            });
+        }
+        if let Some(reason) = self.sampling.as_ref().and_then(Sampling::fault) {
+            return Err(BuildError::InvalidSetting {
+                setting: "with_sampling",
+                reason,
+                remedy: "use the share of traces to keep, such as `Sampling::at_rate(0.1)`",
             });
         }
         let spotlight = Spotlight::url(self.spotlight, environment)?;
@@ -393,10 +442,15 @@ impl SentrySpanExporterBuilder {
         mapper = release.into_iter().fold(mapper, Mapper::with_release);
         mapper = place.into_iter().fold(mapper, Mapper::with_environment);
         mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
+        let dsn = destination.as_ref().map(|to| &to.dsn);
+        let traces = TraceRegistry::new(dsn, self.continuation, Service::of(&mapper));
         Ok(Some(Settings {
+            traces: Arc::new(traces),
             destination,
             spotlight,
             mapper,
+            sampling: self.sampling,
+            hooks: self.hooks,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
             pending: self.pending,
@@ -407,6 +461,7 @@ impl SentrySpanExporterBuilder {
             #[cfg(feature = "logs")]
             log_errors: self.log_errors,
             spool,
+            registry: Arc::default(),
         }))
     }
 }

@@ -17,6 +17,9 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use self::logs::SentryLogExporter;
 use crate::check::Finding;
 use crate::error::BuildError;
+use crate::mapping::Mapper;
+use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
+use crate::sentry_sdk::Registry;
 use crate::stats::{Amount, DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
@@ -49,6 +52,7 @@ struct Shared {
     /// Absent without a DSN.
     inbox: Option<UnboundedSender<Message>>,
     ledger: Arc<Ledger>,
+    links: Links,
     /// Whether spans have ended.
     is_shut_down: AtomicBool,
     /// How many of spans and logs have not ended; the thread ends with the last of them.
@@ -76,6 +80,20 @@ struct BatchSizes {
     ended: AtomicU64,
 }
 
+/// What other parts of the application share with the thread.
+#[derive(Debug)]
+struct Links {
+    /// What propagators and samplers know of traces.
+    traces: Arc<TraceRegistry>,
+    /// Tells what a resource says of a service.
+    mapper: Mapper,
+    #[cfg_attr(
+        not(any(feature = "sentry", feature = "panic")),
+        allow(dead_code, reason = "nobody else says what Sentry's SDK has sent")
+    )]
+    registry: Arc<Registry>,
+}
+
 /// How long a call waits for the thread where the thread itself should have answered before.
 const ANSWER_WAIT: Duration = Duration::from_secs(4);
 
@@ -97,23 +115,31 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 impl SentrySpanExporter {
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
         let ledger = Arc::new(Ledger::default());
+        let links = Links {
+            traces: Arc::clone(&settings.traces),
+            mapper: settings.mapper.clone(),
+            registry: Arc::clone(&settings.registry),
+        };
         let inbox = worker::spawn(settings, Arc::clone(&ledger))
             .map_err(|error| BuildError::InternalFailure(error.to_string()))?;
-        Ok(Self::with_inbox(Some(inbox), ledger, full_batch))
+        Ok(Self::with_inbox(Some(inbox), ledger, links, full_batch))
     }
 
-    pub(crate) fn disabled() -> Self {
-        Self::with_inbox(None, Arc::default(), usize::MAX)
+    pub(crate) fn disabled(traces: Arc<TraceRegistry>) -> Self {
+        let links = Links { traces, mapper: Mapper::new(), registry: Arc::default() };
+        Self::with_inbox(None, Arc::default(), links, usize::MAX)
     }
 
     fn with_inbox(
         inbox: Option<UnboundedSender<Message>>,
         ledger: Arc<Ledger>,
+        links: Links,
         full_batch: usize,
     ) -> Self {
         let shared = Shared {
             inbox,
             ledger,
+            links,
             is_shut_down: AtomicBool::new(false),
             open: AtomicUsize::new(1),
             has_said_disabled: AtomicBool::new(false),
@@ -172,6 +198,21 @@ impl SentrySpanExporter {
             Err(RecvTimeoutError::Timeout) => Finding::TimedOut { after: timeout },
             Err(RecvTimeoutError::Disconnected) => Finding::ShutDown,
         }
+    }
+
+    /// What carries traces from and to other services, see [`SentryPropagator`].
+    ///
+    /// It shares with this exporter what the heads of traces say, so that Sentry gets it with
+    /// everything that is sent. Traces that begin here are told the release and environment of
+    /// the provider that was built last. Without a DSN it passes on what comes.
+    pub fn propagator(&self) -> SentryPropagator {
+        SentryPropagator::sharing(Arc::clone(&self.shared.links.traces))
+    }
+
+    /// A sampler for the provider, which samples this share of the traces that begin here, from 0
+    /// to 1, see [`SentrySampler`]. The exporter's propagators tell the rate to other services.
+    pub fn sampler(&self, rate: f64) -> SentrySampler {
+        SentrySampler::sharing(rate, Arc::clone(&self.shared.links.traces))
     }
 
     /// Whether there is a DSN or a Spotlight; without, the exporter does nothing.
@@ -239,6 +280,14 @@ impl SentrySpanExporter {
     }
 }
 
+#[cfg(any(feature = "sentry", feature = "panic"))]
+impl SentrySpanExporter {
+    /// What Sentry's own SDK says that it has sent.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.shared.links.registry
+    }
+}
+
 /// A way to an exporter that does not keep it alive.
 #[cfg(feature = "panic")]
 pub(crate) struct WeakExporter(std::sync::Weak<Shared>);
@@ -300,6 +349,8 @@ impl SpanExporter for SentrySpanExporter {
                 advice = "Sentry groups by service: set OTEL_SERVICE_NAME, or Resource::builder().with_service_name"
             );
         }
+        let mapper = self.shared.links.mapper.clone().with_resource(resource);
+        self.shared.links.traces.set_service(Service::of(&mapper));
         // Handles of other providers keep theirs.
         self.source = Source(self.shared.next_source.fetch_add(1, Ordering::Relaxed));
         let _ = inbox.send(Message::Resource(self.source, resource.clone()));

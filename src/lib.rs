@@ -40,6 +40,7 @@
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
 //! | `otlp` | | `otlp::span_exporter` and `otlp::log_exporter`, which take Sentry's other endpoint |
 //! | `panic` | | `PanicHook`, which tells Sentry of panics |
+//! | `sentry` | | `SentryIntegration`, for processes that use Sentry's SDK as well |
 //! | `spool` | | `Spool`, a directory where waits what cannot be sent now |
 //! | `testing` | | `testing::InMemoryTransport`, for the tests of applications |
 //!
@@ -80,6 +81,8 @@ mod dsn;
 mod environment;
 mod error;
 mod exporter;
+pub mod hooks;
+mod ignore;
 pub mod mapping;
 #[cfg(feature = "otlp")]
 pub mod otlp;
@@ -88,9 +91,11 @@ mod otlp_endpoint;
 mod panic;
 mod propagation;
 pub mod protocol;
+pub mod sampling;
 mod scrub;
 pub mod segment;
 mod semconv;
+mod sentry_sdk;
 #[cfg_attr(
     not(feature = "spool"),
     allow(dead_code, unreachable_pub, reason = "only the setter for it is left out")
@@ -109,10 +114,16 @@ pub use error::BuildError;
 #[cfg(feature = "logs")]
 pub use exporter::SentryLogExporter;
 pub use exporter::SentrySpanExporter;
+pub use hooks::{Hooks, SpanDecision};
+pub use ignore::{Ignore, Pattern};
 pub use mapping::TagPolicy;
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
+pub use propagation::{SentryPropagator, SentrySampler};
+pub use sampling::Sampling;
+#[cfg(feature = "sentry")]
+pub use sentry_sdk::SentryIntegration;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;

@@ -103,7 +103,8 @@ impl PanicHook {
         self
     }
 
-    /// Puts the hook in front of the one that is there, which runs after it.
+    /// Puts the hook in front of the one that is there, which runs after it; where Sentry's own
+    /// SDK tells of panics as well (see `SentryIntegration`), before it.
     ///
     /// Call it once, at the start of the program, and after everything else that installs a hook.
     /// It does nothing without a DSN, on a thread that panics, or if the exporter has such a hook
@@ -116,19 +117,33 @@ impl PanicHook {
         let installed = Installed { exporter: self.exporter.weak(), settings: self.settings };
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            installed.tell(info);
-            previous(info);
+            let time = SystemTime::now();
+            let comes_second = installed.comes_second();
+            if comes_second {
+                previous(info);
+            }
+            installed.tell(info, time);
+            if !comes_second {
+                previous(info);
+            }
         }));
     }
 }
 
 impl Installed {
+    /// Whether the hook of Sentry's own SDK has to have told of the panic, so that it is known to
+    /// be sent before a second copy is.
+    fn comes_second(&self) -> bool {
+        let hears = |exporter: SentrySpanExporter| exporter.registry().hears_panics();
+        !self.settings.exits && self.exporter.upgrade().is_some_and(hears)
+    }
+
     /// Hands the panic over.
     ///
     /// Whatever panics in here aborts the process, caught or not. So it does little: it asks the
     /// span for nothing but its ids, because the panic may have begun while the span was locked,
     /// and leaves the names in the backtrace to the thread of the exporter.
-    fn tell(&self, info: &PanicHookInfo<'_>) {
+    fn tell(&self, info: &PanicHookInfo<'_>, time: SystemTime) {
         let thread = thread::current();
         if is_own_thread(thread.name()) {
             return;
@@ -145,7 +160,7 @@ impl Installed {
         if !(moment.aborts && FOLLOWING.contains(&message.as_str())) {
             exporter.tell_panic(Panic {
                 span: Context::map_current(|context| context.span().span_context().clone()),
-                time: SystemTime::now(),
+                time,
                 message,
                 place: info.location().map(|place| Place {
                     file: place.file().to_owned(),

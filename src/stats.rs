@@ -37,7 +37,8 @@ pub struct Stats {
     pub transactions_dropped: u64,
     /// Error events that will not be delivered.
     pub events_dropped: u64,
-    /// Records of an error on further spans than the first, which are not sent again.
+    /// Records of an error on further spans than the first, and of errors that Sentry's own SDK
+    /// has sent, which are not sent again.
     pub repeated_errors: u64,
     /// The dropped spans by reason.
     pub dropped: BTreeMap<DropReason, u64>,
@@ -64,12 +65,20 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
+    /// A hook of the application took it out, see
+    /// [`with_before_send`](crate::SentrySpanExporterBuilder::with_before_send).
+    BeforeSend,
     /// Its file in the spool could not be read.
     Corrupt,
     /// A copy of the span had come before.
     Duplicate,
     /// It waited in the spool longer than it may.
     Expired,
+    /// A hook of the application panicked while it had it.
+    HookPanicked,
+    /// A rule of the application says that it is not worth sending, see
+    /// [`with_ignored_transactions`](crate::SentrySpanExporterBuilder::with_ignored_transactions).
+    Ignored,
     /// Mapping or a transport of the application failed in a way it must not.
     Internal,
     /// The trace or span id was zero.
@@ -88,6 +97,8 @@ pub enum DropReason {
     RateLimited,
     /// The server answered, but did not accept.
     Refused,
+    /// `with_sampling` had decided against the segment.
+    Sampled,
     /// The exporter was shut down before it could be delivered.
     ShutDown,
     /// The spool was full, or could not be written to; `last_error` says why.
@@ -156,22 +167,34 @@ impl DropReason {
             | Self::OtherDestination
             | Self::OwnTraffic
             | Self::Unsampled => None,
+            Self::BeforeSend => Some("before_send"),
+            Self::HookPanicked => Some("callback_error"),
+            Self::Ignored => Some("ignored"),
             Self::Corrupt | Self::Internal => Some("internal_sdk_error"),
             Self::InvalidId | Self::OutsideTimeWindow => Some("invalid"),
             Self::QueueFull | Self::ShutDown => Some("queue_overflow"),
             Self::RateLimited => Some("ratelimit_backoff"),
             Self::Refused => Some("send_error"),
+            Self::Sampled => Some("sample_rate"),
             Self::TooLarge | Self::TooManyErrors => Some("buffer_overflow"),
             Self::SpoolFull => Some("cache_overflow"),
             Self::Expired | Self::Unreachable => Some("network_error"),
         }
     }
 
+    /// Whether the application itself decided so, which is no trouble to tell of.
+    pub(crate) fn is_wanted(self) -> bool {
+        matches!(self, Self::BeforeSend | Self::Ignored | Self::Sampled | Self::Unsampled)
+    }
+
     pub(crate) fn describe(self) -> &'static str {
         match self {
+            Self::BeforeSend => "a hook of the application took it out",
             Self::Corrupt => "its file in the spool could not be read",
             Self::Duplicate => "the same span had come before",
             Self::Expired => "it waited in the spool longer than it may",
+            Self::HookPanicked => "a hook of the application panicked",
+            Self::Ignored => "a rule of the application ignores it",
             Self::Internal => "it could not be mapped or sent because of an internal error",
             Self::InvalidId => "the trace or span id is zero",
             Self::NoDsn => "there is no DSN; only Spotlight gets a copy",
@@ -181,6 +204,7 @@ impl DropReason {
             Self::QueueFull => "the queue is full; see with_queue_bytes",
             Self::RateLimited => "Sentry asked for a pause (rate limit or quota)",
             Self::Refused => "the server did not accept it",
+            Self::Sampled => "with_sampling decided against it",
             Self::ShutDown => "the exporter was shut down before it could be delivered",
             Self::SpoolFull => "the spool is full or cannot be written to",
             Self::TooLarge => "it is larger than Sentry takes",
@@ -232,6 +256,10 @@ impl fmt::Display for Stats {
 impl Amount {
     pub(crate) fn spans(spans: u64) -> Self {
         Self { spans, ..Self::default() }
+    }
+
+    pub(crate) fn event() -> Self {
+        Self { events: 1, ..Self::default() }
     }
 
     #[cfg(feature = "logs")]

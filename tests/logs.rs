@@ -432,6 +432,35 @@ fn an_error_that_span_and_log_tell_of_is_one_issue_in_either_order() {
 }
 
 #[test]
+fn a_hook_sees_each_log_last_and_may_change_or_drop_it() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+        let builder = builder.with_before_send_log(|mut log| match log.body.as_str() {
+            "line 0" => None,
+            "line 1" => panic!("a hook that panics"),
+            _ => {
+                log.attributes.insert("tenant", "acme");
+                log.trace_id = "nonsense".into();
+                Some(log)
+            }
+        });
+        let exporter = builder.build().unwrap();
+        let provider = logs(&exporter);
+        write(&provider, 3);
+        let _ = provider.shutdown();
+        let _ = exporter.shutdown();
+        let [sent] = <[Value; 1]>::try_from(arrived(&sentry)).unwrap();
+        assert_eq!((&sent["body"], attribute(&sent, "tenant")), (&json!("line 2"), &json!("acme")));
+        assert_ne!(sent["trace_id"], "nonsense");
+        let stats = stats(&exporter);
+        let lost = |reason| stats.dropped_logs.get(&reason).copied();
+        assert_eq!(lost(DropReason::BeforeSend), Some(1), "{stats:?}");
+        assert_eq!(lost(DropReason::HookPanicked), Some(1), "{stats:?}");
+    });
+}
+
+#[test]
 fn without_a_dsn_nothing_is_even_asked_for() {
     let exporter = temp_env::with_var("SENTRY_DSN", None::<&str>, || {
         SentrySpanExporter::builder().build().unwrap()

@@ -28,6 +28,9 @@ const MAX_ATTRIBUTE_BYTES: usize = 3500;
 /// What Relay leaves of an extra is 16 KiB.
 const MAX_RAW_BYTES: usize = 12_000;
 
+/// What errors of bare statuses are grouped by first.
+pub(super) const STATUS: &str = "opentelemetry.status";
+
 /// An error event of Sentry, tied to the span that recorded it (rule EXC-9).
 pub(super) fn event(
     failure: Failure<'_>,
@@ -111,7 +114,7 @@ fn error_status(span: &SpanData, facts: &Facts<'_>, event: &mut Event<'static>) 
     let message = message([description, &*span.name]);
     event.logentry = Some(LogEntry { message, params: Vec::new() });
     let op = op::op(facts, &span.span_kind).0.map_or_else(|| "default".into(), |op| op.to_string());
-    let parts = ["opentelemetry.status".into(), op, limited(&span.name, 1024)];
+    let parts = [STATUS.into(), op, limited(&span.name, 1024)];
     event.fingerprint = parts.into_iter().map(Cow::Owned).collect();
 }
 

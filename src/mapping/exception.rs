@@ -20,7 +20,7 @@ const UNKNOWN_TYPE: &str = "Error";
 const MAX_CHAIN: usize = 50;
 
 /// What Relay leaves of the text of an error is 8,192 chars; of its type, 256.
-const MAX_VALUE_BYTES: usize = 8000;
+pub(super) const MAX_VALUE_BYTES: usize = 8000;
 const MAX_TYPE_CHARS: usize = 250;
 
 const FILE: &[Attribute] = &[CodeFilePath, CodeFilepath];

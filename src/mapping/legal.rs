@@ -41,12 +41,12 @@ pub(crate) fn dist_fault(dist: &str) -> Option<&'static str> {
 }
 
 /// A release from attributes, bent into what Sentry accepts; none if nothing is left.
-pub(super) fn legal_release(release: &str) -> Option<String> {
+pub(crate) fn legal_release(release: &str) -> Option<String> {
     legal(release, 200).filter(|release| release_fault(release).is_none())
 }
 
 /// An environment from attributes, bent into what Sentry accepts; none if nothing is left.
-pub(super) fn legal_environment(environment: &str) -> Option<String> {
+pub(crate) fn legal_environment(environment: &str) -> Option<String> {
     legal(environment, 64).filter(|environment| environment_fault(environment).is_none())
 }
 

@@ -49,8 +49,10 @@ mod errors;
 mod event;
 mod exception;
 mod facts;
+mod foreign;
 mod http;
 mod id;
+mod ignoring;
 mod legal;
 #[cfg(feature = "logs")]
 mod log;
@@ -71,29 +73,35 @@ mod transaction;
 mod url;
 mod user;
 
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
+use opentelemetry::trace::{Event as SpanEvent, SpanId};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
 
 use self::errors::Failure;
+use self::exception::Role;
 use self::facts::Facts;
 use self::id::event_id;
 use self::resource::ResourceFields;
 use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
+use crate::ignore::Ignoring;
 use crate::protocol::{Transaction, TransactionSource};
 use crate::scrub::Scrubber;
 use crate::segment::{Segment, SegmentBuffer, SegmentKind};
 
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
+pub(crate) use self::legal::{legal_environment, legal_release};
 #[cfg(feature = "logs")]
 pub(crate) use self::log::rough_bytes;
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};
+pub(crate) use self::span::RootTitle;
 pub use self::tags::TagPolicy;
 
 /// Turns segments into transactions and events, by the settings of an exporter.
@@ -107,6 +115,7 @@ pub struct Mapper {
     scrubber: Scrubber,
     in_app: InApp,
     resource: ResourceFields,
+    ignoring: Arc<Ignoring>,
 }
 
 /// Whether an error status makes an event where nobody recorded an exception.
@@ -129,6 +138,12 @@ pub struct Mapped {
     pub repeated_errors: usize,
     /// How many errors beyond the first 500 of the segment were left out.
     pub surplus_errors: usize,
+    /// Whether a rule says that the transaction is not sent; its errors are, all the same.
+    pub is_ignored: bool,
+    /// How many spans were left out of the transaction by a rule.
+    pub ignored_spans: usize,
+    /// The spans that recorded the breadcrumbs of the transaction, one for each.
+    crumb_spans: Vec<SpanId>,
 }
 
 /// How many errors of one segment are sent, and how many breadcrumbs all of them have together.
@@ -224,9 +239,21 @@ impl Mapper {
         segments.into_iter().filter_map(|segment| self.map_segment(segment)).collect()
     }
 
-    /// How many error events the segment would make.
-    pub(crate) fn count_errors(&self, segment: &Segment) -> usize {
-        self.failures(&segment.spans).0.len()
+    /// The release of what does not tell its own.
+    pub(crate) fn release(&self) -> Option<&StringValue> {
+        self.release.as_ref().or(self.resource.release.as_ref())
+    }
+
+    /// The environment of what does not tell its own.
+    pub(crate) fn environment(&self) -> &str {
+        let told = self.environment.as_ref().or(self.resource.environment.as_ref());
+        told.map_or(transaction::ENVIRONMENT, StringValue::as_str)
+    }
+
+    /// How many error events the segment would make, but for those of some spans.
+    pub(crate) fn count_errors(&self, segment: &Segment, but: impl Fn(&SpanData) -> bool) -> usize {
+        let (failures, _) = self.failures(&segment.spans);
+        failures.iter().filter(|failure| !but(failure.span)).count()
     }
 
     /// Maps one segment; none only if it has no spans.
@@ -240,11 +267,11 @@ impl Mapper {
         failures.truncate(MAX_ERRORS);
         // Many errors share the room for what led to them.
         let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
-        let mut events: Vec<_> = failures
+        let events = failures
             .into_iter()
             .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
-        let breadcrumbs = Crumb::last(&crumbs);
+        let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
         let mut spans = spans.into_iter();
         let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
         transaction.breadcrumbs = breadcrumbs;
@@ -254,9 +281,20 @@ impl Mapper {
                     .into_child(span, &self.tags)
             })
             .collect();
-        self.scrubber.scrub_transaction(&mut transaction);
-        events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
-        Some(Mapped { transaction, events, repeated_errors, surplus_errors })
+        let is_ignored = self.ignoring.includes(&transaction);
+        let mut mapped = Mapped {
+            transaction,
+            events,
+            repeated_errors,
+            surplus_errors,
+            is_ignored,
+            ignored_spans: 0,
+            crumb_spans,
+        };
+        mapped.ignore_spans(&self.ignoring);
+        self.scrubber.scrub_transaction(&mut mapped.transaction);
+        mapped.events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
+        Some(mapped)
     }
 
     /// Whether a span may make an error event.
@@ -287,4 +325,9 @@ impl Mapper {
     fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
         errors::failures(spans, self.status_errors == StatusErrors::Sent, &self.in_app)
     }
+}
+
+/// Whether an event of a span makes an error event.
+pub(crate) fn is_error(event: &SpanEvent) -> bool {
+    Role::of(event).is_error()
 }

@@ -72,6 +72,20 @@ pub(super) struct Mapped {
     added: Vec<KeyValue>,
 }
 
+/// How Sentry shows the transaction of a root span.
+#[derive(Debug)]
+pub(crate) struct RootTitle {
+    pub(crate) name: StringValue,
+    pub(crate) op: Option<StringValue>,
+}
+
+impl RootTitle {
+    pub(crate) fn of(root: &SpanData) -> Self {
+        let Mapped { name, op, .. } = Mapped::of(root, &Facts::of(&root.attributes), true);
+        Self { name, op }
+    }
+}
+
 impl Mapped {
     /// Reads a span; `as_root` decides by which rules it is named.
     pub(super) fn of(span: &SpanData, facts: &Facts<'_>, as_root: bool) -> Self {

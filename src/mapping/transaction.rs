@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use opentelemetry::trace::Event;
+use opentelemetry::trace::{Event, SpanId};
 use opentelemetry::{KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{Breadcrumb, Request, User};
@@ -154,10 +154,11 @@ impl<'a> Crumb<'a> {
         crumbs
     }
 
-    /// The last ones of these, as many as Sentry keeps.
-    pub(super) fn last(crumbs: &[Self]) -> Vec<Breadcrumb> {
+    /// The last ones of these, as many as Sentry keeps, and the spans that recorded them.
+    pub(super) fn last(crumbs: &[Self]) -> (Vec<Breadcrumb>, Vec<SpanId>) {
         let skipped = crumbs.len().saturating_sub(breadcrumb::MAX);
-        crumbs.iter().skip(skipped).copied().map(Self::to_breadcrumb).collect()
+        let last = crumbs.iter().skip(skipped);
+        last.map(|crumb| (crumb.to_breadcrumb(), crumb.span.span_context.span_id())).unzip()
     }
 
     pub(super) fn to_breadcrumb(self) -> Breadcrumb {

@@ -1,157 +1,134 @@
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use opentelemetry::Value;
 use opentelemetry::trace::TraceId;
-use sentry_types::Dsn;
-use sentry_types::protocol::v7::{DynamicSamplingContext, OrganizationId, SampleRand};
 
-use crate::protocol::{Transaction, TransactionSource};
+use super::known::{Known, Limits, Weight};
+use super::registry::{Service, TraceRegistry};
+use super::sampling;
+use crate::protocol::{TraceHeader, TraceKey, Transaction, TransactionSource};
+use crate::sampling::{Decision, told_rate};
 
 /// What the trace headers of an exporter say, alike in all segments of a trace.
 #[derive(Debug)]
 pub(crate) struct TraceHead {
-    public_key: String,
-    org_id: Option<OrganizationId>,
-    known: Known,
-}
-
-/// The headers of the traces of the last while, in two generations: when the young one is full,
-/// it takes the place of the old one.
-#[derive(Debug, Default)]
-struct Known {
-    young: HashMap<TraceId, Shared>,
-    old: HashMap<TraceId, Shared>,
+    /// What came with a trace, or left with it.
+    traces: Arc<TraceRegistry>,
+    /// The traces that did neither.
+    known: Known<Shared>,
 }
 
 /// A header, and the name of the head of the trace, which not all segments may tell.
 #[derive(Clone, Debug)]
 struct Shared {
-    context: DynamicSamplingContext,
+    header: TraceHeader,
     name: Option<String>,
 }
 
-/// How many traces a generation holds.
-const GENERATION: usize = 2000;
+/// What a generation holds; nothing in it is long.
+const LIMITS: Limits = Limits { traces: 2000, bytes: usize::MAX };
 
 impl TraceHead {
-    pub(crate) fn of(dsn: &Dsn) -> Self {
-        Self {
-            public_key: dsn.public_key().to_owned(),
-            org_id: org_id(dsn.host()),
-            known: Known::default(),
-        }
+    pub(crate) fn of(traces: Arc<TraceRegistry>) -> Self {
+        Self { traces, known: Known::new(LIMITS) }
     }
 
     /// The `trace` header of everything that belongs to the segment of this transaction, by which
-    /// Sentry samples a trace as a whole (rules DSC-1, DSC-4 to DSC-7 and DSC-9).
+    /// Sentry samples a trace as a whole (rules DSC-1 to DSC-7 and DSC-9).
     ///
-    /// The first segment of a trace decides, and once it comes, the head of the trace. A segment
-    /// that is named by a URL never tells a name.
-    pub(crate) fn context(&mut self, transaction: &Transaction) -> DynamicSamplingContext {
+    /// What came from the head of the trace, or what other services were told, is said as it was;
+    /// nothing if the head said nothing. Else the first segment of a trace decides, and once it
+    /// comes, the head of the trace. A segment that is named by a URL never tells a name. The rate
+    /// is that of each segment, because Sentry counts a segment by it.
+    pub(crate) fn context(
+        &mut self,
+        transaction: &Transaction,
+        decision: Decision,
+    ) -> Option<TraceHeader> {
+        let header = self.undecided(transaction)?;
+        Some(decided(header, transaction.trace.trace_id, decision))
+    }
+
+    /// The header as it is where every segment is sent.
+    fn undecided(&mut self, transaction: &Transaction) -> Option<TraceHeader> {
         let trace = transaction.trace.trace_id;
+        let rate = told_rate(transaction.trace.data.value("sentry.sample_rate"));
+        if let Some(told) = self.traces.context_at(trace, rate) {
+            return told.header();
+        }
         let is_named = transaction.source != TransactionSource::Url;
         let is_head = transaction.trace.parent_span_id.is_none();
-        let shared = match self.known.get(trace).filter(|_| !is_head) {
+        let shared = match self.known.find(trace).filter(|_| !is_head) {
             Some(known) => known.clone(),
             None => {
                 let name = (is_head && is_named).then(|| transaction.name.to_string());
-                let shared = Shared { context: self.own(transaction), name };
+                let service = Service {
+                    release: transaction.release.as_ref().map(ToString::to_string),
+                    environment: transaction.environment.as_ref().map(ToString::to_string),
+                };
+                let header = self.traces.own(trace, (rate, true), &service)?;
+                let shared = Shared { header, name };
                 self.known.insert(trace, shared.clone());
                 shared
             }
         };
-        match shared.name.filter(|_| is_named) {
-            Some(name) => shared.context.with_transaction(name),
-            None => shared.context,
-        }
-    }
-
-    fn own(&self, transaction: &Transaction) -> DynamicSamplingContext {
-        let rate = match transaction.trace.data.value("sentry.sample_rate") {
-            Some(Value::F64(rate)) => *rate,
-            Some(Value::I64(rate)) => *rate as f64,
-            Some(Value::String(rate)) => rate.as_str().trim().parse().unwrap_or(1.0),
-            _ => 1.0,
-        };
-        // The header tells it in single precision, where a tiny rate would be none.
-        let rate = f64::from(rate as f32);
-        let rate = if rate > 1e-6 && rate <= 1.0 { rate } else { 1.0 };
-        let mut context = DynamicSamplingContext::new()
-            .with_trace_id(transaction.trace.trace_id.to_bytes().into())
-            .with_public_key(self.public_key.clone())
-            .with_sample_rate(rate as f32)
-            .with_sampled(true);
-        if let Some(rand) = sample_rand(transaction.trace.trace_id, rate) {
-            context = context.with_sample_rand(rand);
-        }
-        if let Some(release) = &transaction.release {
-            context = context.with_release(release.to_string());
-        }
-        if let Some(environment) = &transaction.environment {
-            context = context.with_environment(environment.to_string());
-        }
-        match self.org_id {
-            Some(org_id) => context.with_org_id(org_id),
-            None => context,
-        }
+        Some(match shared.name.filter(|_| is_named) {
+            Some(name) => shared.header.with(TraceKey::Transaction, name),
+            None => shared.header,
+        })
     }
 }
 
-impl Known {
-    fn get(&self, trace: TraceId) -> Option<&Shared> {
-        self.young.get(&trace).or_else(|| self.old.get(&trace))
-    }
-
-    fn insert(&mut self, trace: TraceId, shared: Shared) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(trace, shared);
+impl Weight for Shared {
+    fn bytes(&self) -> usize {
+        0
     }
 }
 
-/// The number that OpenTelemetry's ratio sampler compares with the rate, so that all services of
-/// a trace state the same one; scaled where another sampler decided otherwise (rule DSC-5).
-fn sample_rand(trace: TraceId, rate: f64) -> Option<SampleRand> {
-    const MILLION: f64 = 1e6;
-    let [.., a, b, c, d, e, f, g, h] = trace.to_bytes();
-    let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
-    let rand = (number as f64 / (1_u64 << 63) as f64).min(0.999_999_9);
-    let rand = if rand < rate { rand } else { rand * rate };
-    let cut = (rand * MILLION).floor() / MILLION;
-    SampleRand::try_from(cut.clamp(0.0, 0.999_999)).ok()
-}
-
-/// The organization that the first label of a host names (rule DSC-7).
-fn org_id(host: &str) -> Option<OrganizationId> {
-    let (label, _) = host.split_once('.')?;
-    label.strip_prefix('o')?.parse().ok()
+/// Tells the rate of a segment, the sampler before and the decision taken together, and a number
+/// that is below it if and only if the segment is sampled (rule DSC-5).
+fn decided(header: TraceHeader, trace: TraceId, decision: Decision) -> TraceHeader {
+    if decision == Decision::KEPT {
+        return header;
+    }
+    let number = |key| header.value(key).and_then(sampling::parse);
+    let rate = number(TraceKey::SampleRate).unwrap_or(1.0) * decision.rate;
+    // A rate that is too small to be told is still one.
+    let least = if decision.is_kept { f32::MIN_POSITIVE } else { 0.0 };
+    let rate = f64::from((rate as f32).max(least));
+    let rand = number(TraceKey::SampleRand).unwrap_or_else(|| sampling::rand_of(trace));
+    let rand = sampling::agreeing(rand, rate, decision.is_kept);
+    header
+        .with(TraceKey::SampleRate, sampling::rate_text(rate))
+        .with(TraceKey::SampleRand, sampling::rand_text(rand))
+        .with(TraceKey::Sampled, decision.is_kept.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+    use opentelemetry::trace::{
+        SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    };
     use opentelemetry::{InstrumentationScope, KeyValue};
     use opentelemetry_sdk::trace::SpanData;
-    use serde_json::Value as Json;
+    use serde_json::{Value as Json, json};
 
+    use super::super::continuation::Continuation;
+    use super::super::member::Member;
+    use super::super::sampling_context::SamplingContext;
     use super::*;
     use crate::mapping::Mapper;
 
-    #[test]
-    fn the_number_is_below_the_rate_and_the_same_in_all_services() {
-        let rand = |trace: u128, rate| sample_rand(TraceId::from(trace), rate).unwrap().to_string();
-        assert_eq!(rand(0, 1.0), "0.000000");
-        assert_eq!(rand(u128::from(u64::MAX), 1.0), "0.999999");
-        assert_eq!(rand(u128::from(u64::MAX), 0.25), "0.249999");
-        assert_eq!(rand(0x4c79_f60c_1121_4eb3_8604_f4ae_0781_bfb2, 1.0), "0.523513");
+    fn head() -> TraceHead {
+        let dsn = "https://key@o7.ingest.sentry.io/42".parse().unwrap();
+        let registry = TraceRegistry::new(Some(&dsn), Continuation::default(), Service::default());
+        TraceHead::of(Arc::new(registry))
     }
 
     fn header(head: &mut TraceHead, span: SpanData) -> serde_json::Value {
         let mapped = Mapper::new().map(vec![span]).remove(0);
-        serde_json::to_value(head.context(&mapped.transaction)).unwrap()
+        serde_json::to_value(head.context(&mapped.transaction, Decision::KEPT)).unwrap()
     }
 
     fn span(trace: u128, id: u64, parent: u64, rate: f64) -> SpanData {
@@ -177,7 +154,7 @@ mod tests {
 
     #[test]
     fn all_segments_of_a_trace_say_what_its_head_says() {
-        let mut head = TraceHead::of(&"https://key@o7.ingest.sentry.io/42".parse().unwrap());
+        let mut head = head();
         let early = header(&mut head, span(1, 2, 9, 1.0));
         assert_eq!((&early["sample_rate"], &early["transaction"]), (&"1".into(), &Json::Null));
         let first = header(&mut head, span(1, 1, 0, 0.25));
@@ -192,28 +169,131 @@ mod tests {
     }
 
     #[test]
-    fn the_traces_of_a_while_are_remembered_and_no_more() {
-        let mut known = Known::default();
-        let mut insert = |from: usize, to: usize| {
-            for trace in from..to {
-                let shared = Shared { context: DynamicSamplingContext::new(), name: None };
-                known.insert(TraceId::from(trace as u128), shared);
-            }
-            assert!(known.young.len() + known.old.len() <= 2 * GENERATION);
-            known.get(TraceId::from(1)).is_some()
-        };
-        assert!(insert(1, GENERATION + 1));
-        assert!(insert(GENERATION + 1, 2 * GENERATION + 1));
-        assert!(!insert(2 * GENERATION + 1, 2 * GENERATION + 2));
+    fn the_number_is_below_the_rate_exactly_if_the_segment_is_sampled() {
+        for (low, rate, is_kept) in [
+            (0, 0.1, true),
+            (1 << 62, 0.1, true),
+            (u64::MAX, 1.0, true),
+            (1 << 62, 0.1, false),
+            (u64::MAX, 0.99, false),
+            (0, 0.0, false),
+            (1_844_674_407_370_960_000, 0.1, false),
+        ] {
+            let decision = Decision { is_kept, rate };
+            let decided = decided(TraceHeader::default(), u128::from(low).into(), decision);
+            let number = |key| sampling::parse(decided.value(key).unwrap_or("1")).unwrap();
+            let is_below = number(TraceKey::SampleRand) < number(TraceKey::SampleRate);
+            assert_eq!(is_below, is_kept || decision == Decision::KEPT && is_below, "{decided:?}");
+            let sampled = decided.value(TraceKey::Sampled).map(|text| text == "true");
+            assert_eq!(sampled.unwrap_or(true), is_kept);
+        }
     }
 
     #[test]
-    fn the_organization_comes_from_the_host() {
-        let id = |host| org_id(host).map(|id| id.to_string());
-        assert_eq!(id("o123456.sentry.io").as_deref(), Some("123456"));
-        assert_eq!(id("o1.ingest.de.sentry.io").as_deref(), Some("1"));
-        for host in ["my-org.sentry.io", "sentry.example.com", "o12", "localhost", "ox.y"] {
-            assert_eq!(id(host), None, "{host}");
+    fn the_rate_is_that_of_each_segment_and_of_the_sampler_before() {
+        let mut head = head();
+        let mut rate = |id, is_kept, rate| {
+            let mapped = Mapper::new().map(vec![span(1, id, 0, 0.5)]).remove(0);
+            let context = head.context(&mapped.transaction, Decision { is_kept, rate });
+            serde_json::to_value(context).unwrap()["sample_rate"].take()
+        };
+        assert_eq!(rate(1, true, 0.25), "0.125");
+        assert_eq!(rate(2, true, 1.0), "0.5");
+        assert_eq!(rate(3, false, 0.25), "0.125");
+        assert_eq!(rate(4, false, 0.0), "0");
+        assert_ne!(rate(5, true, 1e-300), "0", "a rate of nothing for what was kept");
+    }
+
+    #[test]
+    fn a_decision_about_a_trace_from_elsewhere_multiplies_the_rate_of_its_head() {
+        let mut head = head();
+        let told = "sentry-trace_id=00000000000000000000000000000001,sentry-public_key=theirs,\
+            sentry-sample_rate=0.5,sentry-sample_rand=0.4,sentry-sampled=true";
+        head.traces.keep(TraceId::from(1), incoming(told));
+        let mut child = span(1, 2, 9, 1.0);
+        child.attributes.clear();
+        let mapped = Mapper::new().map(vec![child]).remove(0);
+        let decision = Decision { is_kept: true, rate: 0.25 };
+        let header = serde_json::to_value(head.context(&mapped.transaction, decision)).unwrap();
+        assert_eq!(header["sample_rate"], "0.125");
+        assert_eq!(header["sample_rand"], "0.050000", "scaled below the rate");
+        assert_eq!((&header["sampled"], &header["public_key"]), (&json!("true"), &json!("theirs")));
+    }
+
+    /// What another service said of trace 1.
+    fn incoming(text: &str) -> Arc<SamplingContext> {
+        let members: Vec<_> =
+            text.split(',').filter(|raw| !raw.is_empty()).map(Member::of).collect();
+        Arc::new(SamplingContext::of(&members).unwrap())
+    }
+
+    #[test]
+    fn what_the_head_said_is_said_to_the_last_digit_with_nothing_added() {
+        let mut head = head();
+        let told = "sentry-trace_id=00000000000000000000000000000001,sentry-public_key=theirs,\
+            sentry-sample_rand=0.8797184083143456,sentry-sampled=true,sentry-color=red,\
+            sentry-transaction=GET%20%2Fa;p";
+        head.traces.keep(TraceId::from(1), incoming(told));
+        let mut child = span(1, 2, 9, 1.0);
+        child.attributes.clear();
+        let expected = json!({
+            "trace_id": "00000000000000000000000000000001",
+            "public_key": "theirs",
+            "sample_rand": "0.8797184083143456",
+            "sampled": "true",
+            "transaction": "GET /a",
+        });
+        assert_eq!(header(&mut head, child), expected);
+        let own_rate = header(&mut head, span(1, 3, 9, 0.5));
+        assert_eq!(
+            (&own_rate["sample_rate"], &own_rate["sample_rand"]),
+            (&json!("0.5"), &expected["sample_rand"])
+        );
+    }
+
+    #[test]
+    fn a_head_that_said_nothing_or_not_enough_leaves_no_header() {
+        for told in ["", "sentry-trace_id=00000000000000000000000000000001", "sentry-public_key=k"]
+        {
+            let mut head = head();
+            head.traces.keep(TraceId::from(1), incoming(told));
+            assert_eq!(header(&mut head, span(1, 2, 9, 1.0)), Json::Null, "{told}");
         }
+    }
+
+    #[test]
+    fn what_was_told_to_other_services_stays_as_it_was() {
+        let mut head = head();
+        head.traces.rate(TraceId::from(1), 0.25);
+        let told = head.traces.begin(TraceId::from(1), true).unwrap();
+        assert_eq!(
+            told.as_str(),
+            "sentry-trace_id=00000000000000000000000000000001,sentry-public_key=key,\
+             sentry-sample_rate=0.25,sentry-sample_rand=0.000000,sentry-sampled=true,\
+             sentry-org_id=7"
+        );
+        let root = header(&mut head, span(1, 1, 0, 0.25));
+        assert_eq!(root, serde_json::to_value(told.header()).unwrap());
+        assert_eq!(head.traces.begin(TraceId::from(1), true), Some(told));
+    }
+
+    #[test]
+    fn a_rate_that_comes_late_moves_the_number_below_it_where_the_trace_began() {
+        let mut head = head();
+        let trace = u128::from(u64::MAX);
+        head.traces.begin(TraceId::from(trace), true).unwrap();
+        let late = header(&mut head, span(trace, 1, 0, 0.25));
+        assert_eq!(
+            (&late["sample_rate"], &late["sample_rand"]),
+            (&json!("0.25"), &json!("0.249999"))
+        );
+    }
+
+    #[test]
+    fn a_trace_that_is_not_sampled_tells_no_rate_that_did_not_drop_it() {
+        let head = head();
+        let told = head.traces.begin(TraceId::from(1), false).unwrap();
+        assert_eq!(told.value(TraceKey::Sampled).as_deref(), Some("false"));
+        assert_eq!((told.value(TraceKey::SampleRate), told.rand()), (None, None));
     }
 }

@@ -198,7 +198,7 @@ fn short_key(key: Key) -> Key {
     shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
 }
 
-fn within_limits(value: Value) -> Value {
+pub(super) fn within_limits(value: Value) -> Value {
     match value {
         Value::String(text) => match shortened(text.as_str(), Data::MAX_TEXT_BYTES) {
             Some(short) => Value::String(short.into()),

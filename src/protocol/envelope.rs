@@ -4,13 +4,12 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use sentry_types::Uuid;
-use sentry_types::protocol::v7::DynamicSamplingContext;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Timestamp;
 use super::sdk::Sdk;
+use super::{Timestamp, TraceHeader};
 
 /// What an envelope is about; Sentry takes one transaction, one event or one list of logs in each
 /// (rule R7).
@@ -28,7 +27,7 @@ pub(crate) struct Item {
     pub(crate) event_id: Uuid,
     /// What is lost if the item is: a root and its children, or logs; none for an event.
     pub(crate) spans: u64,
-    pub(crate) trace: Option<DynamicSamplingContext>,
+    pub(crate) trace: Option<TraceHeader>,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -42,7 +41,7 @@ pub(crate) struct Envelope {
     pub(crate) spans: u64,
     /// How much Sentry counts logs for, in bytes.
     pub(crate) log_bytes: u64,
-    trace: Option<DynamicSamplingContext>,
+    trace: Option<TraceHeader>,
     body: Body,
 }
 
@@ -64,7 +63,7 @@ pub(crate) struct Parts {
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
     pub(crate) log_bytes: u64,
-    pub(crate) trace: Option<DynamicSamplingContext>,
+    pub(crate) trace: Option<TraceHeader>,
     /// What is in the deflate blocks, absent for a plain body.
     pub(crate) deflated: Option<Deflated>,
 }
@@ -327,13 +326,14 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::protocol::TraceKey;
 
     fn item(payload: &str) -> Item {
         Item {
             kind: ItemKind::Transaction,
             event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),
             spans: 1,
-            trace: Some(DynamicSamplingContext::new().with_public_key("key".into())),
+            trace: Some(TraceHeader::default().with(TraceKey::PublicKey, "key")),
             payload: payload.into(),
         }
     }

@@ -1,8 +1,9 @@
 use std::io;
 
 use opentelemetry::{Array, StringValue, Value};
+use serde::Serialize;
 
-use super::data::{Data, shortened};
+use super::data::{Data, Json, shortened, within_limits};
 use super::span::Link;
 
 /// How long texts may stay where a map is too large, in bytes; tried in this order.
@@ -28,6 +29,26 @@ impl Data {
             }
             self.shorten(longest);
         }
+    }
+
+    /// Makes of entries that were changed one by one what [`insert`](Self::insert) would have
+    /// taken, and of all of them at most `max_bytes` of JSON; the last go if nothing else helps.
+    pub(crate) fn limit(&mut self, max_bytes: usize) {
+        for (_, value) in self.iter_mut() {
+            let given = std::mem::replace(value, Value::Bool(false));
+            *value = within_limits(given);
+        }
+        self.fit(max_bytes);
+        if self.estimate() <= max_bytes || json_len(self) <= max_bytes {
+            return;
+        }
+        let mut left = max_bytes;
+        self.retain(|key, value| {
+            let len = json_len(&(key.as_str(), Json(value))).saturating_add(1);
+            let fits = len <= left;
+            left = left.saturating_sub(len);
+            fits
+        });
     }
 
     /// Cuts every text to `longest` bytes, and lists in proportion.
@@ -81,9 +102,9 @@ pub(crate) fn shorten(text: &mut StringValue, longest: usize) {
 }
 
 /// How many bytes of JSON this is.
-fn json_len(data: &Data) -> usize {
+pub(crate) fn json_len(value: &impl Serialize) -> usize {
     let mut count = Count(0);
-    match serde_json::to_writer(&mut count, data) {
+    match serde_json::to_writer(&mut count, value) {
         Ok(()) => count.0,
         Err(_) => usize::MAX,
     }
@@ -107,6 +128,24 @@ mod tests {
     use opentelemetry::KeyValue;
 
     use super::*;
+
+    #[test]
+    fn what_was_changed_in_place_comes_within_the_limits() {
+        let entries = (0..100).map(|at| KeyValue::new(format!("key.{at}"), at));
+        let mut data = Data::from(entries.collect::<Vec<_>>());
+        for (_, value) in data.iter_mut().take(1) {
+            *value = Value::from("\0".repeat(100_000));
+        }
+        let mut large = data.clone();
+        large.limit(200_000);
+        assert_eq!(large.len(), 100);
+        let text = large.value("key.0").unwrap().as_str().into_owned();
+        assert!(text.len() <= 3 * Data::MAX_TEXT_BYTES && !text.contains('\0'), "{}", text.len());
+        data.limit(500);
+        assert!(json_len(&data) <= 500 && data.len() > 20, "{}", data.len());
+        assert_eq!(data.value("key.1"), Some(&Value::I64(1)));
+        assert_eq!(data.value("key.99"), None);
+    }
 
     #[test]
     fn only_what_is_too_large_is_shortened_and_nothing_is_taken_out() {

@@ -1,6 +1,6 @@
 //! The wire structs of Sentry that `sentry-types` lacks or would get rejected.
 //!
-//! Errors use [`sentry_types::protocol::v7::Event`]. Transactions have structs of their own: the
+//! Errors use [`Event`] of `sentry-types`, which stands here again with its parts. Transactions have structs of their own: the
 //! ones of `sentry-types` know no `transaction_info`, no origin, links or measurements on spans,
 //! and write start and end of a span in two encodings, which loses transactions on the server.
 //! Everything here is owned and has public fields, so that a hook or a test can read and change
@@ -15,8 +15,11 @@ mod log;
 mod sdk;
 mod span;
 mod tags;
+mod texts;
 mod timestamp;
+mod trace_header;
 mod transaction;
+mod tree;
 
 pub use data::Data;
 #[cfg(feature = "logs")]
@@ -26,16 +29,23 @@ pub use tags::Tags;
 pub use timestamp::Timestamp;
 pub use transaction::{Context, Measurement, Transaction, TransactionSource};
 
+pub use sentry_types::protocol::v7::{
+    Breadcrumb, Context as EventContext, Event, Exception, Frame, Level, LogEntry, Mechanism,
+    Request, SpanStatus, Stacktrace, User, Values,
+};
+
 pub(crate) use data::{json_value, limited, shortened};
 pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::event_json;
-pub(crate) use fit::{fit_links, shorten};
+pub(crate) use fit::{fit_links, json_len, shorten};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};
 #[cfg(feature = "logs")]
 pub(crate) use sdk::{NAME, VERSION};
+pub(crate) use texts::{has_nul, limit_texts};
+pub(crate) use trace_header::{TraceHeader, TraceKey};
 
 /// What Relay takes as one event or transaction, in bytes of JSON.
 ///

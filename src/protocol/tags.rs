@@ -49,6 +49,11 @@ impl Tags {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
+    /// Takes out all but the first ones.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
     /// Whether there is no tag.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

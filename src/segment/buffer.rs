@@ -25,6 +25,7 @@ pub struct SegmentBuffer {
     timeout: Duration,
     max_pending: Bounds,
     max_spans: usize,
+    is_dividing: bool,
 }
 
 /// How much may wait.
@@ -77,6 +78,7 @@ impl SegmentBuffer {
             timeout: Self::DEFAULT_TIMEOUT,
             max_pending: Bounds::default(),
             max_spans: crate::protocol::MAX_SPANS,
+            is_dividing: true,
         }
     }
 
@@ -117,6 +119,12 @@ impl SegmentBuffer {
     #[must_use]
     pub fn with_max_spans(mut self, spans: usize) -> Self {
         self.max_spans = spans;
+        self
+    }
+
+    /// Leaves it to [`Segment::in_parts`] to divide what is too large for one transaction.
+    pub(crate) fn undivided(mut self) -> Self {
+        self.is_dividing = false;
         self
     }
 
@@ -268,7 +276,12 @@ impl SegmentBuffer {
         self.waiting = self.waiting.saturating_sub(spans.len());
         self.bytes = self.bytes.saturating_sub(bytes);
         self.remember(trace_id, spans.len());
-        split::split(Segment::new(spans, kind), self.max_spans, segments);
+        let segment = Segment::new(spans, kind);
+        if self.is_dividing {
+            split::split(segment, self.max_spans, segments);
+        } else {
+            segments.push(segment);
+        }
     }
 
     /// Notes that spans of a trace left, and forgets the oldest ones beyond what is remembered.

@@ -63,6 +63,13 @@ impl Segment {
         Self { spans, kind, part: None }
     }
 
+    /// The segment as it is, or in parts that one transaction each can hold.
+    pub(crate) fn in_parts(self, max_spans: usize) -> Vec<Self> {
+        let mut parts = Vec::with_capacity(1);
+        split::split(self, max_spans, &mut parts);
+        parts
+    }
+
     /// The span that names the segment; absent only in a segment without any span.
     pub fn root(&self) -> Option<&SpanData> {
         self.spans.first()

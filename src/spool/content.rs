@@ -1,8 +1,7 @@
 use sentry_types::Uuid;
-use sentry_types::protocol::v7::DynamicSamplingContext;
 use serde_json::{Value, json};
 
-use crate::protocol::{Deflated, Envelope, ItemKind, Parts};
+use crate::protocol::{Deflated, Envelope, ItemKind, Parts, TraceHeader};
 
 /// What a file holds: a line of JSON, then the body of the envelope as it is in memory.
 ///
@@ -99,8 +98,10 @@ fn parts(header: &Value, body: &[u8]) -> Option<Parts> {
         }),
         Some(_) => return None,
     };
-    let trace: Option<DynamicSamplingContext> =
-        serde_json::from_value(header.get("trace")?.clone()).ok()?;
+    let trace = match header.get("trace")? {
+        Value::Null => None,
+        trace => Some(TraceHeader::from_json(trace)?),
+    };
     Some(Parts {
         kind: ItemKind::parse(text("kind")?)?,
         event_id: text("event_id")?.parse::<Uuid>().ok()?,
@@ -119,19 +120,19 @@ mod tests {
     use flate2::Compression;
 
     use super::*;
-    use crate::protocol::{Deflater, Item};
+    use crate::protocol::{Deflater, Item, TraceKey};
 
     const DESTINATION: &str = "https://sentry.example.com/api/42/envelope/";
     const DSN: &str = "https://key@sentry.example.com/42";
 
     fn envelope(payload: &str, deflater: Option<&mut Deflater>) -> Envelope {
-        let trace = DynamicSamplingContext::new()
-            .with_trace_id("f1f2f3f4f5f6f7f8a1a2a3a4a5a6a7a8".parse().unwrap())
-            .with_public_key("key".into())
-            .with_sample_rate(0.123_456_79)
-            .with_sample_rand("0.061726".parse().unwrap())
-            .with_sampled(true)
-            .with_release("app@1.0\n\"ü".into());
+        let trace = TraceHeader::default()
+            .with(TraceKey::TraceId, "f1f2f3f4f5f6f7f8a1a2a3a4a5a6a7a8")
+            .with(TraceKey::PublicKey, "key")
+            .with(TraceKey::SampleRate, "0.12345679")
+            .with(TraceKey::SampleRand, "0.061726")
+            .with(TraceKey::Sampled, "true")
+            .with(TraceKey::Release, "app@1.0\n\"ü");
         let item = Item {
             kind: ItemKind::Transaction,
             event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),

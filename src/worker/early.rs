@@ -61,6 +61,11 @@ impl Early {
         spans.into_iter().for_each(|span| self.told.insert(id(span)));
     }
 
+    /// Whether the errors of this span have left before.
+    pub(super) fn is_told(&self, span: &SpanData) -> bool {
+        !self.told.is_empty() && self.told.contains(&id(ids(&span.span_context)))
+    }
+
     /// Leaves out the errors that have left before.
     pub(super) fn leave_out_told(&self, events: &mut Vec<Event<'static>>) {
         if !self.told.is_empty() {
@@ -95,6 +100,10 @@ impl Told {
 impl Worker {
     /// From now on the errors of those that still wait for their root have some time left.
     pub(super) fn hold_back(&mut self, source: Source, failed: Vec<(TraceId, SpanId)>) {
+        // Where a segment that is not kept takes its errors along, they wait for what is decided.
+        if self.intake.as_ref().is_some_and(|intake| !intake.sends_errors_of_dropped()) {
+            return;
+        }
         let Some((buffer, _)) = self.sources.get(&source) else { return };
         let until = self.now().saturating_add(self.settings.error_timeout);
         let waiting = failed.into_iter().filter(|(trace, span)| buffer.holds(*trace, *span));
@@ -136,8 +145,9 @@ impl Worker {
             return;
         };
         let limits = &self.outbox.limits;
-        let prepare =
-            AssertUnwindSafe(|| intake.prepare_errors(map(mapper), is_sampled, limits, times));
+        let prepare = AssertUnwindSafe(|| {
+            intake.prepare_errors(map(mapper), mapper, is_sampled, limits, times)
+        });
         let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(one));
         self.put_in_line(prepared, times.0);
     }
@@ -165,7 +175,7 @@ fn id((trace, span): (TraceId, SpanId)) -> Id {
 }
 
 /// The span that recorded an error.
-fn recorder(event: &Event<'_>) -> Option<Id> {
+pub(super) fn recorder(event: &Event<'_>) -> Option<Id> {
     match event.contexts.get("trace")? {
         Context::Trace(trace) => Some((trace.trace_id, trace.span_id)),
         _ => None,

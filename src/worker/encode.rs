@@ -1,17 +1,34 @@
 use sentry_types::protocol::v7::Event;
 
-use crate::protocol::{MAX_ITEM_BYTES, Transaction, event_json, shorten};
-use crate::stats::count;
+use crate::protocol::{MAX_ITEM_BYTES, Transaction, event_json, limit_texts, shorten};
 
 /// How long texts may stay, in bytes, where a transaction is too large; tried in this order.
 const SHORTER: [usize; 5] = [4096, 1024, 256, 64, 16];
 
-/// A transaction as JSON that Sentry accepts, and how many spans had to be cut off for that.
+/// How long texts of an event may be, and how long they stay where it is too large, in bytes.
+const MAX_EVENT_TEXT: usize = 64 * 1024;
+const SHORT_EVENT_TEXT: usize = 8 * 1024;
+const SHORTEST_EVENT_TEXT: usize = 256;
+
+/// What of an event is left where nothing else helps.
+const ESSENTIAL: &[&str] = &[
+    "environment",
+    "event_id",
+    "level",
+    "logentry",
+    "platform",
+    "release",
+    "sdk",
+    "timestamp",
+    "transaction",
+];
+
+/// A transaction as JSON that Sentry accepts.
 ///
 /// Segments are divided, and single spans shortened, long before this. Where it is too large all
 /// the same, the oldest breadcrumbs go first, then texts are shortened, and only then the last of
 /// its spans are cut off.
-pub(super) fn transaction(transaction: &mut Transaction) -> serde_json::Result<(Vec<u8>, u64)> {
+pub(super) fn transaction(transaction: &mut Transaction) -> serde_json::Result<Vec<u8>> {
     let mut payload = serde_json::to_vec(transaction)?;
     while payload.len() > MAX_ITEM_BYTES && !transaction.breadcrumbs.is_empty() {
         let half = transaction.breadcrumbs.len().div_ceil(2);
@@ -20,23 +37,28 @@ pub(super) fn transaction(transaction: &mut Transaction) -> serde_json::Result<(
     }
     for longest in SHORTER {
         if payload.len() <= MAX_ITEM_BYTES {
-            return Ok((payload, 0));
+            return Ok(payload);
         }
         shorten_all(transaction, longest);
         payload = serde_json::to_vec(transaction)?;
     }
-    let all = transaction.spans.len();
     while payload.len() > MAX_ITEM_BYTES && !transaction.spans.is_empty() {
         transaction.spans.truncate(transaction.spans.len().div_euclid(2));
         payload = serde_json::to_vec(transaction)?;
     }
-    Ok((payload, count(all.saturating_sub(transaction.spans.len()))))
+    Ok(payload)
 }
 
-/// An event as JSON that Sentry accepts: without breadcrumbs, extras and causes if need be.
+/// An event as JSON that Sentry accepts: with shorter texts, or without breadcrumbs, extras and
+/// causes if need be.
 pub(super) fn event(event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
     let mut json = event_json(event)?;
+    limit_texts(&mut json, MAX_EVENT_TEXT);
     let mut payload = serde_json::to_vec(&json)?;
+    if payload.len() > MAX_ITEM_BYTES {
+        limit_texts(&mut json, SHORT_EVENT_TEXT);
+        payload = serde_json::to_vec(&json)?;
+    }
     for field in ["breadcrumbs", "extra", "request", "exception"] {
         if payload.len() <= MAX_ITEM_BYTES {
             break;
@@ -44,6 +66,13 @@ pub(super) fn event(event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
         if let Some(fields) = json.as_object_mut() {
             fields.remove(field);
         }
+        payload = serde_json::to_vec(&json)?;
+    }
+    if payload.len() > MAX_ITEM_BYTES {
+        if let Some(fields) = json.as_object_mut() {
+            fields.retain(|key, _| ESSENTIAL.contains(&key.as_str()));
+        }
+        limit_texts(&mut json, SHORTEST_EVENT_TEXT);
         payload = serde_json::to_vec(&json)?;
     }
     Ok(payload)

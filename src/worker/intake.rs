@@ -1,15 +1,21 @@
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::protocol::v7::{DynamicSamplingContext, Event};
+use sentry_types::protocol::v7::Event;
 
+use super::captured::Captured;
 use super::early::Early;
 use super::{encode, window};
+use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
-use crate::protocol::{Deflater, Envelope, Item, ItemKind, Transaction};
+use crate::protocol::{
+    Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction, TransactionSource,
+};
+use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
 use crate::transport::{Category, RateLimits};
@@ -17,7 +23,10 @@ use crate::transport::{Category, RateLimits};
 /// The way of a segment to envelopes.
 #[derive(Debug)]
 pub(super) struct Intake {
-    pub(super) head: TraceHead,
+    head: TraceHead,
+    sampler: Option<Sampler>,
+    hooks: Hooks,
+    pub(super) captured: Captured,
     pub(super) deflater: Deflater,
     #[cfg(feature = "logs")]
     pub(super) twins: super::log_errors::Twins,
@@ -30,6 +39,8 @@ pub(super) struct Prepared {
     pub(super) envelopes: Vec<Envelope>,
     pub(super) dropped: Vec<(Amount, DropReason)>,
     pub(super) repeated_errors: u64,
+    /// The setters of the hooks that panicked.
+    pub(super) panicked: BTreeSet<&'static str>,
 }
 
 impl Prepared {
@@ -37,23 +48,42 @@ impl Prepared {
     pub(super) fn failed(whole: Amount) -> Self {
         Self { dropped: vec![(whole, DropReason::Internal)], ..Self::default() }
     }
+
+    pub(super) fn lost(&mut self, losses: Losses) {
+        self.dropped.extend(losses.dropped);
+        self.panicked.extend(losses.panicked);
+    }
 }
 
 impl Intake {
-    pub(super) fn new(head: TraceHead) -> Self {
+    pub(super) fn new(
+        head: TraceHead,
+        sampling: Option<Sampling>,
+        hooks: Hooks,
+        captured: Captured,
+    ) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
         Self {
             head,
+            sampler: sampling.map(Sampler::new),
+            hooks,
+            captured,
             deflater: Deflater::new(Compression::fast()),
             #[cfg(feature = "logs")]
             twins: Default::default(),
         }
     }
 
-    /// Maps and compresses a segment, leaving out what the limits forbid before any work on it.
+    /// What becomes of a segment as a whole.
+    pub(super) fn decide(&mut self, segment: &Segment) -> Decision {
+        self.sampler.as_mut().map_or(Decision::KEPT, |sampler| sampler.decide(segment))
+    }
+
+    /// Maps and compresses a segment, leaving out what the decision and the limits forbid before
+    /// any work on it.
     pub(super) fn prepare(
         &mut self,
-        segment: Segment,
+        (segment, decision): (Segment, Decision),
         mapper: &Mapper,
         early: &Early,
         limits: &RateLimits,
@@ -61,35 +91,48 @@ impl Intake {
     ) -> Prepared {
         let mut prepared = Prepared::default();
         let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
-        let no_transactions = limits.is_limited(Category::Transaction, now);
-        let no_errors = limits.is_limited(Category::Error, now);
-        if no_transactions && (no_errors || !may_have_errors(&segment.spans)) {
-            prepared.dropped.push((whole, DropReason::RateLimited));
-            let events = count(mapper.count_errors(&segment));
-            prepared
-                .dropped
-                .push((Amount { events, ..Amount::default() }, DropReason::RateLimited));
+        let limited =
+            |category| limits.is_limited(category, now).then_some(DropReason::RateLimited);
+        let sampled = (!decision.is_kept).then_some(DropReason::Sampled);
+        let no_transaction = sampled.or_else(|| limited(Category::Transaction));
+        let sampled = sampled.filter(|_| !self.sends_errors_of_dropped());
+        let no_errors = sampled.or_else(|| limited(Category::Error));
+        if let Some(reason) = no_transaction
+            && (no_errors.is_some() || !may_have_errors(&segment.spans))
+        {
+            let events = count(mapper.count_errors(&segment, |span| early.is_told(span)));
+            let events = Amount { events, ..Amount::default() };
+            prepared.dropped.extend([(whole, reason), (events, no_errors.unwrap_or(reason))]);
             return prepared;
         }
-        let Some(mapped) = mapper.map_segment(segment) else { return prepared };
-        let Mapped { mut transaction, mut events, repeated_errors, surplus_errors } = mapped;
-        early.leave_out_told(&mut events);
-        prepared.repeated_errors = count(repeated_errors);
-        self.leave_out_logged(&mut events, &mut prepared);
-        if surplus_errors > 0 {
-            let surplus = Amount { events: count(surplus_errors), ..Amount::default() };
+        let Some(mut mapped) = mapper.map_segment(segment) else { return prepared };
+        early.leave_out_told(&mut mapped.events);
+        let captured = self.captured.leave_out(&mut mapped.events, mapper);
+        prepared.repeated_errors = count(mapped.repeated_errors.saturating_add(captured));
+        self.leave_out_logged(&mut mapped.events, &mut prepared);
+        if mapped.surplus_errors > 0 {
+            let surplus = Amount { events: count(mapped.surplus_errors), ..Amount::default() };
             prepared.dropped.push((surplus, DropReason::TooManyErrors));
         }
-        let trace = self.head.context(&transaction);
-        for event in events {
-            self.event(event, Some(&trace), (limits, now), wall, &mut prepared);
+        if let Some(reason) = no_transaction {
+            prepared.dropped.push((whole, reason));
+            self.errors(mapped, Some(decision), (limits, now), wall, &mut prepared);
+            return prepared;
         }
-        if no_transactions {
-            prepared.dropped.push((whole, DropReason::RateLimited));
-        } else if !window::admit(&mut transaction, wall) {
-            prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
-        } else {
-            self.transaction(transaction, trace, whole, &mut prepared);
+        let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
+        let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
+        let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
+        prepared.lost(losses);
+        let trace = transaction.as_ref().and_then(|it| self.head.context(it, decision));
+        for event in events {
+            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+        }
+        if let Some(mut transaction) = transaction {
+            if window::admit(&mut transaction, wall) {
+                self.transaction(transaction, trace, whole, &mut prepared);
+            } else {
+                prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
+            }
         }
         prepared
     }
@@ -98,16 +141,17 @@ impl Intake {
     pub(super) fn prepare_errors(
         &mut self,
         mapped: Option<Mapped>,
+        mapper: &Mapper,
         is_sampled: bool,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let Some(mut mapped) = mapped else { return prepared };
-        self.leave_out_logged(&mut mapped.events, &mut prepared);
-        let trace = is_sampled.then(|| self.head.context(&mapped.transaction));
-        for event in mapped.events {
-            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+        if let Some(mut mapped) = mapped {
+            prepared.repeated_errors = count(self.captured.leave_out(&mut mapped.events, mapper));
+            self.leave_out_logged(&mut mapped.events, &mut prepared);
+            let decision = is_sampled.then_some(Decision::KEPT);
+            self.errors(mapped, decision, (limits, now), wall, &mut prepared);
         }
         prepared
     }
@@ -121,10 +165,37 @@ impl Intake {
     #[cfg(not(feature = "logs"))]
     fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
 
-    pub(super) fn event(
+    /// Compresses the errors of a transaction that is not sent; without a decision about it, they
+    /// have no trace header.
+    pub(super) fn errors(
+        &mut self,
+        mut mapped: Mapped,
+        decision: Option<Decision>,
+        (limits, now): (&RateLimits, Duration),
+        wall: SystemTime,
+        prepared: &mut Prepared,
+    ) {
+        let mut losses = Losses::default();
+        let events = self.hooks.events(std::mem::take(&mut mapped.events), &mut losses);
+        prepared.lost(losses);
+        if mapped.is_ignored || self.hooks.may_rename() {
+            // Trace headers leave out the names of this source.
+            mapped.transaction.source = TransactionSource::Url;
+        }
+        let trace = decision.and_then(|decision| self.head.context(&mapped.transaction, decision));
+        for event in events {
+            self.event(event, trace.as_ref(), (limits, now), wall, prepared);
+        }
+    }
+
+    pub(super) fn sends_errors_of_dropped(&self) -> bool {
+        self.sampler.as_ref().is_none_or(Sampler::sends_errors_of_dropped)
+    }
+
+    fn event(
         &mut self,
         mut event: Event<'static>,
-        trace: Option<&DynamicSamplingContext>,
+        trace: Option<&TraceHeader>,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -147,21 +218,22 @@ impl Intake {
     fn transaction(
         &mut self,
         mut transaction: Transaction,
-        trace: DynamicSamplingContext,
+        trace: Option<TraceHeader>,
         whole: Amount,
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Transaction;
-        let Ok((payload, cut)) = encode::transaction(&mut transaction) else {
+        let Ok(payload) = encode::transaction(&mut transaction) else {
             prepared.dropped.push((whole, DropReason::Internal));
             return;
         };
+        // A hook may have added some of its own, which are counted nowhere.
+        let spans = count(transaction.spans.len()).saturating_add(1).min(whole.spans);
+        let cut = whole.spans.saturating_sub(spans);
         if cut > 0 {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
-        let spans = whole.spans.saturating_sub(cut);
-        let item =
-            Item { kind, event_id: transaction.event_id, spans, trace: Some(trace), payload };
+        let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }
 }

@@ -11,8 +11,9 @@ use sentry_types::protocol::v7::{Context, Event};
 use super::inbox::Record;
 use super::intake::{Intake, Prepared};
 use super::run::Worker;
-use crate::mapping::Mapper;
-use crate::protocol::{ItemKind, Transaction};
+use crate::mapping::{Mapped, Mapper};
+use crate::protocol::ItemKind;
+use crate::sampling::Decision;
 use crate::stats::{Amount, count};
 use crate::transport::RateLimits;
 
@@ -95,15 +96,10 @@ impl Worker {
         let prepare = AssertUnwindSafe(|| {
             let logged = mapper.logged_error(record, scope, (trace, wall))?;
             let mapped = mapper.map_alone(logged.span)?;
-            let mut events = mapped.events;
-            let repeated = intake.twins.leave_out_known(&mut events);
-            let head = logged.is_sampled.then_some(&mapped.transaction);
-            Some((intake.logged(events, head, limits, (now, wall)), repeated))
+            Some(intake.prepare_logged(mapped, mapper, logged.is_sampled, limits, (now, wall)))
         });
-        let one = Amount::of(ItemKind::Event, 0);
-        let prepared = catch_unwind(prepare).unwrap_or_else(|_| Some((Prepared::failed(one), 0)));
-        if let Some((mut prepared, repeated)) = prepared {
-            prepared.repeated_errors = repeated;
+        let failed = || Some(Prepared::failed(Amount::of(ItemKind::Event, 0)));
+        if let Some(prepared) = catch_unwind(prepare).unwrap_or_else(|_| failed()) {
             self.put_in_line(prepared, now);
         }
     }
@@ -115,18 +111,21 @@ impl Intake {
         self
     }
 
-    fn logged(
+    /// Compresses the error that a log tells of, unless it is known.
+    fn prepare_logged(
         &mut self,
-        events: Vec<Event<'static>>,
-        sampled: Option<&Transaction>,
+        mut mapped: Mapped,
+        mapper: &Mapper,
+        is_sampled: bool,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let trace = sampled.map(|transaction| self.head.context(transaction));
-        for event in events {
-            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
-        }
+        let known = self.twins.leave_out_known(&mut mapped.events);
+        let captured = count(self.captured.leave_out(&mut mapped.events, mapper));
+        prepared.repeated_errors = known.saturating_add(captured);
+        let decision = is_sampled.then_some(Decision::KEPT);
+        self.errors(mapped, decision, (limits, now), wall, &mut prepared);
         prepared
     }
 }

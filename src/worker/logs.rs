@@ -9,8 +9,9 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use sentry_types::Uuid;
 
 use super::inbox::{Answer, Record, Source};
-use super::intake::Intake;
+use super::intake::{Intake, Prepared};
 use super::run::Worker;
+use crate::hooks::Losses;
 use crate::mapping::{Mapper, rough_bytes};
 use crate::protocol::{Envelope, Item, ItemKind, Log, Logs};
 use crate::stats::{Amount, DropReason, count};
@@ -112,12 +113,21 @@ impl Worker {
         now: Duration,
     ) {
         let map = AssertUnwindSafe(|| mapper.map_log(record, scope, at));
-        let added = catch_unwind(map).ok().and_then(|log| self.log_batch.add(&log, now).ok());
+        let (hooks, mut losses) = (&self.settings.hooks, Losses::default());
+        let log = catch_unwind(map).ok().map(|log| hooks.log(log, &mut losses));
+        let added = match log {
+            Some(Some(log)) => self.log_batch.add(&log, now).ok(),
+            Some(None) => Some(None),
+            None => None,
+        };
         match added {
             Some(Some(full)) => self.send_logs_of(full, now),
             Some(None) => {}
             None => self.lose(Amount::logs(1, rough_bytes(record)), DropReason::Internal),
         }
+        let mut prepared = Prepared::default();
+        prepared.lost(losses);
+        self.put_in_line(prepared, now);
     }
 
     /// Sends the logs whose time has come, or all of them at the end.

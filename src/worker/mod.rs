@@ -5,6 +5,7 @@
 //! the application. A panic of what it calls costs the segment at hand.
 
 mod answering;
+mod captured;
 mod closing;
 mod delivery;
 mod early;
@@ -48,8 +49,12 @@ pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
 pub(crate) use self::quiet::Quiet;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
+use crate::hooks::Hooks;
 use crate::mapping::Mapper;
+use crate::propagation::TraceRegistry;
+use crate::sampling::Sampling;
 use crate::segment::Bounds;
+use crate::sentry_sdk::Registry;
 use crate::stats::Ledger;
 use crate::transport::Transport;
 
@@ -60,6 +65,9 @@ pub(crate) struct Settings {
     /// Where Spotlight takes its copies, if it is wanted.
     pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
+    /// Absent where every segment is sent.
+    pub(crate) sampling: Option<Sampling>,
+    pub(crate) hooks: Hooks,
     pub(crate) segment_timeout: Duration,
     pub(crate) error_timeout: Duration,
     pub(crate) pending: Bounds,
@@ -70,8 +78,12 @@ pub(crate) struct Settings {
     /// Whether errors that logs tell of become issues.
     #[cfg(feature = "logs")]
     pub(crate) log_errors: bool,
+    /// What propagator and sampler know of traces.
+    pub(crate) traces: Arc<TraceRegistry>,
     /// The directory for what memory cannot hold, if there is one.
     pub(crate) spool: Option<Opening>,
+    /// Where Sentry's own SDK says what it has sent.
+    pub(crate) registry: Arc<Registry>,
 }
 
 /// Where envelopes go, and how.

@@ -395,6 +395,7 @@ mod tests {
     use super::super::Destination;
     use super::super::inbox::Failure;
     use super::*;
+    use crate::hooks::Hooks;
     use crate::mapping::Mapper;
     use crate::protocol::{Item, ItemKind};
     use crate::segment::Bounds;
@@ -420,9 +421,12 @@ mod tests {
             limit: Duration::from_secs(60),
         };
         let mut settings = Settings {
+            traces: Arc::default(),
             destination: Some(destination),
             spotlight: None,
             mapper: Mapper::new(),
+            sampling: None,
+            hooks: Hooks::new(),
             segment_timeout: Duration::from_secs(300),
             error_timeout: Duration::from_secs(10),
             pending: Bounds::default(),
@@ -433,6 +437,7 @@ mod tests {
             #[cfg(feature = "logs")]
             log_errors: false,
             spool: None,
+            registry: Arc::default(),
         };
         let (inbox, told) = mpsc::unbounded_channel();
         (Outbox::new(&mut settings, inbox), told)

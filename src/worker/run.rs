@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
+use super::captured::Captured;
 use super::closing::Closing;
 use super::early::{Early, failed};
 use super::inbox::{Message, Source};
@@ -27,6 +28,7 @@ use crate::dsn::dsn_text;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
 use crate::protocol::ItemKind;
+use crate::sampling::Decision;
 use crate::segment::{Segment, SegmentBuffer};
 use crate::stats::{Amount, DropReason, Ledger, count};
 
@@ -66,14 +68,17 @@ impl Worker {
         quiet: Quiet,
     ) -> Self {
         let dsn = settings.destination.as_ref().map(|to| &to.dsn);
-        let head = || dsn.map(TraceHead::of);
+        let head = || dsn.map(|_| TraceHead::of(Arc::clone(&settings.traces)));
         let spotlight = settings.spotlight.take().map(|to| {
             let dsn = dsn.map(dsn_text).unwrap_or_default();
-            Spotlight::new(to, head(), dsn)
+            Spotlight::new(to, head(), settings.hooks.clone(), dsn)
         });
-        let (intake, own_traffic) = (head().map(Intake::new), dsn.map(OwnTraffic::to));
+        let (sampling, hooks) = (settings.sampling.take(), settings.hooks.clone());
+        let captured = Captured::of(Arc::clone(&settings.registry));
+        let intake = head().map(|head| Intake::new(head, sampling, hooks, captured));
         #[cfg(feature = "logs")]
         let intake = intake.map(|intake| intake.with_log_errors(settings.log_errors));
+        let own_traffic = dsn.map(OwnTraffic::to);
         Self {
             spotlight,
             intake,
@@ -202,10 +207,10 @@ impl Worker {
     }
 
     pub(super) fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
-        let Settings { mapper, segment_timeout, pending, max_spans, .. } = &self.settings;
+        let Settings { mapper, segment_timeout, pending, .. } = &self.settings;
         self.sources.entry(source).or_insert_with(|| {
             let buffer = SegmentBuffer::new().with_timeout(*segment_timeout);
-            (buffer.with_max_pending(*pending).with_max_spans(*max_spans), mapper.clone())
+            (buffer.with_max_pending(*pending).undivided(), mapper.clone())
         })
     }
 
@@ -237,7 +242,16 @@ impl Worker {
     }
 
     fn process(&mut self, source: Source, segments: Vec<Segment>) {
+        let max_spans = self.settings.max_spans;
         for segment in segments {
+            let decision = self.intake.as_mut().map(|intake| intake.decide(&segment));
+            let decision = decision.unwrap_or(Decision::KEPT);
+            self.process_parts(source, segment.in_parts(max_spans), decision);
+        }
+    }
+
+    fn process_parts(&mut self, source: Source, parts: Vec<Segment>, decision: Decision) {
+        for segment in parts {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
             if let Some(spotlight) = &mut self.spotlight {
@@ -249,8 +263,9 @@ impl Worker {
                 continue;
             };
             let limits = &self.outbox.limits;
-            let prepare =
-                AssertUnwindSafe(|| intake.prepare(segment, mapper, &self.early, limits, times));
+            let prepare = AssertUnwindSafe(|| {
+                intake.prepare((segment, decision), mapper, &self.early, limits, times)
+            });
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
             self.put_in_line(prepared, times.0);
         }
@@ -258,6 +273,10 @@ impl Worker {
 
     pub(super) fn put_in_line(&mut self, prepared: Prepared, now: Duration) {
         self.ledger.repeated(prepared.repeated_errors);
+        for setter in prepared.panicked {
+            let trouble = format!("the hook of {setter} panicked; what it was given is not sent");
+            self.trouble(trouble, DropReason::HookPanicked);
+        }
         let mut dropped = prepared.dropped;
         for envelope in prepared.envelopes {
             dropped.extend(self.outbox.push(envelope, now));

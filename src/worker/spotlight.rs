@@ -10,11 +10,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::early::Early;
 use super::encode;
 use super::inbox::Message;
+use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
 #[cfg(feature = "logs")]
 use crate::protocol::Logs;
 use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
+use crate::sampling::Decision;
 use crate::segment::Segment;
 use crate::stats::count;
 use crate::transport::{Backoff, Transport, TransportError};
@@ -23,13 +25,15 @@ use crate::transport::{Backoff, Transport, TransportError};
 ///
 /// It shares nothing with the way to Sentry: neither queue nor limits nor counters. It gets what
 /// personal data there is, because it stays on the machine, and it loses copies rather than
-/// keeping them.
+/// keeping them. What rules ignore it does not get either, and hooks are called for its copies
+/// once more, because these are other ones.
 ///
 /// <https://develop.sentry.dev/sdk/foundations/client/integrations/spotlight/>
 pub(super) struct Spotlight {
     url: http::Uri,
     transport: Arc<dyn Transport>,
     head: Option<TraceHead>,
+    hooks: Hooks,
     dsn: String,
     queue: VecDeque<Bytes>,
     bytes: usize,
@@ -45,12 +49,14 @@ impl Spotlight {
     pub(super) fn new(
         (url, transport): (http::Uri, Arc<dyn Transport>),
         head: Option<TraceHead>,
+        hooks: Hooks,
         dsn: String,
     ) -> Self {
         Self {
             url,
             transport,
             head,
+            hooks,
             dsn,
             queue: VecDeque::new(),
             bytes: 0,
@@ -113,7 +119,10 @@ impl Spotlight {
             let (mut logs, mut full) = (Logs::default(), Vec::new());
             for (record, scope) in records {
                 let log = mapper.map_log(record, scope, (trace, wall));
-                if let Ok(Err(json)) = logs.add(&log) {
+                let log = self.hooks.log(log, &mut Losses::default());
+                if let Some(log) = log
+                    && let Ok(Err(json)) = logs.add(&log)
+                {
                     full.push(std::mem::replace(&mut logs, Logs::of(&json, log.bytes())));
                 }
             }
@@ -182,17 +191,27 @@ impl Spotlight {
     }
 
     fn envelopes(&mut self, mut mapped: Mapped, is_whole: bool, wall: SystemTime) -> Vec<Bytes> {
-        let trace = self.head.as_mut().map(|head| head.context(&mapped.transaction));
-        let events = mapped.events.iter().filter_map(|event| {
+        let (transaction, events) = if is_whole {
+            let Outgoing { transaction, events, .. } = self.hooks.apply(mapped);
+            (transaction, events)
+        } else {
+            let events = std::mem::take(&mut mapped.events);
+            (Some(mapped.transaction), self.hooks.events(events, &mut Losses::default()))
+        };
+        let head = self.head.as_mut().zip(transaction.as_ref());
+        let trace = head.and_then(|(head, transaction)| head.context(transaction, Decision::KEPT));
+        let events = events.iter().filter_map(|event| {
             let payload = encode::event(event).ok()?;
-            Some((ItemKind::Event, event.event_id, payload))
+            Some((ItemKind::Event, event.event_id, 0, payload))
         });
         let mut items: Vec<_> = events.collect();
-        if is_whole && let Ok((payload, _)) = encode::transaction(&mut mapped.transaction) {
-            items.push((ItemKind::Transaction, mapped.transaction.event_id, payload));
+        if let Some(mut transaction) = transaction.filter(|_| is_whole)
+            && let Ok(payload) = encode::transaction(&mut transaction)
+        {
+            let spans = count(transaction.spans.len());
+            items.push((ItemKind::Transaction, transaction.event_id, spans, payload));
         }
-        let seal = |(kind, event_id, payload)| {
-            let spans = count(mapped.transaction.spans.len());
+        let seal = |(kind, event_id, spans, payload)| {
             let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
         };

@@ -32,7 +32,7 @@ impl Voice {
 
     /// A loss, if it is the first of its kind.
     pub(super) fn dropped(&mut self, amount: Amount, reason: DropReason) {
-        if reason == DropReason::Unsampled || !self.said_drops.insert(reason) {
+        if reason.is_wanted() || !self.said_drops.insert(reason) {
             return;
         }
         let Amount { spans, events, logs, .. } = amount;
@@ -101,9 +101,10 @@ impl Voice {
         });
     }
 
-    /// The totals at the end, if anything was lost.
+    /// The totals at the end, if anything was lost that should not have been.
     pub(super) fn ended(&mut self, stats: &Stats) {
-        if stats.spans_dropped > 0 || stats.events_dropped > 0 || stats.logs_dropped > 0 {
+        let mut reasons = stats.dropped.keys().chain(stats.dropped_logs.keys());
+        if reasons.any(|reason| !reason.is_wanted()) {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
             });

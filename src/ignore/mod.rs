@@ -1,0 +1,54 @@
+//! What is not worth sending, decided when everything about it is known.
+
+mod health;
+mod pattern;
+mod rule;
+
+pub use self::pattern::Pattern;
+pub use self::rule::Ignore;
+
+use self::rule::Subject;
+use crate::error::BuildError;
+use crate::protocol::{Span, Transaction};
+
+/// Which transactions and which spans are not sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ignoring {
+    pub(crate) transactions: Vec<Ignore>,
+    pub(crate) spans: Vec<Ignore>,
+    pub(crate) health_checks: bool,
+}
+
+impl Ignoring {
+    pub(crate) fn includes(&self, transaction: &Transaction) -> bool {
+        let subject = Subject::transaction(transaction);
+        self.transactions.iter().any(|rule| rule.includes(subject))
+            || (self.health_checks && health::is_health_check(subject))
+    }
+
+    pub(crate) fn includes_span(&self, span: &Span) -> bool {
+        let subject = Subject::span(span);
+        self.spans.iter().any(|rule| rule.includes(subject))
+    }
+
+    pub(crate) fn has_span_rules(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
+    /// Whether all patterns can work.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        for (setting, rules) in
+            [("with_ignored_transactions", &self.transactions), ("with_ignored_spans", &self.spans)]
+        {
+            if let Some(fault) = rules.iter().find_map(Ignore::fault) {
+                return Err(BuildError::InvalidSetting {
+                    setting,
+                    reason: fault.to_owned(),
+                    remedy: "use a glob such as `GET /health*`, or an expression such as \
+                             `^GET /health`",
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! Errors that others have told of, in the words of those that spans record.
+
+use sentry_types::protocol::v7::{Event, Exception};
+
+use super::Mapper;
+use super::error_text::ErrorText;
+use super::event::STATUS;
+use super::exception::MAX_VALUE_BYTES;
+use crate::protocol::limited;
+
+impl Mapper {
+    /// The texts of an error as an event of a span with them has them when it is sent.
+    pub(crate) fn as_recorded(&self, texts: &[String]) -> Vec<String> {
+        let parsed = texts.iter().map(|text| ErrorText::parse(text).message);
+        let mut event = Event {
+            exception: texts
+                .iter()
+                .cloned()
+                .chain(parsed)
+                .map(exception)
+                .collect::<Vec<_>>()
+                .into(),
+            ..Event::default()
+        };
+        self.scrubber.scrub_event(&mut event);
+        let mut texts: Vec<_> =
+            event.exception.values.into_iter().filter_map(|exception| exception.value).collect();
+        texts.retain(|text| !text.is_empty());
+        texts.sort();
+        texts.dedup();
+        texts
+    }
+
+    /// Whether an error event is of a span that only has an error status.
+    pub(crate) fn is_of_status(event: &Event<'_>) -> bool {
+        event.exception.values.is_empty()
+            && event.fingerprint.first().is_some_and(|first| first == STATUS)
+    }
+}
+
+fn exception(text: String) -> Exception {
+    Exception { value: Some(limited(&text, MAX_VALUE_BYTES)), ..Exception::default() }
+}

@@ -1,0 +1,236 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use opentelemetry::trace::TraceId;
+use sentry_types::Dsn;
+
+use super::continuation::Continuation;
+use super::known::{Known, Limits, Weight};
+use super::sampling;
+use super::sampling_context::SamplingContext;
+use crate::mapping::Mapper;
+use crate::protocol::{TraceHeader, TraceKey};
+
+/// What exporter, propagator and sampler tell each other about traces.
+///
+/// The one thing that threads of the application and the exporter's thread share under a lock,
+/// which is held for a look into a map.
+#[derive(Debug)]
+pub(crate) struct TraceRegistry {
+    /// Absent without a DSN.
+    public_key: Option<String>,
+    continuation: Continuation,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    service: Service,
+    contexts: Known<Entry>,
+    /// By which this process decided about traces.
+    rates: Known<Rate>,
+}
+
+/// What a trace that begins here says of the software.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Service {
+    pub(crate) release: Option<String>,
+    pub(crate) environment: Option<String>,
+}
+
+impl Service {
+    pub(crate) fn of(mapper: &Mapper) -> Self {
+        Self {
+            release: mapper.release().map(ToString::to_string),
+            environment: Some(mapper.environment().to_owned()),
+        }
+    }
+}
+
+/// What is said of a trace.
+#[derive(Clone, Debug)]
+struct Entry {
+    context: Arc<SamplingContext>,
+    /// Whether it was made here.
+    is_own: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rate(f64);
+
+/// What a generation holds: the traces of 5 seconds, which spans may wait for their export, at
+/// 4000 new ones a second.
+const LIMITS: Limits = Limits { traces: 20_000, bytes: 8 * 1024 * 1024 };
+
+impl TraceRegistry {
+    pub(crate) fn new(dsn: Option<&Dsn>, continuation: Continuation, service: Service) -> Self {
+        Self {
+            public_key: dsn.map(|dsn| dsn.public_key().to_owned()),
+            continuation: match dsn {
+                Some(dsn) => continuation.or_host(dsn.host()),
+                None => continuation,
+            },
+            state: Mutex::new(State {
+                service,
+                contexts: Known::new(LIMITS),
+                rates: Known::new(LIMITS),
+            }),
+        }
+    }
+
+    /// The service whose spans come from now on.
+    pub(crate) fn set_service(&self, service: Service) {
+        self.state().service = service;
+    }
+
+    pub(super) fn continuation(&self) -> &Continuation {
+        &self.continuation
+    }
+
+    /// Notes the rate by which a trace was sampled here.
+    pub(super) fn rate(&self, trace: TraceId, rate: f64) {
+        self.state().rates.insert(trace, Rate(rate));
+    }
+
+    /// Keeps what the head of a trace said, unless somebody did before; gives what counts.
+    pub(super) fn keep(
+        &self,
+        trace: TraceId,
+        context: Arc<SamplingContext>,
+    ) -> Arc<SamplingContext> {
+        let mut state = self.state();
+        if let Some(known) = state.context(trace) {
+            return known;
+        }
+        let kept = Arc::clone(&context);
+        state.contexts.insert(trace, Entry { context: kept, is_own: false });
+        state.context(trace).unwrap_or(context)
+    }
+
+    /// What came with a trace, with the rate by which this process decided (rule DSC-2).
+    pub(super) fn with_own_rate(
+        &self,
+        trace: TraceId,
+        context: &Arc<SamplingContext>,
+    ) -> Arc<SamplingContext> {
+        match self.state().rates.find(trace) {
+            Some(Rate(rate)) => with_rate(context, *rate, false),
+            None => Arc::clone(context),
+        }
+    }
+
+    /// The context of a trace, if one came or left already.
+    pub(super) fn context(&self, trace: TraceId) -> Option<Arc<SamplingContext>> {
+        self.state().context(trace)
+    }
+
+    /// The same for an envelope, whose root may tell the rate by which it was sampled.
+    pub(super) fn context_at(
+        &self,
+        trace: TraceId,
+        rate: Option<f64>,
+    ) -> Option<Arc<SamplingContext>> {
+        let mut state = self.state();
+        state.contexts.find(trace)?;
+        if let (Some(rate), None) = (rate, state.rates.find(trace)) {
+            state.rates.insert(trace, Rate(rate));
+        }
+        state.context(trace)
+    }
+
+    /// The context of a trace that leaves this process for the first time, and stays as it is from
+    /// then on; none without a DSN. It has no name, because that of the root is not known yet.
+    pub(super) fn begin(&self, trace: TraceId, is_sampled: bool) -> Option<Arc<SamplingContext>> {
+        let mut state = self.state();
+        if let Some(known) = state.context(trace) {
+            return Some(known);
+        }
+        let rate = state.rates.find(trace).map(|rate| rate.0);
+        let header = self.own(trace, (rate, is_sampled), &state.service)?;
+        let context = Arc::new(SamplingContext::own(&header));
+        let kept = Arc::clone(&context);
+        state.contexts.insert(trace, Entry { context: kept, is_own: true });
+        Some(context)
+    }
+
+    /// The header of a trace that began here (rules DSC-1, DSC-4, DSC-5 and DSC-7).
+    pub(super) fn own(
+        &self,
+        trace: TraceId,
+        (rate, is_sampled): (Option<f64>, bool),
+        service: &Service,
+    ) -> Option<TraceHeader> {
+        let header = TraceHeader::default()
+            .with(TraceKey::TraceId, trace.to_string())
+            .with(TraceKey::PublicKey, self.public_key.clone()?)
+            .with(TraceKey::Sampled, is_sampled.to_string());
+        // Somebody else's rate is not known, and 1 would not be the one that dropped a trace.
+        let rate = rate.or(is_sampled.then_some(1.0));
+        let header = match rate {
+            Some(rate) => {
+                let rand = sampling::agreeing(sampling::rand_of(trace), rate, is_sampled);
+                header
+                    .with(TraceKey::SampleRate, sampling::rate_text(rate))
+                    .with(TraceKey::SampleRand, sampling::rand_text(rand))
+            }
+            None => header,
+        };
+        let told = [
+            (TraceKey::Release, &service.release),
+            (TraceKey::Environment, &service.environment),
+            (TraceKey::OrgId, &self.continuation.org_id),
+        ];
+        Some(told.into_iter().fold(header, |header, (key, text)| match text {
+            Some(text) => header.with(key, text.as_str()),
+            None => header,
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for TraceRegistry {
+    fn default() -> Self {
+        Self::new(None, Continuation::default(), Service::default())
+    }
+}
+
+impl State {
+    fn context(&mut self, trace: TraceId) -> Option<Arc<SamplingContext>> {
+        let Entry { context, is_own } = self.contexts.find(trace)?;
+        Some(match self.rates.find(trace) {
+            Some(Rate(rate)) => with_rate(context, *rate, *is_own),
+            None => Arc::clone(context),
+        })
+    }
+}
+
+impl Weight for Entry {
+    fn bytes(&self) -> usize {
+        self.context.bytes()
+    }
+}
+
+impl Weight for Rate {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// The context with the rate by which this process decided.
+fn with_rate(context: &Arc<SamplingContext>, rate: f64, is_own: bool) -> Arc<SamplingContext> {
+    let text = sampling::rate_text(rate);
+    if context.as_str().is_empty() || context.value(TraceKey::SampleRate).as_ref() == Some(&text) {
+        return Arc::clone(context);
+    }
+    let changed = context.with(TraceKey::SampleRate, &text);
+    let is_sampled = context.value(TraceKey::Sampled).as_deref() == Some("true");
+    Arc::new(match context.rand().filter(|_| is_own) {
+        Some(rand) => {
+            let rand = sampling::agreeing(rand, rate, is_sampled);
+            changed.with(TraceKey::SampleRand, &sampling::rand_text(rand))
+        }
+        None => changed,
+    })
+}
