@@ -216,6 +216,26 @@ fn spotlight_gets_a_copy_of_logs_with_all_that_is_personal() {
 }
 
 #[test]
+fn the_simple_processor_never_keeps_the_application_waiting() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::always(Answer::hang());
+        let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+        let exporter = builder.with_max_in_flight(1).with_queue_bytes(10_000).build().unwrap();
+        let provider = SdkLoggerProvider::builder().with_simple_exporter(exporter.logs()).build();
+        let start = Instant::now();
+        write(&provider, 3000);
+        let took = start.elapsed();
+        // The first that would wait for room would wait for two seconds.
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        while stats(&exporter).dropped_logs.get(&DropReason::QueueFull).is_none() {
+            assert!(start.elapsed() < SOON, "the queue was never full");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = provider.shutdown_with_timeout(Duration::from_millis(100));
+    });
+}
+
+#[test]
 fn either_provider_may_be_shut_down_first_and_nothing_is_lost() {
     for logs_first in [true, false] {
         watchdog(LIMIT, move || {

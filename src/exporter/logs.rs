@@ -105,7 +105,9 @@ impl SentryLogExporter {
             ));
         }
         let (answer, answered) = mpsc::sync_channel(1);
-        let waits = may_wait();
+        // The simple processor suppresses telemetry as well, but on threads of the application; it
+        // hands over one record at a time.
+        let waits = logs > 1 && may_wait();
         let answer = waits.then_some(answer);
         if inbox.send(Message::Logs { source: self.source, records, answer }).is_err() {
             return self.refuse(logs);
