@@ -45,6 +45,8 @@ STATUSES = frozenset(
 )
 SOURCES = frozenset("custom url route view component task unknown".split())
 LEVELS = frozenset("debug info warning error fatal".split())
+# The languages whose stack traces are read; a transaction is always one of this program.
+PLATFORMS = frozenset("csharp go java javascript native node php python ruby".split())
 # The first of the four severities of OpenTelemetry that are this level.
 LOG_LEVELS = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
 LOG_TYPE = "application/vnd.sentry.items.log+json"
@@ -453,7 +455,9 @@ def check_event(payload: dict, findings: list[str]) -> None:
 def check_common(payload: dict, found) -> None:
     if not matches(TRACE_ID, payload.get("event_id")):
         found(f"event_id is {payload.get('event_id')!r}")
-    if payload.get("platform") != "native":
+    is_event = payload.get("type") != "transaction"
+    platforms = PLATFORMS if is_event else {"native"}
+    if not one_of(platforms, payload.get("platform")):
         found(f"platform is {payload.get('platform')!r}")
     if not is_sdk(payload.get("sdk")):
         found(f"sdk without name and version: {payload.get('sdk')!r}")

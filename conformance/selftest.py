@@ -352,6 +352,8 @@ FAULTS = [
     ("no source", transaction("transaction_info", ABSENT), "source is None"),
     ("an unknown source", transaction("transaction_info/source", "guess"), "source is 'guess'"),
     ("the platform rust", transaction("platform", "rust"), "platform"),
+    ("a transaction of Python", transaction("platform", "python"), "platform"),
+    ("an event of Rust", event("platform", "rust"), "platform"),
     ("no spans", transaction("spans", ABSENT), "no array of spans"),
     ("1001 children", transaction("spans", spans(1001)), "1001 spans"),
     (

@@ -15,10 +15,13 @@ use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::hooks::Hooks;
-use crate::mapping::{Mapper, TagPolicy, dist_fault, environment_fault, release_fault};
+use crate::mapping::{
+    EventFilter, Kernel, Mapper, TagPolicy, dist_fault, environment_fault, release_fault,
+};
 use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::sampling::Sampling;
+use crate::scrub::Scrubbing;
 use crate::segment::{Bounds, SegmentBuffer};
 use crate::spool::{OpenError, Spool, Store};
 use crate::spotlight::Spotlight;
@@ -134,10 +137,18 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// Whether addresses, names and mail addresses of users, cookies and credentials of requests
-    /// and values of query strings may be sent. Default: `false`.
+    /// Whether addresses, names and mail addresses of users, cookies of requests, values of query
+    /// strings and literals of queries may be sent. Default: `false`. Passwords, keys and tokens
+    /// are taken out all the same: see [`with_scrubbing`](Self::with_scrubbing).
     pub fn with_send_default_pii(mut self, send: bool) -> Self {
         self.mapper = self.mapper.with_send_default_pii(send);
+        self
+    }
+
+    /// What is taken out of spans and errors. Default: all that [`Family`](crate::Family) lists;
+    /// [`with_send_default_pii`](Self::with_send_default_pii) opens a part of it.
+    pub fn with_scrubbing(mut self, scrubbing: Scrubbing) -> Self {
+        self.mapper = self.mapper.with_scrubbing(scrubbing);
         self
     }
 
@@ -145,6 +156,54 @@ impl SentrySpanExporterBuilder {
     /// Default: `true`, once for each failing branch of a trace.
     pub fn with_status_errors(mut self, sent: bool) -> Self {
         self.mapper = self.mapper.with_status_errors(sent);
+        self
+    }
+
+    /// Which events of spans make issues and which are breadcrumbs, by the level and the target
+    /// that `tracing` gives them. Default: issues from `ERROR` on, all others are breadcrumbs.
+    pub fn with_event_filter(mut self, filter: EventFilter) -> Self {
+        self.mapper = self.mapper.with_event_filter(filter);
+        self
+    }
+
+    /// Whether an error that several spans recorded on its way up, or one span twice, makes one
+    /// issue, at the innermost span; further records are counted in
+    /// [`repeated_errors`](crate::Stats::repeated_errors). Off, each record makes an event, also
+    /// where a line logs a panic that a `PanicHook` has seen. Default: `true`.
+    pub fn with_deduplication(mut self, deduplicated: bool) -> Self {
+        self.mapper = self.mapper.with_deduplication(deduplicated);
+        self
+    }
+
+    /// Errors that are not sent, by patterns for their type or text: `*` stands for any letters,
+    /// `?` for one.
+    ///
+    /// A pattern is for the whole of the type with or without its path (`*::Cancelled`), of the
+    /// text (`*connection reset*`), of both (`Error: *reset*`), or of the message that was logged
+    /// or that an error status describes; causes are not looked at. Capital letters matter.
+    /// What it fits is counted as [`Ignored`](crate::DropReason::Ignored). Further calls add to
+    /// the list. Default: none.
+    pub fn with_ignored_errors<P: Into<String>>(
+        mut self,
+        patterns: impl IntoIterator<Item = P>,
+    ) -> Self {
+        self.mapper = self.mapper.with_ignored_errors(patterns);
+        self
+    }
+
+    /// How many errors of one segment, which is a root span with all below it, are sent; more are
+    /// counted as [`TooManyErrors`](crate::DropReason::TooManyErrors). Fatal ones, such as panics,
+    /// are always sent. Default: 500.
+    pub fn with_max_errors_per_segment(mut self, errors: usize) -> Self {
+        self.mapper = self.mapper.with_max_errors_per_segment(errors);
+        self
+    }
+
+    /// How many errors are sent within any 60 seconds; more are counted as
+    /// [`TooManyErrors`](crate::DropReason::TooManyErrors). Fatal ones, such as panics, are counted
+    /// apart, with the same limit. Default: no limit but what Sentry asks for.
+    pub fn with_max_errors_per_minute(mut self, errors: usize) -> Self {
+        self.mapper = self.mapper.with_max_errors_per_minute(errors);
         self
     }
 
@@ -438,7 +497,7 @@ impl SentrySpanExporterBuilder {
             (Some(spool), Some(to)) => Some(opening(spool, to.endpoint.to_string())?),
             _ => None,
         };
-        let mut mapper = self.mapper;
+        let mut mapper = self.mapper.with_kernel(kernel());
         mapper = release.into_iter().fold(mapper, Mapper::with_release);
         mapper = place.into_iter().fold(mapper, Mapper::with_environment);
         mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
@@ -479,6 +538,15 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("queue_bytes", &self.queue_bytes)
             .finish_non_exhaustive()
     }
+}
+
+/// What Linux tells as files; other systems tell nothing here.
+fn kernel() -> Kernel {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    Kernel { release: read("osrelease"), version: read("version") }
 }
 
 fn destination(

@@ -24,7 +24,8 @@
 //! | `sentry.description`, `sentry.custom_span_name` | description of a span below the root |
 //! | `sentry.transaction`, `sentry.segment.name`, `sentry.source` | name of a transaction and its source |
 //! | `sentry.release`, `sentry.environment` | release and environment of a segment, on its root |
-//! | `sentry.fingerprint` | grouping of an error, on its event or span |
+//! | `sentry.fingerprint` | grouping of an error, on its event or span; a list is `["a", "b"]` |
+//! | `sentry.level` | level of an error, on its event or span, or of a breadcrumb |
 //! | `sentry.sample_rate` | the rate by which the trace was sampled, on its root |
 //! | `tags.<key>` | the tag `<key>` |
 //!
@@ -116,15 +117,17 @@ pub use exporter::SentryLogExporter;
 pub use exporter::SentrySpanExporter;
 pub use hooks::{Hooks, SpanDecision};
 pub use ignore::{Ignore, Pattern};
-pub use mapping::TagPolicy;
+pub use mapping::{EventFilter, TagPolicy};
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
 pub use propagation::{SentryPropagator, SentrySampler};
 pub use sampling::Sampling;
+pub use scrub::{Family, Scrubbing};
 #[cfg(feature = "sentry")]
 pub use sentry_sdk::SentryIntegration;
 #[cfg(feature = "spool")]
 pub use spool::Spool;
 pub use spotlight::Spotlight;
 pub use stats::{DropReason, Stats};
+pub use tracing_core::LevelFilter;

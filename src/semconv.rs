@@ -134,6 +134,7 @@ attributes! {
     SentryFingerprint = "sentry.fingerprint",
     SentryGraphqlOperation = "sentry.graphql.operation",
     SentryHttpPrefetch = "sentry.http.prefetch",
+    SentryLevel = "sentry.level",
     SentryMeasurementUnit = "sentry.measurement_unit",
     SentryMeasurementValue = "sentry.measurement_value",
     SentryName = "sentry.name",

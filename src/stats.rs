@@ -42,6 +42,8 @@ pub struct Stats {
     pub repeated_errors: u64,
     /// The dropped spans by reason.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// The dropped error events by reason.
+    pub dropped_events: BTreeMap<DropReason, u64>,
     /// Log records that `export` was given.
     pub logs_received: u64,
     /// Log records that an earlier process had left in the spool.
@@ -105,7 +107,7 @@ pub enum DropReason {
     SpoolFull,
     /// The transaction was larger than Sentry takes, with all texts shortened.
     TooLarge,
-    /// A segment had more than 500 errors.
+    /// A segment, or a minute, had more errors than are sent.
     TooManyErrors,
     /// The server could not be reached.
     Unreachable,
@@ -208,7 +210,7 @@ impl DropReason {
             Self::ShutDown => "the exporter was shut down before it could be delivered",
             Self::SpoolFull => "the spool is full or cannot be written to",
             Self::TooLarge => "it is larger than Sentry takes",
-            Self::TooManyErrors => "a segment had more than 500 errors",
+            Self::TooManyErrors => "a segment, or a minute, had more errors than are sent",
             Self::Unreachable => "the server could not be reached",
             Self::Unsampled => "the sampler decided against it",
         }
@@ -238,6 +240,9 @@ impl fmt::Display for Stats {
         )?;
         for (reason, spans) in &self.dropped {
             write!(f, "; {spans} spans dropped: {reason}")?;
+        }
+        for (reason, events) in &self.dropped_events {
+            write!(f, "; {events} events dropped: {reason}")?;
         }
         if self.logs_received > 0 || self.logs_recovered > 0 {
             write!(
@@ -415,11 +420,14 @@ impl Ledger {
         add(&mut stats.transactions_dropped, amount.transactions);
         add(&mut stats.events_dropped, amount.events);
         add(&mut stats.logs_dropped, amount.logs);
-        let (dropped, items) = match amount.logs {
-            0 => (&mut stats.dropped, amount.spans),
-            logs => (&mut stats.dropped_logs, logs),
-        };
-        add(dropped.entry(reason).or_default(), items);
+        if amount.logs > 0 {
+            add(stats.dropped_logs.entry(reason).or_default(), amount.logs);
+        } else {
+            add(stats.dropped.entry(reason).or_default(), amount.spans);
+        }
+        if amount.events > 0 {
+            add(stats.dropped_events.entry(reason).or_default(), amount.events);
+        }
     }
 
     pub(crate) fn repeated(&self, errors: u64) {

@@ -4,6 +4,7 @@ mod common;
 
 use std::time::Duration;
 
+use common::answer::Answer;
 use common::sentry::FakeSentry;
 use common::spans::SpanDataExt;
 use common::telemetry::{export, span, stats};
@@ -139,5 +140,59 @@ fn a_span_with_a_bare_error_status_leaves_early_as_well() {
         assert_eq!(sentry.events()[0]["logentry"]["message"], "no more paper");
         exporter.shutdown_with_timeout(LIMIT).unwrap();
         assert_eq!(sentry.events().len(), 1);
+    });
+}
+
+#[test]
+fn errors_that_left_early_take_no_room_from_those_of_the_root() {
+    watchdog(HANG, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry, NEVER);
+        let failing_child = |id: u64| failing(id, 1, &format!("error {id}"));
+        export(&exporter, (2..602).map(failing_child).collect()).unwrap();
+        exporter.flush(HANG).unwrap();
+        assert_eq!(sentry.events().len(), 600);
+        export(&exporter, vec![failing(1, 0, "the root itself")]).unwrap();
+        exporter.flush(HANG).unwrap();
+        assert_eq!(texts(&sentry.events()).last(), Some(&"the root itself"));
+        let stats = stats(&exporter);
+        assert_eq!((stats.events_delivered, stats.events_dropped), (601, 0));
+        exporter.shutdown_with_timeout(LIMIT).unwrap();
+    });
+}
+
+#[test]
+fn what_one_branch_has_too_many_of_is_counted_once() {
+    watchdog(HANG, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry, NEVER);
+        // The parent fails as well, so that its whole branch is looked at when its turn comes.
+        let mut batch: Vec<_> = (3..1203).map(|id| failing(id, 2, &format!("{id}"))).collect();
+        batch.insert(0, failing(2, 1, "parent"));
+        export(&exporter, batch).unwrap();
+        exporter.shutdown_with_timeout(HANG).unwrap();
+        let stats = stats(&exporter);
+        assert_eq!(stats.events_delivered + stats.events_dropped, 1201);
+        assert_eq!(sentry.events().len() as u64, stats.events_delivered);
+    });
+}
+
+#[test]
+fn an_error_that_left_early_is_not_lost_to_a_limit_that_comes_later() {
+    watchdog(HANG, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry, NEVER);
+        export(&exporter, vec![failing(2, 1, "locked")]).unwrap();
+        exporter.flush(LIMIT).unwrap();
+        sentry.once(Answer::status(429).header("Retry-After", "60"));
+        // One of the exports tells of the loss; both take their spans.
+        let _ = export(&exporter, vec![span(2, 9, 0, "another trace")]);
+        exporter.flush(LIMIT).unwrap();
+        let _ = export(&exporter, vec![span(1, 1, 0, "GET /orders")]);
+        exporter.flush(LIMIT).unwrap();
+        let stats = stats(&exporter);
+        assert_eq!((stats.events_delivered, stats.events_dropped), (1, 0));
+        assert_eq!((stats.spans_received, stats.spans_dropped), (3, 3));
+        exporter.shutdown_with_timeout(LIMIT).unwrap();
     });
 }

@@ -9,8 +9,8 @@ use opentelemetry::trace::{SpanId, SpanKind};
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
-use opentelemetry_sentry::TagPolicy;
 use opentelemetry_sentry::mapping::Mapper;
+use opentelemetry_sentry::{EventFilter, LevelFilter, TagPolicy};
 use serde_json::Value as Json;
 
 const DOC: &str = include_str!("../docs/mapping.md");
@@ -367,7 +367,7 @@ fn what_is_no_tag_by_itself_can_be_listed() {
     let never = literals(never.unwrap()).into_iter().map(str::to_owned).collect();
     assert_eq!(told, never);
     for key in told {
-        let key = if key.ends_with('.') { format!("{key}key") } else { key };
+        let key = if key.ends_with('.') { format!("{key}part") } else { key };
         let attribute = || vec![KeyValue::new(key.clone(), "value")];
         for policy in [TagPolicy::Root, TagPolicy::AllSpans, TagPolicy::None] {
             assert!(tags(policy, attribute()).is_null(), "{key}");
@@ -468,6 +468,174 @@ fn what_the_root_says_is_sent_as_far_as_it_may_be() {
                 }
             }
         }
+    }
+}
+
+// Errors
+
+/// What becomes of an event: an issue and its level, a breadcrumb and its level, or nothing.
+fn fate(mapper: &Mapper, event: SpanData) -> (String, Option<String>) {
+    let mapped = mapper.map(vec![event]).remove(0);
+    let level = |json: Json| Some(json["level"].as_str().map_or_else(String::new, str::to_owned));
+    let json = |value| serde_json::to_value(value).unwrap();
+    match (mapped.events.first(), mapped.transaction.breadcrumbs.first()) {
+        (Some(event), None) => ("issue".into(), level(json(event))),
+        (None, Some(crumb)) => ("breadcrumb".into(), Some(crumb.level.to_string())),
+        (None, None) => ("nothing".into(), None),
+        both => panic!("{both:?}"),
+    }
+}
+
+#[test]
+fn events_become_by_their_level_what_the_table_says() {
+    const HEADER: &[&str] = &[
+        "`level` of an event, in any case",
+        "at Sentry",
+        "by default",
+        "`with_issues(OFF)` and `with_breadcrumbs(INFO)`",
+    ];
+    let filter =
+        EventFilter::new().with_issues(LevelFilter::OFF).with_breadcrumbs(LevelFilter::INFO);
+    let mappers = [Mapper::new(), Mapper::new().with_event_filter(filter)];
+    let rows = table(HEADER);
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let level = said(&row[0]);
+        for (mapper, expected) in mappers.iter().zip(&row[2..]) {
+            for level in [level.to_owned(), level.to_uppercase()] {
+                let logged = [KeyValue::new("level", level)];
+                let (fate, shown) =
+                    fate(mapper, work(SpanKind::Internal, vec![]).event("line", 1, logged));
+                assert_eq!(fate, *expected, "{row:?}");
+                // An event of `sentry-types` leaves out what Sentry takes for granted.
+                let shown = shown.filter(|level| !level.is_empty());
+                assert!(shown.is_none_or(|shown| shown == said(&row[1])), "{row:?}");
+            }
+        }
+    }
+}
+
+/// The text of a trace in which `theirs` was called by `ours`; the newest call is `theirs`.
+fn trace(language: &str, ours: &str, theirs: &str) -> String {
+    let language = language.split([':', ',', ' ']).next().unwrap();
+    let lines = |line: &dyn Fn(usize, &str) -> String| line(0, theirs) + &line(1, ours);
+    match language {
+        "Rust" => lines(&|at, name| format!("   {at}: {name}\n")),
+        "Python" => {
+            let line = |path: &str| format!("  File \"{path}\", line 7, in total\n    x()\n");
+            let calls = line(ours) + &line(theirs);
+            format!("Traceback (most recent call last):\n{calls}shop.Sold: gone\n")
+        }
+        "Java" => {
+            let calls = lines(&|_, name| format!("\tat {name}(Cart.java:3)\n"));
+            format!("com.shop.Sold: gone\n{calls}")
+        }
+        "JavaScript" => {
+            let calls = lines(&|_, path| format!("    at total ({path}:3:4)\n"));
+            format!("TypeError: gone\n{calls}")
+        }
+        ".NET" => {
+            let calls = lines(&|_, name| format!("   at {name}(Int32 count)\n"));
+            format!("System.Exception: gone\n{calls}")
+        }
+        "Go" => {
+            let calls = lines(&|at, path| format!("pack{at}.total(0x1)\n\t{path}:3 +0x1d\n"));
+            let name = if theirs.contains("/runtime/") { "runtime.main" } else { "gin.total" };
+            let calls = calls.replace("pack0.total", name).replace("pack1.total", "main.total");
+            format!("panic: gone\n\ngoroutine 1 [running]:\n{calls}")
+        }
+        "PHP" => {
+            let calls = lines(&|at, path| format!("#{at} {path}(9): Cart->total()\n"));
+            format!(
+                "PHP Fatal error:  Uncaught Sold: gone in {theirs}:3\nStack trace:\n{calls}#2 {{main}}\n"
+            )
+        }
+        "Ruby" => format!("{theirs}:2:in `total': gone (Sold)\n\tfrom {ours}:5:in `run'\n"),
+        "C++" => lines(&|at, name| format!("   {at}# {name} at /srv/cart.cpp:8\n")),
+        other => panic!("no trace of {other}"),
+    }
+}
+
+#[test]
+fn stack_traces_have_the_platform_and_the_frames_that_the_table_says() {
+    let rows = table(&["stack trace of", "`platform`", "`in_app` is true for", "and false for"]);
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        let ours = said(&row[2]);
+        let others = code(&row[3]);
+        for theirs in if others.is_empty() { vec![ours] } else { others } {
+            let text = trace(&row[0], ours, theirs);
+            let attributes = [
+                KeyValue::new("exception.message", "gone"),
+                KeyValue::new("exception.stacktrace", text.clone()),
+            ];
+            let work = work(SpanKind::Internal, vec![]).event("exception", 1, attributes);
+            let event = Mapper::new().map(vec![work]).remove(0).events.remove(0);
+            assert_eq!(event.platform, said(&row[1]), "{text}");
+            let frames = event.exception.values.last().unwrap().stacktrace.clone().unwrap().frames;
+            let names = |frame: &sentry_types::protocol::v7::Frame| {
+                let whole = [&frame.module, &frame.function].map(|name| name.clone());
+                let whole = whole.into_iter().flatten().collect::<Vec<_>>().join(".");
+                let path = frame.abs_path.clone().unwrap_or_default();
+                [whole, frame.function.clone().unwrap_or_default(), path]
+            };
+            let is_of = |frame, name: &str| {
+                let bare = name.split('(').next().unwrap();
+                names(frame).iter().any(|is| is == name || is.split('(').next() == Some(bare))
+            };
+            let ours_at = frames.iter().find(|frame| is_of(frame, ours));
+            assert_eq!(ours_at.and_then(|frame| frame.in_app), Some(true), "{ours} {frames:?}");
+            if theirs != ours {
+                let theirs_at = frames.iter().find(|frame| is_of(frame, theirs));
+                assert_eq!(theirs_at.and_then(|it| it.in_app), Some(false), "{theirs} {frames:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_families_of_crates_that_are_libraries_are_told() {
+    let source = include_str!("../src/mapping/stacktrace/crates.rs");
+    let families = source.split("FAMILIES: &str = \"").nth(1).unwrap().split('"').next().unwrap();
+    let families = families.replace('\\', " ");
+    let told = DOC.split("`src/mapping/stacktrace/crates.rs`:").nth(1).unwrap();
+    let told = told.split("\n\n").next().unwrap();
+    assert_eq!(code(told), families.split_whitespace().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_panic_has_the_fields_that_the_table_says() {
+    let given = [
+        ("<message>", "exception.message", "no money"),
+        ("<function>", "exception.stacktrace", "   0: shop::cart::total\n"),
+        ("<file>", "code.file.path", "src/cart.rs"),
+        ("<thread>", "thread.name", "worker"),
+    ];
+    let mut attributes: Vec<_> =
+        given.iter().map(|(_, key, text)| KeyValue::new(*key, *text)).collect();
+    attributes.extend([
+        KeyValue::new("exception.type", "panic"),
+        KeyValue::new("exception.escaped", true),
+        KeyValue::new("level", "FATAL"),
+    ]);
+    let work = work(SpanKind::Internal, vec![]).event("exception", 1, attributes);
+    let event = serde_json::to_value(&Mapper::new().map(vec![work])[0].events[0]).unwrap();
+    for row in table(&["field of a panic", "is"]) {
+        let (path, expected) = (said(&row[0]), said(&row[1]));
+        let exception = &event["exception"]["values"][0];
+        let base = match row[0].split_once(' ').map(|(of, _)| of) {
+            Some("exception") => exception,
+            Some("frame") => &exception["stacktrace"]["frames"][0],
+            _ => &event,
+        };
+        let found = at(base, path);
+        let given = given.iter().find(|(name, ..)| *name == expected);
+        let expected = match given {
+            Some((_, "exception.stacktrace", _)) => "shop::cart::total",
+            Some((.., text)) => text,
+            None => expected,
+        };
+        assert_eq!(text(found), expected, "{path}");
     }
 }
 

@@ -21,7 +21,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanProcessor};
 use opentelemetry_sentry::transport::{Transport, TransportError};
 use opentelemetry_sentry::{PanicHook, SentrySpanExporter};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -169,7 +169,7 @@ fn a_panic_in_a_span_is_a_fatal_error_of_its_transaction() {
             (&exception["type"], &exception["value"]),
             (&"panic".into(), &"no money: 7".into())
         );
-        assert_eq!(exception["mechanism"]["handled"], false);
+        assert_eq!(exception["mechanism"], json!({"type": "panic", "handled": false}));
         let trace = &event["contexts"]["trace"];
         assert_eq!(trace["trace_id"], transaction["contexts"]["trace"]["trace_id"]);
         assert_eq!(trace["span_id"], transaction["contexts"]["trace"]["span_id"]);

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::env::consts::ARCH;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::envelope::Envelope;
@@ -97,6 +98,10 @@ impl Sent {
             Json::Object(fields) => {
                 for (key, value) in fields {
                     match (key.as_str(), value.as_f64()) {
+                        ("rust", _) => *value = "[rust]".into(),
+                        ("arch", _) if *value == ARCH => *value = "[arch]".into(),
+                        // That of the machine, and not the one that a resource says.
+                        ("os", _) if value["name"] != "linux" => *value = "[os]".into(),
                         ("event_id", _) => *value = "[id]".into(),
                         ("sdk", _) => *value = "[sdk]".into(),
                         ("timestamp" | "start_timestamp", Some(time)) => {

@@ -5,10 +5,9 @@ use sentry_types::protocol::v7::{Breadcrumb, Level};
 
 use super::facts::Facts;
 use super::resource::limited_map;
+use super::severity::Severity;
 use crate::protocol::{Measurement, Timestamp, shortened};
-use crate::semconv::Attribute::{
-    Level as LevelKey, SentryMeasurementUnit, SentryMeasurementValue, Target,
-};
+use crate::semconv::Attribute::{SentryMeasurementUnit, SentryMeasurementValue, Target};
 
 /// How many breadcrumbs an event of Sentry keeps, the last ones (rule EXC-12).
 pub(super) const MAX: usize = 100;
@@ -19,7 +18,7 @@ const MAX_DATA_BYTES: usize = 1500;
 const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// What the bridge from `tracing` says of every event in the same words.
-const NOT_DATA: &[&str] = &["code.", "level", "target"];
+const NOT_DATA: &[&str] = &["code.", "level", "sentry.level", "target"];
 
 /// The number that an event carries for Sentry to chart (rule TIME-4).
 pub(super) fn measurement(event: &Event) -> Option<(String, Measurement)> {
@@ -97,25 +96,13 @@ pub(super) fn breadcrumb(event: &Event, span: &SpanData) -> Breadcrumb {
         category.unwrap_or_else(|| if scope.is_empty() { "otel.event" } else { scope }.into());
     let message = shortened(&event.name, MAX_MESSAGE_BYTES)
         .unwrap_or_else(|| event.name.clone().into_owned());
+    let level = Severity::told(&facts).or_else(|| Severity::logged(&facts));
     Breadcrumb {
         timestamp: Timestamp::from(event.timestamp).into(),
         ty: "default".into(),
         category: Some(category.chars().filter(|char| !char.is_control()).take(128).collect()),
-        level: level(&facts).unwrap_or(Level::Info),
+        level: level.map_or(Level::Info, Level::from),
         message: Some(message).filter(|message| !message.is_empty()),
         data: limited_map(entries, MAX_DATA_BYTES).into_iter().collect(),
     }
-}
-
-/// The level that `tracing` or another recorder gave to an event (rule EXC-5).
-pub(super) fn level(facts: &Facts<'_>) -> Option<Level> {
-    let level = facts.text(&[LevelKey])?;
-    Some(match level.to_ascii_lowercase().as_str() {
-        "trace" | "debug" => Level::Debug,
-        "info" => Level::Info,
-        "warn" | "warning" => Level::Warning,
-        "error" => Level::Error,
-        "fatal" | "critical" => Level::Fatal,
-        _ => return None,
-    })
 }

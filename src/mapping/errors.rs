@@ -2,10 +2,14 @@ use std::collections::{HashMap, HashSet};
 
 use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry_sdk::trace::SpanData;
+use sentry_types::protocol::v7::Level;
 
-use super::exception::{Recorded, Role};
+use super::error_rules::ErrorRules;
+use super::event_filter::EventFilter;
+use super::exception::{Identity, Recorded, Role};
 use super::panic::is_logged_panic;
 use super::stacktrace::InApp;
+use crate::segment::Segment;
 
 /// With how many records of the same error a further one is compared.
 const MAX_COMPARED: usize = 100;
@@ -20,42 +24,95 @@ pub(super) struct Failure<'a> {
     pub(super) recorded: Option<Recorded>,
 }
 
+/// The failures of a segment, after the rules for errors.
+#[derive(Debug, Default)]
+pub(super) struct Failures<'a> {
+    pub(super) sent: Vec<Failure<'a>>,
+    /// How many further records there were of these.
+    pub(super) repeated: usize,
+    /// How many were of a kind that nobody wants to see.
+    pub(super) ignored: usize,
+    /// How many there were beyond those that one segment may have.
+    pub(super) surplus: usize,
+}
+
+impl<'a> Failures<'a> {
+    pub(super) fn of(
+        segment: &'a Segment,
+        with_status: bool,
+        rules: &ErrorRules,
+        in_app: &InApp,
+    ) -> Self {
+        let (mut sent, repeated) = failures(&segment.spans, with_status, rules, in_app);
+        if !segment.told.is_empty() {
+            let told: HashSet<SpanId> = segment.told.iter().copied().collect();
+            sent.retain(|failure| !told.contains(&failure.span.span_context.span_id()));
+        }
+        let all = sent.len();
+        if !rules.ignored.is_empty() {
+            sent.retain(|failure| !failure.is_ignored(rules));
+        }
+        let ignored = all.saturating_sub(sent.len());
+        // What is fatal, such as a panic, is not lost among what is not.
+        let mut room = rules.max_per_segment;
+        let before = sent.len();
+        sent.retain(|failure| {
+            let is_kept = failure.is_fatal() || room > 0;
+            room = room.saturating_sub(usize::from(!failure.is_fatal()));
+            is_kept
+        });
+        let surplus = before.saturating_sub(sent.len());
+        Self { sent, repeated, ignored, surplus }
+    }
+}
+
+impl Failure<'_> {
+    fn is_ignored(&self, rules: &ErrorRules) -> bool {
+        match &self.recorded {
+            Some(recorded) => recorded.is_one_of(&rules.ignored),
+            None => {
+                let text = status_text(self.span);
+                rules.ignored.iter().any(|pattern| pattern.matches(text))
+            }
+        }
+    }
+
+    fn is_fatal(&self) -> bool {
+        self.recorded.as_ref().is_some_and(|recorded| recorded.level == Level::Fatal)
+    }
+}
+
+/// What an error status says: its description, else which span it is of.
+pub(super) fn status_text(span: &SpanData) -> &str {
+    match &span.status {
+        Status::Error { description } if !description.trim().is_empty() => description,
+        _ => &span.name,
+    }
+}
+
 /// The failures of a segment, each one once, and how many further records of them there were.
 ///
 /// An error that several spans recorded on its way up counts where it was recorded first, which is
 /// the innermost span (rule EXC-11). A span that only has an error status counts if nothing was
 /// recorded below or above it and no deeper span failed.
-pub(super) fn failures<'a>(
+fn failures<'a>(
     spans: &'a [SpanData],
     with_status: bool,
+    rules: &ErrorRules,
     in_app: &InApp,
 ) -> (Vec<Failure<'a>>, usize) {
-    let mut recorded = recorded(spans, in_app);
+    let mut recorded = recorded(spans, &rules.filter, in_app);
     let statuses = spans.iter().any(|span| with_status && has_error(span));
     if recorded.is_empty() && !statuses {
         return (recorded, 0);
     }
     let tree = Tree::of(spans);
-    let before = recorded.len();
-    recorded.retain(|failure| {
-        !failure.event.is_some_and(|(_, event)| is_logged_panic(event, failure.span))
-    });
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
-    let mut kept: HashMap<u64, Vec<&SpanData>> = HashMap::new();
-    recorded.retain(|failure| {
-        let Some(key) = failure.recorded.as_ref().map(Recorded::key) else { return true };
-        let same = kept.entry(key).or_default();
-        let id = failure.span.span_context.span_id();
-        let is_repeated = same.iter().take(MAX_COMPARED).any(|below| {
-            below.span_context.span_id() == id
-                || tree.ancestors(below).any(|above| above.span_context.span_id() == id)
-        });
-        if !is_repeated {
-            same.push(failure.span);
-        }
-        !is_repeated
-    });
+    let before = recorded.len();
+    if rules.is_deduplicated {
+        keep_first(&mut recorded, &tree);
+    }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
         // What failed below a span, and which spans recorded an exception or anything else.
@@ -85,11 +142,39 @@ pub(super) fn failures<'a>(
     (recorded, repeated)
 }
 
-fn recorded<'a>(spans: &'a [SpanData], in_app: &InApp) -> Vec<Failure<'a>> {
+/// Leaves of each error the first record on the way up, and no line that logs a panic.
+fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>) {
+    recorded.retain(|failure| {
+        !failure.event.is_some_and(|(_, event)| is_logged_panic(event, failure.span))
+    });
+    let mut kept: HashMap<u64, Vec<(&SpanData, Option<u64>)>> = HashMap::new();
+    recorded.retain(|failure| {
+        let Some(Identity { said, stack }) = failure.recorded.as_ref().map(Recorded::identity)
+        else {
+            return true;
+        };
+        let same = kept.entry(said).or_default();
+        let id = failure.span.span_context.span_id();
+        let is_repeated = same.iter().take(MAX_COMPARED).any(|(below, other)| {
+            // Not every record of an error brings its frames along.
+            let is_alike = stack.is_none() || other.is_none() || stack == *other;
+            is_alike
+                && (below.span_context.span_id() == id
+                    || tree.ancestors(below).any(|above| above.span_context.span_id() == id))
+        });
+        if !is_repeated {
+            same.push((failure.span, stack));
+        }
+        !is_repeated
+    });
+}
+
+/// What events recorded, the deepest spans first, for where clocks tell no difference.
+fn recorded<'a>(spans: &'a [SpanData], filter: &EventFilter, in_app: &InApp) -> Vec<Failure<'a>> {
     let mut failures = Vec::new();
-    for span in spans {
+    for span in spans.iter().rev() {
         for (index, event) in span.events.iter().enumerate() {
-            let role = Role::of(event);
+            let role = Role::of(event, span, filter);
             if role.is_error() {
                 let recorded = Some(Recorded::of(event, role, span, in_app));
                 failures.push(Failure { span, event: Some((index, event)), recorded });
@@ -100,8 +185,9 @@ fn recorded<'a>(spans: &'a [SpanData], in_app: &InApp) -> Vec<Failure<'a>> {
 }
 
 /// Whether a span may make an error event.
-pub(super) fn is_failure(span: &SpanData, with_status: bool) -> bool {
-    (with_status && has_error(span)) || span.events.iter().any(|event| Role::of(event).is_error())
+pub(super) fn is_failure(span: &SpanData, with_status: bool, filter: &EventFilter) -> bool {
+    (with_status && has_error(span))
+        || span.events.iter().any(|event| Role::of(event, span, filter).is_error())
 }
 
 fn has_error(span: &SpanData) -> bool {

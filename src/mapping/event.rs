@@ -1,7 +1,6 @@
 use std::borrow::Cow;
 
 use opentelemetry::StringValue;
-use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{
     Context, Event, Level, LogEntry, OtelContext, SpanStatus, TraceContext, Values,
@@ -9,12 +8,14 @@ use sentry_types::protocol::v7::{
 use serde_json::json;
 
 use super::Mapper;
-use super::errors::Failure;
-use super::exception::{Location, message};
+use super::errors::{Failure, status_text};
+use super::exception::{Location, fingerprint, message};
 use super::facts::Facts;
 use super::id::event_id;
+use super::machine;
 use super::op;
 use super::resource::limited_map;
+use super::severity::Severity;
 use super::span::{self, parent};
 use super::status;
 use super::transaction::{Crumb, Root};
@@ -47,7 +48,11 @@ pub(super) fn event(
     let logger = event_facts.as_ref().and_then(|facts| facts.text(&[Target]));
     let logger = logger.unwrap_or_else(|| span.instrumentation_scope.name().into());
     let attributes = [&span.attributes, &root_span.attributes];
-    let tags = mapper.tags.of_segment(&attributes.map(Vec::as_slice), &mapper.resource);
+    let tags = mapper.tags.of_error(
+        failure.event.map_or(&[], |(_, event)| &event.attributes),
+        &attributes.map(Vec::as_slice),
+        &mapper.resource,
+    );
     let end = crumbs.partition_point(|crumb| crumb.time <= Timestamp::from(time));
     let before = crumbs.get(end.saturating_sub(kept_crumbs)..end).unwrap_or_default();
     let mut event = Event {
@@ -76,6 +81,7 @@ pub(super) fn event(
             Context::Other(context.fields().clone().into_iter().collect()),
         );
     }
+    machine::describe(&mut event.contexts, &mapper.kernel);
     event.contexts.insert("trace".into(), trace_context(span, &facts).into());
     event.contexts.insert("otel".into(), otel_context(&failure, mapper).into());
     match failure.recorded {
@@ -107,14 +113,16 @@ pub(super) fn event(
 /// An error status where nobody recorded an exception; grouped by what failed, not by the text,
 /// which may change from one failure to the next.
 fn error_status(span: &SpanData, facts: &Facts<'_>, event: &mut Event<'static>) {
-    let description = match &span.status {
-        Status::Error { description } => &**description,
-        _ => "",
-    };
-    let message = message([description, &*span.name]);
+    let message = message([status_text(span)]);
+    if let Some(severity) = Severity::told(facts) {
+        event.level = severity.into();
+    }
     event.logentry = Some(LogEntry { message, params: Vec::new() });
     let op = op::op(facts, &span.span_kind).0.map_or_else(|| "default".into(), |op| op.to_string());
-    let parts = [STATUS.into(), op, limited(&span.name, 1024)];
+    let mut parts = fingerprint(&[facts]);
+    if parts.is_empty() {
+        parts = vec![STATUS.into(), op, limited(&span.name, 1024)];
+    }
     event.fingerprint = parts.into_iter().map(Cow::Owned).collect();
 }
 

@@ -5,9 +5,12 @@ use opentelemetry::{StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{Exception, Level, Mechanism, Stacktrace, ThreadId};
 
-use super::breadcrumb::level;
 use super::error_text::{ErrorText, split_type, type_of_debug};
+use super::event_filter::{Capture, EventFilter};
 use super::facts::Facts;
+use super::glob::Glob;
+use super::panic;
+use super::severity::Severity;
 use super::span::texts;
 use super::stacktrace::{self, InApp};
 use crate::protocol::limited;
@@ -38,6 +41,8 @@ pub(super) enum Role {
     Measurement,
     /// Something that happened on the way.
     Breadcrumb,
+    /// Nothing for Sentry.
+    Filtered,
 }
 
 /// An error that a span recorded.
@@ -55,6 +60,15 @@ pub(super) struct Recorded {
     pub(super) fingerprint: Vec<String>,
 }
 
+/// What tells one error from another (rule EXC-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Identity {
+    /// Of types and texts, or of a message and its place.
+    pub(super) said: u64,
+    /// Of the frames; nothing where there are none.
+    pub(super) stack: Option<u64>,
+}
+
 /// The place in the source where an error was recorded.
 #[derive(Debug, PartialEq)]
 pub(super) struct Location {
@@ -64,20 +78,27 @@ pub(super) struct Location {
 }
 
 impl Role {
-    pub(super) fn of(event: &Event) -> Self {
+    pub(super) fn of(event: &Event, span: &SpanData, filter: &EventFilter) -> Self {
         let facts = Facts::of(&event.attributes);
         if facts.value(SentryMeasurementValue).is_some() {
             return Self::Measurement;
         }
-        let logged = level(&facts);
-        let is_error = logged.is_none_or(|level| matches!(level, Level::Error | Level::Fatal));
+        let severity = Severity::logged(&facts);
         let says_error = facts.text(&[ExceptionType, ExceptionMessage]).is_some()
             || (event.name == "exception" && facts.has(&[ExceptionStacktrace]));
-        match (is_error, says_error, logged) {
-            (true, true, _) => Self::Exception,
-            (true, false, Some(_)) if facts.text(&[Error]).is_some() => Self::Exception,
-            (true, false, Some(_)) => Self::Message,
-            _ => Self::Breadcrumb,
+        let target = facts.text(&[Target]);
+        let target = target.as_deref().unwrap_or_else(|| span.instrumentation_scope.name());
+        let capture = match severity {
+            Some(Severity::Fatal) => Capture::Issue,
+            Some(Severity::Traced(level)) => filter.decide(level, target),
+            None if says_error => Capture::Issue,
+            None => filter.decide_below_issue(tracing_core::Level::INFO, target),
+        };
+        match capture {
+            Capture::Issue if says_error || facts.text(&[Error]).is_some() => Self::Exception,
+            Capture::Issue => Self::Message,
+            Capture::Breadcrumb => Self::Breadcrumb,
+            Capture::Nothing => Self::Filtered,
         }
     }
 
@@ -94,11 +115,11 @@ impl Recorded {
         let mut recorded = Self {
             chain: Vec::new(),
             message: None,
-            level: level(&facts).unwrap_or(Level::Error),
+            level: level(&facts, &span_facts),
             platform: None,
             raw_stacktrace: None,
             location: Location::of(&facts).or_else(|| Location::of(&span_facts)),
-            fingerprint: fingerprint(&facts, &span_facts),
+            fingerprint: fingerprint(&[&facts, &span_facts]),
         };
         // An event of `tracing` is named by its message, or by its place where it has none.
         let is_message =
@@ -108,7 +129,9 @@ impl Recorded {
             recorded.message = message.map(|message| limited(message, MAX_VALUE_BYTES));
             recorded.read_exception(&facts, span, in_app);
             if let Some(itself) = recorded.chain.last_mut() {
-                itself.thread_id = thread_id(&facts).or_else(|| thread_id(&span_facts));
+                // A span may have begun on another thread than the one that panicked.
+                let of_span = thread_id(&span_facts).filter(|_| !facts.is_true(ExceptionEscaped));
+                itself.thread_id = thread_id(&facts).or(of_span);
             }
         } else {
             recorded.message = Some(self::message([&*event.name, &*span.name]));
@@ -116,17 +139,38 @@ impl Recorded {
         recorded
     }
 
-    /// Tells errors of the same text and chain as one (rule EXC-11).
-    pub(super) fn key(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+    /// Tells errors of the same text, chain and frames as one (rule EXC-11).
+    pub(super) fn identity(&self) -> Identity {
+        let mut said = DefaultHasher::new();
         for exception in &self.chain {
-            (&exception.ty, &exception.value).hash(&mut hasher);
+            (&exception.ty, &exception.value).hash(&mut said);
         }
         if self.chain.is_empty() {
             let place = self.location.as_ref().map(|place| (&place.file, place.line));
-            (&self.message, place).hash(&mut hasher);
+            (&self.message, place).hash(&mut said);
         }
-        hasher.finish()
+        let frames = self.chain.last().and_then(|itself| itself.stacktrace.as_ref());
+        let stack = frames.map(|trace| {
+            let mut stack = DefaultHasher::new();
+            for frame in &trace.frames {
+                (&frame.module, &frame.function, &frame.abs_path, frame.lineno).hash(&mut stack);
+            }
+            stack.finish()
+        });
+        Identity { said: said.finish(), stack }
+    }
+
+    /// Whether one of these patterns fits the type, the text, both, or the message.
+    pub(super) fn is_one_of(&self, patterns: &[Glob]) -> bool {
+        let fits = |text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+        self.message.as_deref().is_some_and(fits)
+            || self.chain.last().is_some_and(|Exception { ty, module, value, .. }| {
+                let module = module.as_ref().map(|module| format!("{module}::{ty}"));
+                let value = value.as_deref();
+                fits(ty)
+                    || module.as_deref().is_some_and(fits)
+                    || value.is_some_and(|value| fits(value) || fits(&format!("{ty}: {value}")))
+            })
     }
 
     fn read_exception(&mut self, facts: &Facts<'_>, span: &SpanData, in_app: &InApp) {
@@ -163,8 +207,9 @@ impl Recorded {
         };
         let (module, ty) = type_of(facts, text.as_deref(), &traced_itself);
         let escaped = facts.is_true(ExceptionEscaped);
+        let is_panic = escaped && ty == panic::TYPE && self.level == Level::Fatal;
         let mechanism = Mechanism {
-            ty: "opentelemetry".into(),
+            ty: if is_panic { panic::TYPE } else { "opentelemetry" }.into(),
             handled: Some(!escaped),
             ..Mechanism::default()
         };
@@ -246,19 +291,30 @@ fn thread_id(facts: &Facts<'_>) -> Option<ThreadId> {
     facts.integer(&[ThreadIdKey]).filter(|id| *id >= 0).map(ThreadId::from)
 }
 
-/// How the recorder wants the error grouped (rule EXC-16).
-fn fingerprint(event: &Facts<'_>, span: &Facts<'_>) -> Vec<String> {
-    let Some(value) = event.value(SentryFingerprint).or_else(|| span.value(SentryFingerprint))
-    else {
+/// What the event is told to show, else what it says, unless the span is told to show another.
+fn level(event: &Facts<'_>, span: &Facts<'_>) -> Level {
+    let logged = Severity::logged(event);
+    let of_span = Severity::told(span).filter(|_| logged != Some(Severity::Fatal));
+    Severity::told(event).or(of_span).or(logged).map_or(Level::Error, Level::from)
+}
+
+/// How the recorder wants the error grouped (rule EXC-16), by the first of these that says it.
+pub(super) fn fingerprint(all: &[&Facts<'_>]) -> Vec<String> {
+    let Some(value) = all.iter().find_map(|facts| facts.value(SentryFingerprint)) else {
         return Vec::new();
     };
-    let parts = texts(value).map_or_else(|| vec![value.as_str().into_owned()], owned);
+    let parts = texts(value).map_or_else(|| listed(&value.as_str()), owned);
     parts
         .into_iter()
         .filter(|part| !part.is_empty())
         .map(|part| limited(&part, 1024))
         .take(16)
         .collect()
+}
+
+/// The elements of a list in brackets, which is how fields of `tracing` can be lists.
+fn listed(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_else(|_| vec![text.to_owned()])
 }
 
 fn owned(texts: &[StringValue]) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Errors that others have told of, in the words of those that spans record.
 
-use sentry_types::protocol::v7::{Event, Exception};
+use sentry_types::protocol::v7::Event;
 
 use super::Mapper;
 use super::error_text::ErrorText;
@@ -11,20 +11,9 @@ use crate::protocol::limited;
 impl Mapper {
     /// The texts of an error as an event of a span with them has them when it is sent.
     pub(crate) fn as_recorded(&self, texts: &[String]) -> Vec<String> {
-        let parsed = texts.iter().map(|text| ErrorText::parse(text).message);
-        let mut event = Event {
-            exception: texts
-                .iter()
-                .cloned()
-                .chain(parsed)
-                .map(exception)
-                .collect::<Vec<_>>()
-                .into(),
-            ..Event::default()
-        };
-        self.scrubber.scrub_event(&mut event);
-        let mut texts: Vec<_> =
-            event.exception.values.into_iter().filter_map(|exception| exception.value).collect();
+        let clean = texts.iter().map(|text| self.scrubber.scrub_text(text));
+        let clean = clean.flat_map(|text| [ErrorText::parse(&text).message, text]);
+        let mut texts: Vec<_> = clean.map(|text| limited(&text, MAX_VALUE_BYTES)).collect();
         texts.retain(|text| !text.is_empty());
         texts.sort();
         texts.dedup();
@@ -36,8 +25,4 @@ impl Mapper {
         event.exception.values.is_empty()
             && event.fingerprint.first().is_some_and(|first| first == STATUS)
     }
-}
-
-fn exception(text: String) -> Exception {
-    Exception { value: Some(limited(&text, MAX_VALUE_BYTES)), ..Exception::default() }
 }

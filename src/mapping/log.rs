@@ -58,12 +58,10 @@ impl Mapper {
             span_id: span_id.map(|id| id.to_string().into()),
             level: level(severity),
             severity_number: severity,
-            body: body(record, self),
+            body: self.scrubber.scrub_text(body(record, self).as_str()).into(),
             attributes: attributes(record, self),
         };
-        parameters(&mut log.attributes);
         self.describe(record, scope, &mut log);
-        self.scrubber.scrub_log(&mut log);
         log.fit();
         log
     }
@@ -96,17 +94,14 @@ impl Mapper {
             false,
             TraceState::NONE,
         );
-        let mut entries: Vec<KeyValue> = attributes(record, self)
-            .iter()
-            .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
-            .collect();
+        let mut entries = entries(record, self);
         let level = if severity >= Severity::Fatal as u8 { "FATAL" } else { "ERROR" };
         entries.push(KeyValue::new("level", level));
         if let Some(logger) = logger(record, scope) {
             entries.push(KeyValue::new("target", logger));
         }
-        let body = body(record, self).as_str().to_owned();
-        let event = Event::new(body, time, entries, 0);
+        let body = body(record, self);
+        let event = Event::new(body.as_str().to_owned(), time, entries, 0);
         let mut span = stand_in(context, event);
         span.name = "log".into();
         span.status = Status::Unset;
@@ -236,15 +231,24 @@ fn body(record: &SdkLogRecord, mapper: &Mapper) -> StringValue {
     }
 }
 
+/// What a record says besides, scrubbed and within the limits.
 fn attributes(record: &SdkLogRecord, mapper: &Mapper) -> Data {
+    let mut entries = entries(record, mapper);
+    mapper.scrubber.scrub_record(&mut entries);
+    let mut data = Data::from(entries);
+    data.retain(|_, value| !is_empty(value));
+    parameters(&mut data);
+    data
+}
+
+/// The same as it was given.
+fn entries(record: &SdkLogRecord, mapper: &Mapper) -> Vec<KeyValue> {
     let entries = record.attributes_iter().take(Log::MAX_ATTRIBUTES).map(|(key, any)| {
         let current = RENAMED.iter().find(|(old, _)| *old == key.as_str());
         let key = current.map_or_else(|| key.clone(), |(_, new)| (*new).into());
         KeyValue::new(key, value(any, &mapper.scrubber))
     });
-    let mut data = Data::from(entries.collect::<Vec<_>>());
-    data.retain(|_, value| !is_empty(value));
-    data
+    entries.collect()
 }
 
 /// The attributes that a template names are its parameters, unless these are given.
@@ -277,6 +281,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::segment::Segment;
 
     fn record() -> SdkLogRecord {
         SdkLoggerProvider::builder().build().logger("tests").create_log_record()
@@ -457,7 +462,7 @@ mod tests {
         assert!(error(Severity::Error, None).is_none());
         assert!(error(Severity::Warn4, Some("exception.message")).is_none());
         let logged = error(Severity::Fatal, Some("exception.message")).expect("an error");
-        let mapped = Mapper::new().map_alone(logged.span).expect("an event");
+        let mapped = Mapper::new().map_alone(Segment::of(logged.span)).expect("an event");
         let [event] = mapped.events.as_slice() else { panic!("{:?}", mapped.events) };
         let exception = event.exception.values.last().expect("an exception");
         assert_eq!(exception.value.as_deref(), Some("no money"));

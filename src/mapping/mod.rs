@@ -44,12 +44,15 @@
 //! ```
 
 mod breadcrumb;
+mod error_rules;
 mod error_text;
 mod errors;
 mod event;
+mod event_filter;
 mod exception;
 mod facts;
 mod foreign;
+mod glob;
 mod http;
 mod id;
 mod ignoring;
@@ -58,11 +61,13 @@ mod legal;
 mod log;
 #[cfg(feature = "logs")]
 mod log_value;
+mod machine;
 mod name;
 mod op;
 mod panic;
 mod product;
 mod resource;
+mod severity;
 mod span;
 mod stacktrace;
 mod status;
@@ -77,13 +82,13 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
-use opentelemetry::trace::{Event as SpanEvent, SpanId};
+use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
 
-use self::errors::Failure;
-use self::exception::Role;
+use self::error_rules::ErrorRules;
+use self::errors::Failures;
 use self::facts::Facts;
 use self::id::event_id;
 use self::resource::ResourceFields;
@@ -91,13 +96,15 @@ use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
 use crate::ignore::Ignoring;
 use crate::protocol::{Transaction, TransactionSource};
-use crate::scrub::Scrubber;
-use crate::segment::{Segment, SegmentBuffer, SegmentKind};
+use crate::scrub::{Scrubber, Scrubbing};
+use crate::segment::{Segment, SegmentBuffer};
 
+pub use self::event_filter::EventFilter;
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
 pub(crate) use self::legal::{legal_environment, legal_release};
 #[cfg(feature = "logs")]
 pub(crate) use self::log::rough_bytes;
+pub(crate) use self::machine::Kernel;
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};
@@ -112,8 +119,12 @@ pub struct Mapper {
     dist: Option<StringValue>,
     tags: TagPolicy,
     status_errors: StatusErrors,
+    errors: ErrorRules,
+    kernel: Kernel,
     scrubber: Scrubber,
     in_app: InApp,
+    /// As the provider gave it.
+    given_resource: Option<Resource>,
     resource: ResourceFields,
     ignoring: Arc<Ignoring>,
 }
@@ -136,7 +147,9 @@ pub struct Mapped {
     pub events: Vec<Event<'static>>,
     /// How many further records of the same errors, on the spans above, were left out.
     pub repeated_errors: usize,
-    /// How many errors beyond the first 500 of the segment were left out.
+    /// How many errors were left out because the user wants them ignored.
+    pub ignored_errors: usize,
+    /// How many errors beyond the first 500 of the segment, or as many as set, were left out.
     pub surplus_errors: usize,
     /// Whether a rule says that the transaction is not sent; its errors are, all the same.
     pub is_ignored: bool,
@@ -144,10 +157,18 @@ pub struct Mapped {
     pub ignored_spans: usize,
     /// The spans that recorded the breadcrumbs of the transaction, one for each.
     crumb_spans: Vec<SpanId>,
+    /// The spans that recorded the errors.
+    pub(crate) error_spans: Vec<SpanId>,
 }
 
-/// How many errors of one segment are sent, and how many breadcrumbs all of them have together.
-const MAX_ERRORS: usize = 500;
+/// How much of a segment is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    Errors,
+}
+
+/// How many breadcrumbs all errors of a segment have together.
 const MAX_CRUMBS: usize = 5000;
 
 impl Mapper {
@@ -159,8 +180,8 @@ impl Mapper {
     /// The resource of the provider, which gives release, environment, server and contexts.
     #[must_use]
     pub fn with_resource(mut self, resource: &Resource) -> Self {
-        self.resource = ResourceFields::of(resource);
-        self
+        self.given_resource = Some(resource.clone());
+        self.scrub_resource()
     }
 
     /// The release, before anything that attributes say.
@@ -198,11 +219,18 @@ impl Mapper {
         self
     }
 
-    /// Whether what describes a person may be sent; by default it may not.
+    /// Whether what describes a person may be sent; by default it may not. Secrets may never.
     #[must_use]
     pub fn with_send_default_pii(mut self, send: bool) -> Self {
         self.scrubber = self.scrubber.with_send_default_pii(send);
-        self
+        self.scrub_resource()
+    }
+
+    /// What is taken out of spans and errors; by default all that [`Family`](crate::Family) lists.
+    #[must_use]
+    pub fn with_scrubbing(mut self, scrubbing: Scrubbing) -> Self {
+        self.scrubber = self.scrubber.with_settings(scrubbing);
+        self.scrub_resource()
     }
 
     /// Whose code is the application's, by prefixes of crates, packages, modules, functions or
@@ -231,6 +259,12 @@ impl Mapper {
         self
     }
 
+    /// What the kernel of this machine says of itself, for errors.
+    pub(crate) fn with_kernel(mut self, kernel: Kernel) -> Self {
+        self.kernel = kernel;
+        self
+    }
+
     /// Maps spans as if all of them had been exported in one batch: one item for each segment.
     pub fn map(&self, spans: Vec<SpanData>) -> Vec<Mapped> {
         let mut buffer = SegmentBuffer::new();
@@ -250,84 +284,110 @@ impl Mapper {
         told.map_or(transaction::ENVIRONMENT, StringValue::as_str)
     }
 
-    /// How many error events the segment would make, but for those of some spans.
-    pub(crate) fn count_errors(&self, segment: &Segment, but: impl Fn(&SpanData) -> bool) -> usize {
-        let (failures, _) = self.failures(&segment.spans);
-        failures.iter().filter(|failure| !but(failure.span)).count()
+    /// How many error events the segment would make, of which some are too many, and how many
+    /// errors are ignored.
+    pub(crate) fn count_errors(&self, segment: &Segment) -> (usize, usize) {
+        let Failures { sent, ignored, surplus, .. } = self.failures(segment);
+        (sent.len().saturating_add(surplus), ignored)
     }
 
     /// Maps one segment; none only if it has no spans.
     pub fn map_segment(&self, segment: Segment) -> Option<Mapped> {
-        let Segment { spans, kind, part } = segment;
-        let crumbs = Crumb::all(&spans);
-        let root_span = spans.first()?;
-        let root = Root::of(root_span, self);
-        let (mut failures, repeated_errors) = self.failures(&spans);
-        let surplus_errors = failures.len().saturating_sub(MAX_ERRORS);
-        failures.truncate(MAX_ERRORS);
-        // Many errors share the room for what led to them.
-        let kept = MAX_CRUMBS.checked_div(failures.len()).unwrap_or(0).min(breadcrumb::MAX);
-        let events = failures
-            .into_iter()
-            .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
-            .collect();
-        let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
-        let mut spans = spans.into_iter();
-        let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
-        transaction.breadcrumbs = breadcrumbs;
-        transaction.spans = spans
-            .map(|span| {
-                span::Mapped::of(&span, &Facts::of(&span.attributes), false)
-                    .into_child(span, &self.tags)
-            })
-            .collect();
-        let is_ignored = self.ignoring.includes(&transaction);
-        let mut mapped = Mapped {
-            transaction,
-            events,
-            repeated_errors,
-            surplus_errors,
-            is_ignored,
-            ignored_spans: 0,
-            crumb_spans,
-        };
-        mapped.ignore_spans(&self.ignoring);
-        self.scrubber.scrub_transaction(&mut mapped.transaction);
-        mapped.events.iter_mut().for_each(|event| self.scrubber.scrub_event(event));
-        Some(mapped)
+        self.map_part(segment, Extent::Whole)
     }
 
     /// Whether a span may make an error event.
     pub(crate) fn is_failure(&self, span: &SpanData) -> bool {
-        errors::is_failure(span, self.status_errors == StatusErrors::Sent)
+        let with_status = self.status_errors == StatusErrors::Sent;
+        errors::is_failure(span, with_status, &self.errors.filter)
     }
 
-    /// Maps the errors of what has come of a segment; its spans are not sent.
+    /// Maps the errors of what has come of a segment; its spans, and what is left out of its
+    /// errors, are counted when the rest has come.
     pub(crate) fn map_errors(&self, branch: Segment) -> Option<Mapped> {
-        let mut mapped = self.map_segment(branch)?;
+        let mut mapped = self.map_nameless(branch)?;
+        (mapped.repeated_errors, mapped.ignored_errors, mapped.surplus_errors) = (0, 0, 0);
+        Some(mapped)
+    }
+
+    /// Maps the error of a span that stands in for the real one and is not sent itself.
+    pub(crate) fn map_alone(&self, segment: Segment) -> Option<Mapped> {
+        // The real span may hold other errors at the same place in its list.
+        let span = segment.root()?;
+        let moment = span.start_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let id = event_id(&span.span_context, u64::try_from(moment).unwrap_or(u64::MAX));
+        let mut mapped = self.map_nameless(segment)?;
+        mapped.events.iter_mut().for_each(|event| event.event_id = id);
+        Some(mapped)
+    }
+
+    fn map_nameless(&self, segment: Segment) -> Option<Mapped> {
+        let mut mapped = self.map_part(segment, Extent::Errors)?;
         // Nobody knows the name of the transaction; trace headers leave out those of this source.
         mapped.transaction.source = TransactionSource::Url;
         mapped.events.iter_mut().for_each(|event| event.transaction = None);
         Some(mapped)
     }
 
-    /// Maps the error of a span that stands in for the real one and is not sent itself.
-    pub(crate) fn map_alone(&self, span: SpanData) -> Option<Mapped> {
-        // The real span may hold other errors at the same place in its list.
-        let moment = span.start_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let id = event_id(&span.span_context, u64::try_from(moment).unwrap_or(u64::MAX));
-        let segment = Segment { spans: vec![span], kind: SegmentKind::Root, part: None };
-        let mut mapped = self.map_errors(segment)?;
-        mapped.events.iter_mut().for_each(|event| event.event_id = id);
+    fn map_part(&self, mut segment: Segment, extent: Extent) -> Option<Mapped> {
+        segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
+        let crumbs = Crumb::all(&segment.spans, &self.errors.filter);
+        let root_span = segment.root()?;
+        let root = Root::of(root_span, self);
+        let failures = self.failures(&segment);
+        let (repeated_errors, ignored_errors) = (failures.repeated, failures.ignored);
+        let surplus_errors = failures.surplus;
+        let error_spans = failures.sent.iter().map(|failure| failure.span.span_context.span_id());
+        let error_spans = error_spans.collect();
+        // Many errors share the room for what led to them.
+        let kept = MAX_CRUMBS.checked_div(failures.sent.len()).unwrap_or(0).min(breadcrumb::MAX);
+        let events = failures
+            .sent
+            .into_iter()
+            .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
+            .collect();
+        let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
+        let Segment { spans, kind, part, .. } = segment;
+        let mut spans = spans.into_iter();
+        let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
+        transaction.breadcrumbs = breadcrumbs;
+        if extent == Extent::Whole {
+            let child = |span: SpanData| {
+                span::Mapped::of(&span, &Facts::of(&span.attributes), false)
+                    .into_child(span, &self.tags)
+            };
+            transaction.spans = spans.map(child).collect();
+        }
+        let is_ignored = self.ignoring.includes(&transaction);
+        let mut mapped = Mapped {
+            transaction,
+            events,
+            repeated_errors,
+            ignored_errors,
+            surplus_errors,
+            is_ignored,
+            ignored_spans: 0,
+            crumb_spans,
+            error_spans,
+        };
+        mapped.ignore_spans(&self.ignoring);
         Some(mapped)
     }
 
-    fn failures<'a>(&self, spans: &'a [SpanData]) -> (Vec<Failure<'a>>, usize) {
-        errors::failures(spans, self.status_errors == StatusErrors::Sent, &self.in_app)
+    fn scrub_resource(mut self) -> Self {
+        if let Some(given) = &self.given_resource {
+            self.resource = ResourceFields::of(&self.scrubber.resource(given));
+        }
+        self
+    }
+
+    fn failures<'a>(&self, segment: &'a Segment) -> Failures<'a> {
+        let with_status = self.status_errors == StatusErrors::Sent;
+        Failures::of(segment, with_status, &self.errors, &self.in_app)
     }
 }
 
-/// Whether an event of a span makes an error event.
-pub(crate) fn is_error(event: &SpanEvent) -> bool {
-    Role::of(event).is_error()
+/// Whether a span failed, as far as that does not depend on settings.
+pub(crate) fn is_failure(span: &SpanData) -> bool {
+    errors::is_failure(span, true, &EventFilter::new())
 }

@@ -34,7 +34,7 @@ pub(crate) struct Place {
 const SOON: Duration = Duration::from_secs(1);
 
 /// The type of a panic, as in Sentry's SDK for Rust.
-const TYPE: &str = "panic";
+pub(super) const TYPE: &str = "panic";
 
 impl Panic {
     /// The panic in the words of OpenTelemetry, as an event of the span that it went through.

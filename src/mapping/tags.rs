@@ -53,24 +53,44 @@ const NEVER: &[&str] = &[
 ];
 
 impl TagPolicy {
-    /// The tags of a transaction, or of an error, from the attributes of its spans.
+    /// The tags of a transaction from the attributes of its spans.
     ///
     /// Where two spans have the same attribute, the first one given counts.
     pub(super) fn of_segment(&self, spans: &[&[KeyValue]], resource: &ResourceFields) -> Tags {
         let mut tags = Tags::default();
+        self.add_segment(spans, resource, &mut tags);
+        tags
+    }
+
+    fn add_segment(&self, spans: &[&[KeyValue]], resource: &ResourceFields, tags: &mut Tags) {
         for attributes in spans {
-            self.collect(attributes, &mut tags);
+            self.collect(attributes, tags);
         }
         match (self, &resource.service_name) {
             (Self::Keys(keys), _) => {
                 let listed = resource.attributes.iter().filter(|entry| keys.contains(&entry.key));
-                listed.for_each(|entry| insert(&mut tags, entry.key.clone(), &entry.value));
+                listed.for_each(|entry| insert(tags, entry.key.clone(), &entry.value));
             }
             (Self::Root | Self::AllSpans, Some(name)) => {
                 tags.insert(Key::from_static_str("service.name"), name.clone());
             }
             _ => {}
         }
+    }
+
+    /// The tags of an error: what its event names as tags, before those of its spans.
+    pub(super) fn of_error(
+        &self,
+        event: &[KeyValue],
+        spans: &[&[KeyValue]],
+        resource: &ResourceFields,
+    ) -> Tags {
+        let mut tags = Tags::default();
+        match self {
+            Self::Keys(_) => self.collect(event, &mut tags),
+            _ => explicit(event, &mut tags),
+        }
+        self.add_segment(spans, resource, &mut tags);
         tags
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, json};
 
 use super::Mapper;
 use super::breadcrumb::{self, breadcrumb};
+use super::event_filter::EventFilter;
 use super::exception::Role;
 use super::facts::Facts;
 use super::http::request;
@@ -143,11 +144,11 @@ impl Root {
 
 impl<'a> Crumb<'a> {
     /// Everything that happened on the way through a segment, in order of time.
-    pub(super) fn all(spans: &'a [SpanData]) -> Vec<Self> {
+    pub(super) fn all(spans: &'a [SpanData], filter: &EventFilter) -> Vec<Self> {
         let mut crumbs: Vec<_> = spans
             .iter()
             .flat_map(|span| span.events.iter().map(move |event| (span, event)))
-            .filter(|(_, event)| Role::of(event) == Role::Breadcrumb)
+            .filter(|(span, event)| Role::of(event, span, filter) == Role::Breadcrumb)
             .map(|(span, event)| Self { time: event.timestamp.into(), event, span })
             .collect();
         crumbs.sort_by_key(|crumb| crumb.time);

@@ -179,13 +179,16 @@ mod tests {
             (0, 0.0, false),
             (1_844_674_407_370_960_000, 0.1, false),
         ] {
-            let decision = Decision { is_kept, rate };
-            let decided = decided(TraceHeader::default(), u128::from(low).into(), decision);
-            let number = |key| sampling::parse(decided.value(key).unwrap_or("1")).unwrap();
+            let trace = TraceId::from(u128::from(low));
+            let own = TraceHeader::default()
+                .with(TraceKey::SampleRate, "1")
+                .with(TraceKey::SampleRand, sampling::rand_text(sampling::rand_of(trace)))
+                .with(TraceKey::Sampled, "true");
+            let decided = decided(own, trace, Decision { is_kept, rate });
+            let number = |key| sampling::parse(decided.value(key).unwrap()).unwrap();
             let is_below = number(TraceKey::SampleRand) < number(TraceKey::SampleRate);
-            assert_eq!(is_below, is_kept || decision == Decision::KEPT && is_below, "{decided:?}");
-            let sampled = decided.value(TraceKey::Sampled).map(|text| text == "true");
-            assert_eq!(sampled.unwrap_or(true), is_kept);
+            assert_eq!(is_below, is_kept, "{decided:?}");
+            assert_eq!(decided.value(TraceKey::Sampled), Some(&*is_kept.to_string()));
         }
     }
 

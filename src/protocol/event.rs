@@ -2,7 +2,6 @@ use sentry_types::protocol::v7::Event;
 use serde_json::{Value, json};
 
 use super::Timestamp;
-use super::sdk::PLATFORM;
 
 /// An error event as JSON, with what `sentry-types` cannot express put in.
 ///
@@ -14,7 +13,7 @@ pub(crate) fn event_json(event: &Event<'_>) -> serde_json::Result<Value> {
         return Ok(value);
     };
     fields.insert("level".into(), json!(event.level));
-    fields.insert("platform".into(), json!(PLATFORM));
+    fields.insert("platform".into(), json!(event.platform));
     fields.insert("timestamp".into(), json!(Timestamp::from(event.timestamp)));
     if let Some(sdk) = fields.get_mut("sdk").and_then(Value::as_object_mut) {
         sdk.insert("settings".into(), json!({"infer_ip": "never"}));

@@ -4,11 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::rule::Rule;
-use crate::mapping::{RootTitle, is_error};
+use crate::mapping::{RootTitle, is_failure};
 use crate::segment::Segment;
 
 /// One line of the settings: segments of this kind are kept, or dropped.
@@ -37,7 +36,7 @@ impl Policy {
     /// Whether the policy is about this segment; one that panics keeps it.
     pub(super) fn matches(&self, subject: &Subject<'_>) -> bool {
         let look = AssertUnwindSafe(|| match self {
-            Self::KeepErrors => subject.segment.spans.iter().any(has_error),
+            Self::KeepErrors => subject.segment.spans.iter().any(is_failure),
             Self::KeepSlowerThan(limit) => subject.duration() > *limit,
             Self::Keep(rule) | Self::Drop(rule) => rule.matches(subject.root, || subject.title()),
             Self::KeepIf(is_kept) => is_kept(subject.segment),
@@ -75,8 +74,4 @@ impl<'a> Subject<'a> {
     fn title(&self) -> &RootTitle {
         self.title.get_or_init(|| RootTitle::of(self.root))
     }
-}
-
-fn has_error(span: &SpanData) -> bool {
-    matches!(span.status, Status::Error { .. }) || span.events.iter().any(is_error)
 }

@@ -1,135 +1,61 @@
+//! Texts without what must not be sent.
+
 use std::borrow::Cow;
 
-/// What Sentry shows in place of a value that was taken out.
-pub(super) const FILTERED: &str = "[Filtered]";
+use super::family::{Families, Family};
+use super::pass::Pass;
+use super::settings::Scrubbing;
+use super::steps;
 
-/// A text with the user info of every URL in it replaced (rules URL-2 and URL-5).
-pub(crate) fn without_user_info(text: &str) -> Cow<'_, str> {
-    urls(text, url_without_user_info)
-}
+pub(super) use super::pass::Kind;
 
-/// A text without user info and query values of the URLs in it.
-pub(super) fn text_without_secrets(text: &str) -> Cow<'_, str> {
-    urls(text, |url| match url_without_values(url) {
-        Cow::Owned(clean) => Some(clean),
-        Cow::Borrowed(_) => None,
-    })
-}
+/// The shortest text in which more than an address, an assignment or a URL can be.
+const SHORT_TEXT: usize = 13;
 
-/// A URL, or the target of a request, without user info, query values and fragment.
-pub(super) fn url_without_values(url: &str) -> Cow<'_, str> {
-    let clean = match url_without_user_info(url) {
-        Some(clean) => Cow::Owned(clean),
-        None => Cow::Borrowed(url),
-    };
-    let Some((base, rest)) = clean.split_once(['?', '#']) else { return clean };
-    let query = clean.get(base.len()..).unwrap_or_default();
-    match query.strip_prefix('?') {
-        Some(_) => {
-            let query = rest.split('#').next().unwrap_or_default();
-            format!("{base}?{}", without_values(query)).into()
-        }
-        None => base.to_owned().into(),
-    }
-}
-
-/// A query string with its keys and no values.
-pub(super) fn without_values(query: &str) -> String {
-    let pair = |pair: &str| match pair.split_once('=') {
-        Some((key, value)) if !value.is_empty() => format!("{key}={FILTERED}"),
-        _ => pair.to_owned(),
-    };
-    query.split('&').map(pair).collect::<Vec<_>>().join("&")
-}
-
-/// The text of a query with `?` in place of texts in quotes and of numbers.
-///
-/// Numbers that are part of a name or of a parameter, such as `t1`, `$1` or `:1`, stay.
-pub(super) fn without_literals(query: &str) -> Cow<'_, str> {
-    let mut out = String::with_capacity(query.len());
-    let mut changed = false;
-    let mut before = ' ';
-    let mut chars = query.chars().peekable();
-    while let Some(char) = chars.next() {
-        let is_part =
-            before.is_alphanumeric() || matches!(before, '_' | '$' | ':' | '?' | '@' | '#');
-        if char == '\'' {
-            // Two quotes in a row, and a quote behind a backslash, are part of the text.
-            while let Some(char) = chars.next() {
-                match char {
-                    '\\' => drop(chars.next()),
-                    '\'' if chars.peek() == Some(&'\'') => drop(chars.next()),
-                    '\'' => break,
-                    _ => {}
-                }
-            }
-            out.push('?');
-            changed = true;
-        } else if char.is_ascii_digit() && !is_part {
-            while chars.next_if(|next| next.is_ascii_alphanumeric() || *next == '.').is_some() {}
-            out.push('?');
-            changed = true;
-        } else {
-            out.push(char);
-        }
-        before = char;
-    }
-    if changed { out.into() } else { query.into() }
-}
-
-/// Replaces the URLs in a text for which `clean` gives something else.
-fn urls(text: &str, clean: impl Fn(&str) -> Option<String>) -> Cow<'_, str> {
-    if !text.contains("://") {
+/// The text without what must not be sent.
+pub(super) fn scrubbed<'a>(
+    text: &'a str,
+    kind: Kind,
+    families: Families,
+    settings: &Scrubbing,
+) -> Cow<'a, str> {
+    let is_short = text.len() < SHORT_TEXT && matches!(kind, Kind::Text | Kind::Statement);
+    if is_short && !text.bytes().any(|byte| matches!(byte, b'@' | b':' | b'=' | b'%')) {
+        steps::count(text.len());
         return text.into();
     }
-    let is_end =
-        |char: char| char.is_whitespace() || matches!(char, '"' | '\'' | '`' | '<' | '>' | ')');
-    let mut out = String::new();
-    let mut changed = false;
-    for part in text.split_inclusive(is_end) {
-        let url = part.strip_suffix(is_end).unwrap_or(part);
-        let start = url.find("://").map(|at| scheme_start(url, at));
-        match start.and_then(|start| url.split_at_checked(start)) {
-            Some((head, url)) => {
-                let cleaned = clean(url);
-                changed |= cleaned.is_some();
-                out.push_str(head);
-                out.push_str(cleaned.as_deref().unwrap_or(url));
-                out.push_str(part.get(head.len().saturating_add(url.len())..).unwrap_or_default());
-            }
-            None => out.push_str(part),
-        }
-    }
-    if changed { out.into() } else { text.into() }
+    Pass::new(text, kind, families, settings).run()
 }
 
-/// Where the scheme begins that ends at `end`.
-fn scheme_start(text: &str, end: usize) -> usize {
-    let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    let head = text.as_bytes().iter().take(end).rev();
-    end.saturating_sub(head.take_while(|byte| is_scheme(byte)).count())
-}
-
-/// The URL with its user info replaced, if it has one.
-fn url_without_user_info(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at_checked(end)?;
-    match authority.rsplit_once('@')? {
-        ("[Filtered]:[Filtered]", _) => None,
-        (_, host) => Some(format!("{scheme}://[Filtered]:[Filtered]@{host}{tail}")),
+/// A text with the user info of every URL in it replaced.
+pub(crate) fn without_user_info(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") || !text.contains('@') {
+        return text.into();
     }
+    let families = Families::NONE.with(Family::UserInfo);
+    scrubbed(text, Kind::Text, families, &Scrubbing::default())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn clean(text: &str) -> String {
+        scrubbed(text, Kind::Text, Families::default(), &Scrubbing::default()).into_owned()
+    }
+
+    fn with_consent(text: &str) -> String {
+        let families = Families::default().opened();
+        scrubbed(text, Kind::Text, families, &Scrubbing::default()).into_owned()
+    }
 
     #[test]
     fn urls_in_texts_lose_what_is_secret_and_the_rest_stays() {
-        for (text, clean) in [
+        for (text, expected) in [
             ("no url", "no url"),
-            ("see https://host mail me@x.org", "see https://host mail me@x.org"),
+            ("see https://host mail me", "see https://host mail me"),
             (
                 "error for url (https://u:S@h/p?api_key=S&b) again",
                 "error for url (https://[Filtered]:[Filtered]@h/p?api_key=[Filtered]&b) again",
@@ -140,28 +66,271 @@ mod tests {
             ),
             ("é=postgres://u:p@h/db", "é=postgres://[Filtered]:[Filtered]@h/db"),
             ("https://h/#access_token=1", "https://h/"),
+            (
+                "GET /reset?code=abc&x=1 HTTP/1.1",
+                "GET /reset?code=[Filtered]&x=[Filtered] HTTP/1.1",
+            ),
             ("://", "://"),
         ] {
-            assert_eq!(text_without_secrets(text), clean);
-            let twice = text_without_secrets(clean).into_owned();
-            assert_eq!(twice, clean, "once more changes nothing");
+            assert_eq!(clean(text), expected);
         }
         assert_eq!(without_user_info("a://u:p@h?x=1 b"), "a://[Filtered]:[Filtered]@h?x=1 b");
-        assert_eq!(url_without_values("/a?token=1#x"), "/a?token=[Filtered]");
     }
 
     #[test]
-    fn literals_of_queries_become_question_marks() {
-        for (query, clean) in [
+    fn a_url_and_a_query_are_scrubbed_to_their_end() {
+        let of = |text: &str, kind| {
+            scrubbed(text, kind, Families::default(), &Scrubbing::default()).into_owned()
+        };
+        assert_eq!(of("/a?token=1#x", Kind::Url), "/a?token=[Filtered]");
+        assert_eq!(of("https://h/?q=it's me&b=", Kind::Url), "https://h/?q=[Filtered]&b=");
+        assert_eq!(of("token=a b&flag&c=2", Kind::Query), "token=[Filtered]&flag&c=[Filtered]");
+    }
+
+    #[test]
+    fn consent_opens_queries_and_addresses_but_no_secrets() {
+        for (text, expected) in [
             (
-                "SELECT * FROM t1 WHERE id = $1 AND n = ?2",
-                "SELECT * FROM t1 WHERE id = $1 AND n = ?2",
+                "https://u:p@h/?page=2&token=x",
+                "https://[Filtered]:[Filtered]@h/?page=2&token=[Filtered]",
             ),
-            ("SELECT 'it''s', 'a\\'b', 1.5e3 FROM \"T 1\"", "SELECT ?, ?, ? FROM \"T ?\""),
-            ("UPDATE u SET p='x", "UPDATE u SET p=?"),
-            ("LIMIT 10", "LIMIT ?"),
+            ("https://h/cb?code=x&lang=de#top", "https://h/cb?code=[Filtered]&lang=de#top"),
+            ("mail to jo@example.com", "mail to jo@example.com"),
+            ("next=%2Fcb%3Ftoken%3Dabc%26a%3D1", "next=%2Fcb%3Ftoken%3D[Filtered]%26a%3D1"),
         ] {
-            assert_eq!(without_literals(query), clean);
+            assert_eq!(with_consent(text), expected);
+        }
+    }
+
+    #[test]
+    fn values_of_secret_keys_are_taken_out_in_any_notation() {
+        for (text, expected) in [
+            (r#"{"password":"x\"y","a":1}"#, r#"{"password":"[Filtered]","a":1}"#),
+            (
+                r#"{"Password" : 12, "a":[{"api_key":null}]}"#,
+                r#"{"Password" : "[Filtered]", "a":[{"api_key":null}]}"#,
+            ),
+            (r#"{"credentials":{"a":"}"},"b":2}"#, r#"{"credentials":"[Filtered]","b":2}"#),
+            (r#"{"m":"{\"password\":\"x\"}"}"#, r#"{"m":"{\"password\":\"[Filtered]\"}"}"#),
+            (r#"{"m":"{\"password\":5}"}"#, r#"{"m":"{\"password\":\"[Filtered]\"}"}"#),
+            (r#"{"m":"password: "}"#, r#"{"m":"password: "}"#),
+            (r#"{"m":"password=x"}"#, r#"{"m":"password=[Filtered]"}"#),
+            ("a=b&password=x+y&c=d", "a=b&password=[Filtered]&c=d"),
+            (
+                "user[password]=x&user%5Bpassword%5D=y",
+                "user[password]=[Filtered]&user%5Bpassword%5D=[Filtered]",
+            ),
+            ("Server=h;Password=a,b!;Database=d", "Server=h;Password=[Filtered];Database=d"),
+            ("{'password': 'x', 'n': 1}", "{'password': '[Filtered]', 'n': 1}"),
+            (
+                "Login { user: \"jo\", password: Some(\"x\") }",
+                "Login { user: \"jo\", password: Some(\"[Filtered]\") }",
+            ),
+            ("(password=x, next)", "(password=[Filtered], next)"),
+            ("\"password\"=>\"x\"", "\"password\"=>\"[Filtered]\""),
+            ("Authorization: Bearer abc def\nHost: h", "Authorization: [Filtered]\nHost: h"),
+            ("cookie: a=1; b=2", "cookie: [Filtered]"),
+            ("password=[Filtered], then", "password=[Filtered], then"),
+        ] {
+            assert_eq!(clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn texts_that_only_look_secret_stay() {
+        for text in [
+            "unexpected token: expected ident",
+            "token::parse failed in auth::session",
+            "UPDATE u SET password = ? WHERE token = $1",
+            "password = :password",
+            "author=jo monkey: banana",
+            "token_type=bearer, token_count: 12",
+            "Bearer authentication failed",
+            "password=true secret=none",
+            "a ? b : c == d",
+            "C:\\new\\temp",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+    }
+
+    #[test]
+    fn an_escape_of_json_is_never_torn() {
+        assert_eq!(clean(r#"{"m":"a\njo@example.com"}"#), r#"{"m":"a\n[Filtered]"}"#);
+        assert_eq!(clean(r#"{"m":"a\u0041b@example.com"}"#), r#"{"m":"a\u0041[Filtered]"}"#);
+        assert_eq!(clean(r#"{"n":4111111111111111}"#), r#"{"n":"[Filtered]"}"#);
+    }
+
+    #[test]
+    fn many_secrets_do_not_make_a_text_much_longer() {
+        let query = "a=1&".repeat(1000);
+        let once = scrubbed(&query, Kind::Query, Families::default(), &Scrubbing::default());
+        assert!(once.len() <= query.len() * 2 + 60, "{}", once.len());
+        assert!(!once.contains('1'));
+    }
+
+    #[test]
+    fn no_text_is_looked_at_again_and_again() {
+        for piece in [
+            "password=",
+            "token:",
+            "a@",
+            "a%40",
+            "eyJ-",
+            "eyJaaaaaaa.",
+            "sk-a",
+            "://",
+            "a://b@",
+            "?a",
+            "a?b=",
+            "\\\"",
+            "\"password\":[",
+            "-----BEGIN ",
+            "Bearer ",
+            "Basic+",
+            "4111 ",
+            "password='",
+            "token: {",
+            "\"a\":",
+            "cookie: ",
+            "SK",
+            "hooks.slack.com/services/",
+            "é@",
+            "password=:",
+            "token: Bearer ",
+            "%3D",
+            "x",
+            "password: ****",
+            "a-",
+            "\\",
+        ] {
+            let text = piece.repeat(20_000);
+            for text in [text.clone(), format!("{{\"m\":\"{text}")] {
+                let steps = steps::of(|| drop(clean(&text)));
+                assert!(steps <= text.len() * 8 + 100, "{piece}: {steps} for {}", text.len());
+            }
+        }
+    }
+
+    /// Pieces of what the pass reacts to, in any order.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            prop::sample::select(vec![
+                "password",
+                "token",
+                "api_key",
+                "=",
+                ":",
+                ": ",
+                "://",
+                "@",
+                "%40",
+                "?",
+                "&",
+                "#",
+                "\"",
+                "\\\"",
+                "\\",
+                "'",
+                "{",
+                "}",
+                "[",
+                "]",
+                ",",
+                " ",
+                "\n",
+                "https://",
+                "jo@example.com",
+                "a.b",
+                "eyJhbGciOi.eyJzdWIiOi.x",
+                "4111111111111111",
+                "4111 1111",
+                "Bearer ",
+                "Basic ",
+                "[Filtered]",
+                "*",
+                "…",
+                "é",
+                "%3D",
+                "%5D",
+                "-----BEGIN X-----",
+                "-----END X-----",
+                "Some(",
+                ")",
+                "user:",
+                "\\n",
+                "\\u00",
+                "sk-",
+                "AKIA",
+                "x",
+                "1",
+                ";",
+                "$1",
+                "cookie",
+                "/",
+                concat!("gh", "p_abcdefghijklmnopqrstuvwxyz0123456789"),
+            ])
+            .prop_map(str::to_owned),
+            "[a-zA-Z0-9]{1,12}",
+            "\\PC{0,3}",
+        ];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(|float| serde_json::json!(float)),
+            Just(4_111_111_111_111_111_i64.into()),
+            pieces().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 24, 6, |inner| {
+            let key = prop_oneof![
+                prop::sample::select(vec!["password", "token", "a", "session", "ip_address"])
+                    .prop_map(str::to_owned),
+                pieces(),
+            ];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
+                prop::collection::hash_map(key, inner.clone(), 0..6)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+                // JSON as a text in JSON.
+                inner.prop_map(|json| json.to_string().into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn once_more_changes_nothing(text in pieces()) {
+            for families in [Families::default(), Families::default().opened()] {
+                for kind in [Kind::Text, Kind::Url, Kind::Query, Kind::Statement] {
+                    let settings = Scrubbing::default();
+                    let once = scrubbed(&text, kind, families, &settings);
+                    let twice = scrubbed(&once, kind, families, &settings);
+                    prop_assert_eq!(&twice, &once, "{:?} of {}", kind, text);
+                }
+            }
+        }
+
+        #[test]
+        fn json_stays_json(json in json(), pretty: bool) {
+            let text = if pretty { format!("{json:#}") } else { json.to_string() };
+            if json.is_object() || json.is_array() {
+                let clean = clean(&text);
+                let parsed = serde_json::from_str::<serde_json::Value>(&clean);
+                prop_assert!(parsed.is_ok(), "{}\nbecame\n{}", text, clean);
+            }
+        }
+
+        #[test]
+        fn the_work_grows_with_the_text_and_no_faster(text in pieces(), times in 1_usize..50) {
+            let text = text.repeat(times);
+            let steps = steps::of(|| drop(clean(&text)));
+            let most = text.len() * 8 + 100;
+            prop_assert!(steps <= most, "{steps} steps for {} bytes", text.len());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::trace::Trace;
+use super::trace::{Subtree, Trace};
 use super::{IdMap, Segment, SegmentKind, split};
 
 /// Holds spans until their local root has come, then gives the whole segment.
@@ -206,11 +206,18 @@ impl SegmentBuffer {
         self.traces.get(&trace).is_some_and(|trace| trace.waits(span))
     }
 
-    /// A copy of what has come of the segment of a span that waits: what waits above it, and all
-    /// that waits below that.
+    /// A copy of a span that waits and of what waits above and below it, for the errors of it and
+    /// of what is below; none if they have left.
     pub(crate) fn branch(&self, trace: TraceId, span: SpanId) -> Option<Segment> {
-        let trace = self.traces.get(&trace).filter(|trace| trace.waits(span))?;
-        Some(Segment::new(trace.copy_subtree(trace.top(span)), SegmentKind::Orphan))
+        let Subtree { spans, told, .. } = self.traces.get(&trace)?.copy_branch(span)?;
+        Some(Segment { told, ..Segment::new(spans, SegmentKind::Orphan) })
+    }
+
+    /// Notes that the errors of spans have left.
+    pub(crate) fn tell(&mut self, trace: TraceId, spans: &[SpanId]) {
+        if let Some(trace) = self.traces.get_mut(&trace) {
+            spans.iter().for_each(|span| trace.tell(*span));
+        }
     }
 
     /// How many spans wait for their parent.
@@ -264,7 +271,7 @@ impl SegmentBuffer {
         segments: &mut Vec<Segment>,
     ) {
         let Some(trace) = self.traces.get_mut(&trace_id) else { return };
-        let (spans, bytes) = trace.take_subtree(root);
+        let Subtree { spans, bytes, told } = trace.take_subtree(root);
         if spans.is_empty() {
             return;
         }
@@ -276,7 +283,7 @@ impl SegmentBuffer {
         self.waiting = self.waiting.saturating_sub(spans.len());
         self.bytes = self.bytes.saturating_sub(bytes);
         self.remember(trace_id, spans.len());
-        let segment = Segment::new(spans, kind);
+        let segment = Segment { told, ..Segment::new(spans, kind) };
         if self.is_dividing {
             split::split(segment, self.max_spans, segments);
         } else {
@@ -435,11 +442,18 @@ mod tests {
             spans.extend([span(5, 3), span(4, 3), span(6, 5), span(3, 2)]);
             buffer.ingest(spans, T(0));
             let branch = buffer.branch(TraceId::from(1), SpanId::from(5)).unwrap();
+            assert_eq!(branch.told, [SpanId::from(3)], "this is not about what is above");
             assert_eq!(branch.root().unwrap().span_context.span_id(), SpanId::from(3));
-            assert_eq!(ids(&[branch]), [(SegmentKind::Orphan, vec![3, 4, 5, 6])]);
+            assert_eq!(ids(&[branch]), [(SegmentKind::Orphan, vec![3, 5, 6])]);
             assert!(buffer.holds(TraceId::from(1), SpanId::from(5)));
             assert_eq!(buffer.len() as u64, count + 4);
             assert!(buffer.branch(TraceId::from(1), SpanId::from(2)).is_none());
+            buffer.tell(TraceId::from(1), &[SpanId::from(5), SpanId::from(2)]);
+            assert!(buffer.branch(TraceId::from(1), SpanId::from(5)).is_none(), "it has left");
+            let branch = buffer.branch(TraceId::from(1), SpanId::from(6)).unwrap();
+            assert_eq!(branch.told, [SpanId::from(5), SpanId::from(3)]);
+            let told = buffer.drain().into_iter().flat_map(|segment| segment.told);
+            assert!(told.eq([SpanId::from(5)]));
         }
         let mut circle = SegmentBuffer::new();
         circle.ingest(vec![span(1, 2), span(2, 1)], T(0));

@@ -13,6 +13,7 @@ mod trace;
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
+use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
 pub(crate) use buffer::Bounds;
@@ -32,6 +33,8 @@ pub struct Segment {
     pub kind: SegmentKind,
     /// Which part of a segment this is, if it was too large for one transaction.
     pub part: Option<Part>,
+    /// The spans whose errors have left before.
+    pub(crate) told: Vec<SpanId>,
 }
 
 /// What makes the first span of a segment its root.
@@ -51,7 +54,7 @@ pub enum SegmentKind {
 #[non_exhaustive]
 pub struct Part {
     /// The root of the whole segment.
-    pub root: opentelemetry::trace::SpanId,
+    pub root: SpanId,
     /// The number of this part, from 1 on; the part with the root itself is number 1.
     pub number: usize,
     /// How many parts there are.
@@ -60,7 +63,12 @@ pub struct Part {
 
 impl Segment {
     fn new(spans: Vec<SpanData>, kind: SegmentKind) -> Self {
-        Self { spans, kind, part: None }
+        Self { spans, kind, part: None, told: Vec::new() }
+    }
+
+    /// A span that stands for a whole segment.
+    pub(crate) fn of(span: SpanData) -> Self {
+        Self::new(vec![span], SegmentKind::Root)
     }
 
     /// The segment as it is, or in parts that one transaction each can hold.

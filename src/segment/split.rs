@@ -48,14 +48,16 @@ pub(super) fn split(segment: Segment, max_spans: usize, into: &mut Vec<Segment>)
     };
     let of = places.iter().map(|place| place.part).max().unwrap_or(0).saturating_add(1);
     let mut parts: Vec<Vec<SpanData>> = (0..of).map(|_| Vec::new()).collect();
-    for (span, place) in segment.spans.into_iter().zip(places) {
+    let Segment { spans, kind, told, .. } = segment;
+    for (span, place) in spans.into_iter().zip(places) {
         if let Some(part) = parts.get_mut(place.part) {
             part.push(span);
         }
     }
     for (spans, number) in parts.into_iter().zip(1_usize..) {
-        let kind = if number == 1 { segment.kind } else { SegmentKind::Late };
-        into.push(Segment { spans, kind, part: Some(Part { root, number, of }) });
+        let kind = if number == 1 { kind } else { SegmentKind::Late };
+        let part = Some(Part { root, number, of });
+        into.push(Segment { spans, kind, part, told: told.clone() });
     }
 }
 

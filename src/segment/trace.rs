@@ -31,6 +31,18 @@ struct Slot {
     arrived: Duration,
     /// It is the root of a segment and no part of what waits above it.
     is_root: bool,
+    /// Its errors have left.
+    is_told: bool,
+}
+
+/// Spans that leave together, each after its parent.
+#[derive(Debug, Default)]
+pub(super) struct Subtree {
+    pub(super) spans: Vec<SpanData>,
+    /// What they took in memory.
+    pub(super) bytes: usize,
+    /// Those of them whose errors have left before.
+    pub(super) told: Vec<SpanId>,
 }
 
 /// Where the spans of a long list are. A place in `by_parent` may have become a gap.
@@ -64,7 +76,7 @@ impl Trace {
         if let Some(index) = &mut self.index {
             index.insert(&span, place, is_root);
         }
-        self.slots.push(Slot { span: Some(span), bytes, arrived, is_root });
+        self.slots.push(Slot { span: Some(span), bytes, arrived, is_root, is_told: false });
         self.waiting = self.waiting.saturating_add(1);
         if self.index.is_none() && self.slots.len() > SHORT {
             self.tidy();
@@ -72,21 +84,19 @@ impl Trace {
         bytes
     }
 
-    /// Takes out a span with everything that waits below it, each after its parent; gives what
-    /// they took in memory.
-    pub(super) fn take_subtree(&mut self, id: SpanId) -> (Vec<SpanData>, usize) {
-        let mut bytes = 0_usize;
-        let mut spans = Vec::new();
+    /// Takes out a span with everything that waits below it.
+    pub(super) fn take_subtree(&mut self, id: SpanId) -> Subtree {
+        let mut taken = Subtree::default();
         if let Some(place) = self.find(id) {
-            self.take(place, &mut spans, &mut bytes);
+            self.take(place, &mut taken);
         }
         let mut at = 0_usize;
-        while let Some(span) = spans.get(at) {
+        while let Some(span) = taken.spans.get(at) {
             let parent = span.span_context.span_id();
             at = at.saturating_add(1);
-            self.take_children(parent, &mut spans, &mut bytes);
+            self.take_children(parent, &mut taken);
         }
-        self.sent.extend(spans.iter().map(|span| span.span_context.span_id()));
+        self.sent.extend(taken.spans.iter().map(|span| span.span_context.span_id()));
         if self.waiting == 0 {
             self.slots = Vec::new();
             self.index = None;
@@ -94,20 +104,48 @@ impl Trace {
         } else if self.slots.len() > SHORT && self.waiting < self.slots.len().div_euclid(2) {
             self.tidy();
         }
-        (spans, bytes)
+        taken
     }
 
-    /// A span with everything that waits below it, each after its parent.
-    pub(super) fn copy_subtree(&self, id: SpanId) -> Vec<SpanData> {
-        let mut spans: Vec<&SpanData> = self.span(id).into_iter().collect();
-        let mut at = 0_usize;
-        // In a circle of parents, which only a broken producer makes, they would go on for ever.
-        while let Some(span) = spans.get(at).filter(|_| spans.len() < self.waiting) {
-            let parent = span.span_context.span_id();
-            at = at.saturating_add(1);
-            spans.extend(self.children(parent).filter(|child| child.span_context.span_id() != id));
+    /// A copy of a span and of what waits above and below it, each after its parent. Those above
+    /// count as told, because this is not about them. None if the span is told itself.
+    pub(super) fn copy_branch(&self, id: SpanId) -> Option<Subtree> {
+        let itself = self.slot(id).filter(|slot| !slot.is_told)?;
+        let mut above = Vec::new();
+        let mut parent = itself.span.as_ref()?.parent_span_id;
+        // A circle of parents, which only a broken producer makes, ends after one round.
+        while parent != id
+            && above.len() < self.waiting
+            && let Some(span) = self.slot(parent).and_then(|slot| slot.span.as_ref())
+        {
+            above.push(span);
+            parent = span.parent_span_id;
         }
-        spans.into_iter().cloned().collect()
+        let mut told: Vec<SpanId> = above.iter().map(|span| span.span_context.span_id()).collect();
+        let mut slots = vec![itself];
+        let mut at = 0_usize;
+        while let Some(parent) = slots.get(at).and_then(|slot| slot.span.as_ref()) {
+            at = at.saturating_add(1);
+            let parent = parent.span_context.span_id();
+            let is_new = |slot: &&Slot| slot.id().is_some_and(|id| !told.contains(&id));
+            slots.extend(self.children(parent).filter(|slot| slot.id() != Some(id)).filter(is_new));
+            if slots.len() >= self.waiting {
+                break;
+            }
+        }
+        told.extend(slots.iter().filter(|slot| slot.is_told).filter_map(|slot| slot.id()));
+        let below = slots.iter().filter_map(|slot| slot.span.as_ref());
+        let spans = above.into_iter().rev().chain(below).cloned().collect();
+        Some(Subtree { spans, bytes: 0, told })
+    }
+
+    /// Notes that the errors of a span have left.
+    pub(super) fn tell(&mut self, id: SpanId) {
+        if let Some(place) = self.find(id)
+            && let Some(slot) = self.slots.get_mut(place)
+        {
+            slot.is_told = true;
+        }
     }
 
     /// The span that has waited longest.
@@ -134,7 +172,11 @@ impl Trace {
     }
 
     fn span(&self, id: SpanId) -> Option<&SpanData> {
-        self.slots.get(self.find(id)?)?.span.as_ref()
+        self.slot(id)?.span.as_ref()
+    }
+
+    fn slot(&self, id: SpanId) -> Option<&Slot> {
+        self.slots.get(self.find(id)?)
     }
 
     fn find(&self, id: SpanId) -> Option<usize> {
@@ -146,7 +188,7 @@ impl Trace {
         }
     }
 
-    fn children(&self, parent: SpanId) -> impl Iterator<Item = &SpanData> {
+    fn children(&self, parent: SpanId) -> impl Iterator<Item = &Slot> {
         let known = self.index.as_ref().map(|index| index.by_parent.get(&parent));
         let (places, slots) = match known {
             Some(places) => (places.map_or(&[][..], Vec::as_slice), &[][..]),
@@ -154,17 +196,19 @@ impl Trace {
         };
         let indexed = places.iter().filter_map(|place| self.slots.get(*place));
         let all = slots.iter().filter(|slot| !slot.is_root);
-        let spans = indexed.chain(all).filter_map(|slot| slot.span.as_ref());
-        spans.filter(move |span| span.parent_span_id == parent)
+        let is_child = move |slot: &&Slot| {
+            slot.span.as_ref().is_some_and(|span| span.parent_span_id == parent)
+        };
+        indexed.chain(all).filter(is_child)
     }
 
-    fn take_children(&mut self, parent: SpanId, spans: &mut Vec<SpanData>, bytes: &mut usize) {
+    fn take_children(&mut self, parent: SpanId, taken: &mut Subtree) {
         if self.waiting == 0 {
             return;
         }
         if let Some(index) = &mut self.index {
             for place in index.by_parent.remove(&parent).unwrap_or_default() {
-                self.take(place, spans, bytes);
+                self.take(place, taken);
             }
             return;
         }
@@ -172,20 +216,22 @@ impl Trace {
             let slot = self.slots.get(place).filter(|slot| !slot.is_root);
             let span = slot.and_then(|slot| slot.span.as_ref());
             if span.is_some_and(|span| span.parent_span_id == parent) {
-                self.take(place, spans, bytes);
+                self.take(place, taken);
             }
         }
     }
 
-    fn take(&mut self, place: usize, spans: &mut Vec<SpanData>, bytes: &mut usize) {
+    fn take(&mut self, place: usize, taken: &mut Subtree) {
         let Some(slot) = self.slots.get_mut(place) else { return };
         let Some(span) = slot.span.take() else { return };
-        *bytes = bytes.saturating_add(slot.bytes);
+        let id = span.span_context.span_id();
+        taken.bytes = taken.bytes.saturating_add(slot.bytes);
+        taken.told.extend(slot.is_told.then_some(id));
         self.waiting = self.waiting.saturating_sub(1);
         if let Some(index) = &mut self.index {
-            index.by_id.remove(&span.span_context.span_id());
+            index.by_id.remove(&id);
         }
-        spans.push(span);
+        taken.spans.push(span);
     }
 
     /// Closes the gaps, and makes the index of a long list anew.
@@ -202,6 +248,12 @@ impl Trace {
             }
             self.index = Some(index);
         }
+    }
+}
+
+impl Slot {
+    fn id(&self) -> Option<SpanId> {
+        self.span.as_ref().map(|span| span.span_context.span_id())
     }
 }
 

@@ -5,9 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sentry_types::protocol::v7::{Event, SpanId, TraceId};
+use sentry_types::protocol::v7::{Context, Event, SpanId, TraceId};
 
-use super::early::recorder;
 use crate::mapping::Mapper;
 use crate::sentry_sdk::{Capture, Registry};
 
@@ -123,6 +122,14 @@ impl Captured {
 fn no_trace() -> TraceId {
     // The default of this type is a random one.
     [0; 16].into()
+}
+
+/// The span that recorded an error.
+fn recorder(event: &Event<'_>) -> Option<(TraceId, SpanId)> {
+    match event.contexts.get("trace")? {
+        Context::Trace(trace) => Some((trace.trace_id, trace.span_id)),
+        _ => None,
+    }
 }
 
 impl Mark<'_> {

@@ -18,6 +18,8 @@ impl Worker {
             return;
         }
         self.outbox.close();
+        // Errors leave with their segments, all of which leave now.
+        self.early.clear();
         let stats = self.ledger.stats();
         let lost = (stats.spans_dropped, stats.logs_dropped);
         self.closing = Some(Closing::new(deadline, self.now(), answer, lost));

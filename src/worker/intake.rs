@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 use flate2::Compression;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::SpanData;
-use sentry_types::protocol::v7::Event;
+use sentry_types::protocol::v7::{Event, Level};
 
 use super::captured::Captured;
-use super::early::Early;
+use super::minute::Minute;
 use super::{encode, window};
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
@@ -28,6 +28,9 @@ pub(super) struct Intake {
     hooks: Hooks,
     pub(super) captured: Captured,
     pub(super) deflater: Deflater,
+    errors: Minute,
+    /// Panics and the like, so that an error a thousand times does not keep them back.
+    fatal_errors: Minute,
     #[cfg(feature = "logs")]
     pub(super) twins: super::log_errors::Twins,
 }
@@ -53,6 +56,20 @@ impl Prepared {
         self.dropped.extend(losses.dropped);
         self.panicked.extend(losses.panicked);
     }
+
+    /// Counts the errors that the rules of the user leave out.
+    pub(super) fn note_left_out(&mut self, mapped: &Mapped) {
+        self.repeated_errors = count(mapped.repeated_errors);
+        self.drop_errors(mapped.ignored_errors, DropReason::Ignored);
+        self.drop_errors(mapped.surplus_errors, DropReason::TooManyErrors);
+    }
+
+    fn drop_errors(&mut self, errors: usize, reason: DropReason) {
+        if errors > 0 {
+            let amount = Amount { events: count(errors), ..Amount::default() };
+            self.dropped.push((amount, reason));
+        }
+    }
 }
 
 impl Intake {
@@ -69,6 +86,8 @@ impl Intake {
             hooks,
             captured,
             deflater: Deflater::new(Compression::fast()),
+            errors: Minute::default(),
+            fatal_errors: Minute::default(),
             #[cfg(feature = "logs")]
             twins: Default::default(),
         }
@@ -85,7 +104,6 @@ impl Intake {
         &mut self,
         (segment, decision): (Segment, Decision),
         mapper: &Mapper,
-        early: &Early,
         limits: &RateLimits,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
@@ -100,23 +118,17 @@ impl Intake {
         if let Some(reason) = no_transaction
             && (no_errors.is_some() || !may_have_errors(&segment.spans))
         {
-            let events = count(mapper.count_errors(&segment, |span| early.is_told(span)));
-            let events = Amount { events, ..Amount::default() };
-            prepared.dropped.extend([(whole, reason), (events, no_errors.unwrap_or(reason))]);
+            prepared.dropped.push((whole, reason));
+            let (limited, ignored) = mapper.count_errors(&segment);
+            prepared.drop_errors(limited, no_errors.unwrap_or(reason));
+            prepared.drop_errors(ignored, DropReason::Ignored);
             return prepared;
         }
         let Some(mut mapped) = mapper.map_segment(segment) else { return prepared };
-        early.leave_out_told(&mut mapped.events);
-        let captured = self.captured.leave_out(&mut mapped.events, mapper);
-        prepared.repeated_errors = count(mapped.repeated_errors.saturating_add(captured));
-        self.leave_out_logged(&mut mapped.events, &mut prepared);
-        if mapped.surplus_errors > 0 {
-            let surplus = Amount { events: count(mapped.surplus_errors), ..Amount::default() };
-            prepared.dropped.push((surplus, DropReason::TooManyErrors));
-        }
+        self.leave_out(&mut mapped, mapper, &mut prepared);
         if let Some(reason) = no_transaction {
             prepared.dropped.push((whole, reason));
-            self.errors(mapped, Some(decision), (limits, now), wall, &mut prepared);
+            self.errors(mapped, Some(decision), mapper, (limits, now), wall, &mut prepared);
             return prepared;
         }
         let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
@@ -125,7 +137,7 @@ impl Intake {
         prepared.lost(losses);
         let trace = transaction.as_ref().and_then(|it| self.head.context(it, decision));
         for event in events {
-            self.event(event, trace.as_ref(), (limits, now), wall, &mut prepared);
+            self.event(event, trace.as_ref(), mapper, (limits, now), wall, &mut prepared);
         }
         if let Some(mut transaction) = transaction {
             if window::admit(&mut transaction, wall) {
@@ -148,10 +160,9 @@ impl Intake {
     ) -> Prepared {
         let mut prepared = Prepared::default();
         if let Some(mut mapped) = mapped {
-            prepared.repeated_errors = count(self.captured.leave_out(&mut mapped.events, mapper));
-            self.leave_out_logged(&mut mapped.events, &mut prepared);
+            self.leave_out(&mut mapped, mapper, &mut prepared);
             let decision = is_sampled.then_some(Decision::KEPT);
-            self.errors(mapped, decision, (limits, now), wall, &mut prepared);
+            self.errors(mapped, decision, mapper, (limits, now), wall, &mut prepared);
         }
         prepared
     }
@@ -171,6 +182,7 @@ impl Intake {
         &mut self,
         mut mapped: Mapped,
         decision: Option<Decision>,
+        mapper: &Mapper,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -184,8 +196,16 @@ impl Intake {
         }
         let trace = decision.and_then(|decision| self.head.context(&mapped.transaction, decision));
         for event in events {
-            self.event(event, trace.as_ref(), (limits, now), wall, prepared);
+            self.event(event, trace.as_ref(), mapper, (limits, now), wall, prepared);
         }
+    }
+
+    /// Leaves out what Sentry's SDK has sent, and counts what is left out.
+    fn leave_out(&mut self, mapped: &mut Mapped, mapper: &Mapper, prepared: &mut Prepared) {
+        prepared.note_left_out(mapped);
+        let captured = self.captured.leave_out(&mut mapped.events, mapper);
+        prepared.repeated_errors = prepared.repeated_errors.saturating_add(count(captured));
+        self.leave_out_logged(&mut mapped.events, prepared);
     }
 
     pub(super) fn sends_errors_of_dropped(&self) -> bool {
@@ -196,6 +216,7 @@ impl Intake {
         &mut self,
         mut event: Event<'static>,
         trace: Option<&TraceHeader>,
+        mapper: &Mapper,
         (limits, now): (&RateLimits, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
@@ -203,6 +224,14 @@ impl Intake {
         let kind = ItemKind::Event;
         if limits.is_limited(Category::Error, now) {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::RateLimited));
+            return;
+        }
+        let minute = match event.level {
+            Level::Fatal => &mut self.fatal_errors,
+            _ => &mut self.errors,
+        };
+        if mapper.max_errors_per_minute().is_some_and(|max| !minute.admit(max, now)) {
+            prepared.dropped.push((Amount::of(kind, 0), DropReason::TooManyErrors));
             return;
         }
         window::admit_event(&mut event, wall);

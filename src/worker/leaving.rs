@@ -18,6 +18,8 @@ impl Worker {
     /// From now on no segment waits for more of its spans.
     pub(super) fn leave(&mut self, deadline: Deadline, answer: SyncSender<OTelSdkResult>) {
         self.send_all_alone();
+        // Errors leave with their segments, all of which leave now.
+        self.early.clear();
         self.leaving = Leaving { has_begun: true, waits: Some((deadline, answer)) };
     }
 

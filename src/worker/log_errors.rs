@@ -14,6 +14,7 @@ use super::run::Worker;
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
 use crate::sampling::Decision;
+use crate::segment::Segment;
 use crate::stats::{Amount, count};
 use crate::transport::RateLimits;
 
@@ -95,7 +96,7 @@ impl Worker {
         let limits = &self.outbox.limits;
         let prepare = AssertUnwindSafe(|| {
             let logged = mapper.logged_error(record, scope, (trace, wall))?;
-            let mapped = mapper.map_alone(logged.span)?;
+            let mapped = mapper.map_alone(Segment::of(logged.span))?;
             Some(intake.prepare_logged(mapped, mapper, logged.is_sampled, limits, (now, wall)))
         });
         let failed = || Some(Prepared::failed(Amount::of(ItemKind::Event, 0)));
@@ -121,11 +122,12 @@ impl Intake {
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
+        prepared.note_left_out(&mapped);
         let known = self.twins.leave_out_known(&mut mapped.events);
         let captured = count(self.captured.leave_out(&mut mapped.events, mapper));
         prepared.repeated_errors = known.saturating_add(captured);
         let decision = is_sampled.then_some(Decision::KEPT);
-        self.errors(mapped, decision, (limits, now), wall, &mut prepared);
+        self.errors(mapped, decision, mapper, (limits, now), wall, &mut prepared);
         prepared
     }
 }

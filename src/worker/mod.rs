@@ -20,6 +20,7 @@ mod leaving;
 mod log_errors;
 #[cfg(feature = "logs")]
 mod logs;
+mod minute;
 mod outbox;
 mod own_traffic;
 mod panics;

@@ -8,10 +8,10 @@ use opentelemetry::trace::{Event, SpanContext, TraceFlags, TraceState};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData};
 
 use super::run::Worker;
-use crate::mapping::{Panic, join, stand_in};
+use crate::mapping::{Mapper, Panic, join, stand_in};
 use crate::protocol::ItemKind;
+use crate::segment::Segment;
 use crate::stats::{Amount, DropReason};
-use crate::transport::Category;
 
 /// The panics whose spans have not come yet.
 #[derive(Debug, Default)]
@@ -88,10 +88,6 @@ impl Worker {
     pub(super) fn panicked(&mut self, panic: &Panic) {
         self.ledger.take_panic();
         let one = Amount::of(ItemKind::Event, 0);
-        if self.outbox.limits.is_limited(Category::Error, self.now()) {
-            self.lose(one, DropReason::RateLimited);
-            return;
-        }
         let Ok(event) = catch_unwind(AssertUnwindSafe(|| panic.event())) else {
             self.lose(one, DropReason::Internal);
             return;
@@ -118,7 +114,7 @@ impl Worker {
             // A panic says nothing of the provider, if there are several.
             let latest = self.sources.iter().max_by_key(|(source, _)| source.0);
             let mapper = latest.map_or(&self.settings.mapper, |(_, (_, mapper))| mapper).clone();
-            self.send_errors(is_sampled, &mapper, |mapper| mapper.map_alone(span.clone()));
+            self.send_errors(is_sampled, &mapper, Segment::of(span), Mapper::map_alone);
         }
     }
 }

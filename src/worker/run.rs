@@ -155,8 +155,7 @@ impl Worker {
                 #[cfg(feature = "logs")]
                 self.send_logs();
                 self.send_all_alone();
-                self.send_all_early();
-                self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
+                self.flush(deadline, answer);
             }
             Message::Shutdown(deadline, answer) => {
                 self.send_all_alone();
@@ -188,11 +187,16 @@ impl Worker {
         self.outbox.report(now, SystemTime::now(), false);
         let alone = self.panics.due(now);
         self.send_alone(alone);
-        if self.closing.is_none() {
-            self.send_early(now);
-        }
-        let sources: Vec<_> = self.sources.keys().copied().collect();
         let mut left = STRETCH;
+        while left > 0
+            && self.closing.is_none()
+            && self.outbox.has_room()
+            && self.send_next_early(now)
+        {
+            left = left.saturating_sub(1);
+        }
+        self.flush_hurried();
+        let sources: Vec<_> = self.sources.keys().copied().collect();
         for source in sources {
             while left > 0 && self.outbox.has_room() {
                 let is_closing = self.is_draining();
@@ -255,7 +259,7 @@ impl Worker {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
             if let Some(spotlight) = &mut self.spotlight {
-                spotlight.copy(&segment, mapper, &self.early, times);
+                spotlight.copy(&segment, mapper, times);
             }
             let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
             let Some(intake) = &mut self.intake else {
@@ -263,9 +267,8 @@ impl Worker {
                 continue;
             };
             let limits = &self.outbox.limits;
-            let prepare = AssertUnwindSafe(|| {
-                intake.prepare((segment, decision), mapper, &self.early, limits, times)
-            });
+            let prepare =
+                AssertUnwindSafe(|| intake.prepare((segment, decision), mapper, limits, times));
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
             self.put_in_line(prepared, times.0);
         }
@@ -340,9 +343,9 @@ impl Worker {
         });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
-        let early = self.early.next_deadline().filter(|_| self.closing.is_none());
         #[cfg(feature = "logs")]
         let others = others.chain(self.log_batch.next_deadline());
+        let early = self.early.next_deadline().filter(|_| !is_closing && self.outbox.has_room());
         let others = others.chain(self.panics.next_deadline()).chain(early);
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)

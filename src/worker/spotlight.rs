@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::early::Early;
 use super::encode;
 use super::inbox::Message;
 use crate::hooks::{Hooks, Losses, Outgoing};
@@ -67,13 +66,8 @@ impl Spotlight {
     }
 
     /// Puts a copy of a segment in line, unless Spotlight has been away until now.
-    pub(super) fn copy(&mut self, segment: &Segment, mapper: &Mapper, early: &Early, times: Times) {
-        let map = |mapper: &Mapper| {
-            let mut mapped = mapper.map_segment(segment.clone())?;
-            early.leave_out_told(&mut mapped.events);
-            Some(mapped)
-        };
-        self.put_in_line(mapper, map, true, times);
+    pub(super) fn copy(&mut self, segment: &Segment, mapper: &Mapper, times: Times) {
+        self.put_in_line(mapper, |mapper| mapper.map_segment(segment.clone()), true, times);
     }
 
     /// The same for errors without the transaction that they belong to.

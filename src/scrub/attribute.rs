@@ -1,0 +1,159 @@
+//! What the key of an attribute says it is, where OpenTelemetry or Sentry knows the key.
+
+/// What an attribute is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing that is known: its key and its text decide.
+    Other,
+    /// A URL or the target of a request.
+    Url,
+    /// The query or the fragment of a URL.
+    Query,
+    /// The text of a query of a database.
+    Statement,
+    /// The name and version of software, which may look like an address.
+    Software,
+    /// It tells who or where a person is, or what people have written.
+    Personal,
+    /// The address of the other end: of a person's device, unless this end made the call.
+    Peer,
+    /// A header with credentials.
+    Credentials,
+    /// A header that says where a request came from.
+    Origin,
+    /// The cookies of a request.
+    Cookies,
+}
+
+/// Where captured headers stand among the attributes.
+const HEADERS: &[&str] = &[
+    "http.request.header.",
+    "http.response.header.",
+    "rpc.grpc.request.metadata.",
+    "rpc.grpc.response.metadata.",
+    "rpc.request.metadata.",
+    "rpc.response.metadata.",
+];
+
+/// Parts of names of headers that carry credentials.
+const CREDENTIALS: &[&str] = &[
+    "auth",
+    "credential",
+    "csrf",
+    "jwt",
+    "key",
+    "passw",
+    "proxy-",
+    "secret",
+    "session",
+    "signature",
+    "token",
+    "xsrf",
+];
+
+/// Parts of names of headers that say where a request came from.
+const ORIGINS: &[&str] = &["forwarded", "location", "referer", "remote-", "-ip", "via"];
+
+impl Role {
+    pub(super) fn of(key: &str) -> Self {
+        let key = key.strip_prefix("tags.").unwrap_or(key);
+        match key.as_bytes().first() {
+            Some(b'h' | b'r') => {
+                for prefix in HEADERS {
+                    if let Some(name) = key.strip_prefix(prefix) {
+                        return Self::of_header(name);
+                    }
+                }
+            }
+            Some(b'd' | b'm')
+                if ["db.query.parameter.", "db.operation.parameter.", "mcp.request.argument."]
+                    .iter()
+                    .any(|family| key.starts_with(family)) =>
+            {
+                return Self::Personal;
+            }
+            _ => {}
+        }
+        match key {
+            "client.address"
+            | "client.port"
+            | "enduser.role"
+            | "enduser.scope"
+            | "gen_ai.completion"
+            | "gen_ai.input.messages"
+            | "gen_ai.output.messages"
+            | "gen_ai.prompt"
+            | "gen_ai.request.messages"
+            | "gen_ai.response.text"
+            | "gen_ai.system_instructions"
+            | "gen_ai.tool.call.arguments"
+            | "gen_ai.tool.call.result"
+            | "gen_ai.tool.input"
+            | "gen_ai.tool.output"
+            | "http.client_ip"
+            | "http.request.body"
+            | "http.request.body.content"
+            | "http.response.body"
+            | "http.response.body.content"
+            | "mcp.tool.result.content"
+            | "process.command_args"
+            | "process.command_line"
+            | "user.email"
+            | "user.full_name"
+            | "user.name" => Self::Personal,
+            "net.peer.ip" | "net.sock.peer.addr" | "network.peer.address" => Self::Peer,
+            "http.target" => Self::Url,
+            "url.query" | "url.fragment" | "http.query" | "http.fragment" => Self::Query,
+            "db.query.text" | "db.statement" => Self::Statement,
+            "sentry.release" | "service.version" | "otel.scope.version" => Self::Software,
+            _ if key == "url" || key == "uri" || key == "url.full" => Self::Url,
+            _ if key.ends_with(".url") || key.ends_with(".uri") => Self::Url,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_header(name: &str) -> Self {
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        match () {
+            () if name.contains("cookie") => Self::Cookies,
+            () if has(CREDENTIALS) => Self::Credentials,
+            () if has(ORIGINS) => Self::Origin,
+            () => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secret_headers_are_known_in_any_spelling() {
+        for (name, role) in [
+            ("Authorization", Role::Credentials),
+            ("proxy-authorization", Role::Credentials),
+            ("X-API-Key", Role::Credentials),
+            ("x_api_key", Role::Credentials),
+            ("x-csrf-token", Role::Credentials),
+            ("Cookie", Role::Cookies),
+            ("set-cookie", Role::Cookies),
+            ("X-Forwarded-For", Role::Origin),
+            ("X-Real-IP", Role::Origin),
+        ] {
+            assert_eq!(Role::of(&format!("http.request.header.{name}")), role, "{name}");
+            assert_eq!(Role::of(&format!("rpc.grpc.response.metadata.{name}")), role, "{name}");
+        }
+        for name in [
+            "accept",
+            "baggage",
+            "content-type",
+            "sentry-trace",
+            "traceparent",
+            "user-agent",
+            "host",
+        ] {
+            assert_eq!(Role::of(&format!("http.response.header.{name}")), Role::Other, "{name}");
+        }
+    }
+}

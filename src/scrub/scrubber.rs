@@ -1,0 +1,367 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState};
+use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
+#[cfg(feature = "logs")]
+use serde_json::Value as Json;
+
+use super::attribute::Role;
+use super::card;
+use super::family::{Families, Family};
+use super::key::Verdict;
+use super::output::FILTERED;
+use super::settings::Scrubbing;
+use super::sql::{Dialect, without_literals};
+use super::text::{Kind, scrubbed};
+use super::value::is_placeholder;
+
+/// Takes out of spans and resources what must not be sent.
+///
+/// It works on what OpenTelemetry says, before anything is mapped, so that a text is read once
+/// and whole, wherever it will stand and however much of it will be left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scrubber {
+    settings: Arc<Scrubbing>,
+    send_default_pii: bool,
+}
+
+/// What there is to know of the span that a text belongs to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Around {
+    made_the_call: bool,
+    /// How its queries are written, if it asks a database.
+    dialect: Option<Dialect>,
+}
+
+impl Around {
+    /// What there is to know of something that belongs to the span.
+    fn of(self, attributes: &[KeyValue]) -> Self {
+        Self { made_the_call: false, dialect: dialect(attributes).or(self.dialect) }
+    }
+}
+
+impl Scrubber {
+    pub(crate) fn with_send_default_pii(mut self, send: bool) -> Self {
+        self.send_default_pii = send;
+        self
+    }
+
+    pub(crate) fn with_settings(mut self, settings: Scrubbing) -> Self {
+        self.settings = Arc::new(settings);
+        self
+    }
+
+    /// Takes out of a span, its events and its links what must not be sent.
+    pub(crate) fn scrub_span(&self, span: &mut SpanData) {
+        let families = self.families();
+        if families.is_empty() {
+            return;
+        }
+        let around = Around {
+            made_the_call: matches!(span.span_kind, SpanKind::Client | SpanKind::Producer),
+            dialect: dialect(&span.attributes),
+        };
+        let name = match around.dialect {
+            Some(dialect) => self.statement(&span.name, dialect),
+            None => self.text(&span.name, Kind::Text),
+        };
+        if let Cow::Owned(name) = name {
+            span.name = name.into();
+        }
+        self.attributes(&mut span.attributes, around);
+        for event in &mut span.events.events {
+            if let Cow::Owned(name) = self.text(&event.name, Kind::Text) {
+                event.name = name.into();
+            }
+            let around = around.of(&event.attributes);
+            self.attributes(&mut event.attributes, around);
+        }
+        for link in &mut span.links.links {
+            let around = around.of(&link.attributes);
+            self.attributes(&mut link.attributes, around);
+        }
+        if let Status::Error { description } = &mut span.status
+            && let Cow::Owned(clean) = self.text(description, Kind::Text)
+        {
+            *description = clean.into();
+        }
+        if let Some(scope) = self.scope(&span.instrumentation_scope, around) {
+            span.instrumentation_scope = scope;
+        }
+        if let Some(context) = self.context(&span.span_context) {
+            span.span_context = context;
+        }
+    }
+
+    /// The resource without what must not be sent.
+    pub(crate) fn resource(&self, resource: &Resource) -> Resource {
+        let mut attributes: Vec<_> =
+            resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+        self.attributes(&mut attributes, Around::default());
+        Resource::builder_empty().with_attributes(attributes).build()
+    }
+
+    /// A text of an error without what must not be sent.
+    pub(crate) fn scrub_text(&self, text: &str) -> String {
+        self.text(text, Kind::Text).into_owned()
+    }
+
+    /// Takes out of the attributes of a record of a log what must not be sent.
+    #[cfg(feature = "logs")]
+    pub(crate) fn scrub_record(&self, attributes: &mut Vec<KeyValue>) {
+        let around = Around::default().of(attributes);
+        self.attributes(attributes, around);
+    }
+
+    /// Takes out of all that a value holds what must not be sent.
+    #[cfg(feature = "logs")]
+    pub(crate) fn scrub_nested(&self, value: &mut Json) {
+        match value {
+            Json::Object(fields) => {
+                let entries = std::mem::take(fields).into_iter();
+                *fields = entries.filter_map(|(key, value)| self.field(key, value)).collect();
+            }
+            Json::Array(values) => values.iter_mut().for_each(|value| self.scrub_nested(value)),
+            Json::String(text) => *text = self.scrub_text(text),
+            _ => {}
+        }
+    }
+
+    /// A field of a nested value, judged as an attribute of that key would be.
+    #[cfg(feature = "logs")]
+    fn field(&self, key: String, mut value: Json) -> Option<(String, Json)> {
+        let given = match &value {
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Value::I64(number),
+                None => Value::F64(number.as_f64().unwrap_or_default()),
+            },
+            Json::String(text) => Value::String(text.clone().into()),
+            other => Value::String(other.to_string().into()),
+        };
+        let mut entry = KeyValue::new(key, given.clone());
+        if !self.attribute(&mut entry, Around::default()) {
+            return None;
+        }
+        let is_filtered = matches!(&entry.value, Value::String(text) if text.as_str() == FILTERED);
+        if matches!(value, Json::Object(_) | Json::Array(_)) && !is_filtered {
+            self.scrub_nested(&mut value);
+        } else if entry.value != given {
+            value = crate::protocol::json_value(&entry.value);
+        }
+        Some((entry.key.to_string(), value))
+    }
+
+    fn families(&self) -> Families {
+        match self.send_default_pii {
+            true => self.settings.families.opened(),
+            false => self.settings.families,
+        }
+    }
+
+    fn text<'a>(&self, text: &'a str, kind: Kind) -> Cow<'a, str> {
+        scrubbed(text, kind, self.families(), &self.settings)
+    }
+
+    /// A query without its literals, if they are looked for, and without what else is secret.
+    fn statement<'a>(&self, query: &'a str, dialect: Dialect) -> Cow<'a, str> {
+        if !self.families().has(Family::SqlLiterals) {
+            return self.text(query, Kind::Text);
+        }
+        match without_literals(query, dialect) {
+            Cow::Borrowed(query) => self.text(query, Kind::Statement),
+            Cow::Owned(query) => self.text(&query, Kind::Statement).into_owned().into(),
+        }
+    }
+
+    fn attributes(&self, attributes: &mut Vec<KeyValue>, around: Around) {
+        attributes.retain_mut(|entry| self.attribute(entry, around));
+    }
+
+    /// Whether an attribute may stay, now that its secrets are taken out.
+    fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
+        let families = self.families();
+        let key = entry.key.as_str();
+        let verdict = self.settings.judge(key);
+        if verdict == Verdict::Allowed {
+            return true;
+        }
+        let role = Role::of(key);
+        let is_filtered = match (role, verdict) {
+            (Role::Personal, _) if families.has(Family::Personal) => return false,
+            (Role::Peer, _) if families.has(Family::Personal) && !around.made_the_call => {
+                return false;
+            }
+            (Role::Credentials, _) => families.has(Family::Headers),
+            (Role::Origin, _) => families.has(Family::Headers) && !self.send_default_pii,
+            (Role::Cookies, _) if self.send_default_pii => false,
+            (Role::Cookies, _) => families.has(Family::Headers),
+            (_, Verdict::Personal) if families.has(Family::Personal) => return false,
+            (_, Verdict::Secret) => families.has(Family::SecretKeys) && is_told(&entry.value),
+            (_, Verdict::Doubtful) => families.has(Family::SecretKeys) && is_text(&entry.value),
+            _ => false,
+        };
+        if is_filtered {
+            entry.value = Value::String(StringValue::from(FILTERED));
+        } else {
+            self.value(&mut entry.value, role, around);
+        }
+        if !is_plain(entry.key.as_str())
+            && let Cow::Owned(clean) = self.text(entry.key.as_str(), Kind::Text)
+        {
+            entry.key = Key::from(clean);
+        }
+        true
+    }
+
+    fn value(&self, value: &mut Value, role: Role, around: Around) {
+        match value {
+            Value::String(text) => self.string(text, role, around),
+            Value::Array(Array::String(texts)) => {
+                let mut is_secret = false;
+                for text in texts {
+                    let after = self.is_option_of_secret(text.as_str());
+                    match is_secret {
+                        true => *text = StringValue::from(FILTERED),
+                        false => self.string(text, role, around),
+                    }
+                    is_secret = after;
+                }
+            }
+            Value::I64(number) if self.is_card(*number) => {
+                *value = Value::String(StringValue::from(FILTERED));
+            }
+            Value::Array(Array::I64(numbers))
+                if numbers.iter().any(|number| self.is_card(*number)) =>
+            {
+                *value = Value::String(StringValue::from(FILTERED));
+            }
+            _ => {}
+        }
+    }
+
+    fn string(&self, text: &mut StringValue, role: Role, around: Around) {
+        let clean = match role {
+            Role::Url => self.text(text.as_str(), Kind::Url),
+            Role::Query => self.text(text.as_str(), Kind::Query),
+            Role::Statement => self.statement(text.as_str(), around.dialect.unwrap_or_default()),
+            Role::Software => {
+                let families = self.families().without(Family::MailAddresses);
+                scrubbed(text.as_str(), Kind::Text, families, &self.settings)
+            }
+            _ => self.text(text.as_str(), Kind::Text),
+        };
+        if let Cow::Owned(clean) = clean {
+            *text = StringValue::from(clean);
+        }
+    }
+
+    /// Whether a text is an option of a command whose value follows as a text of its own.
+    fn is_option_of_secret(&self, text: &str) -> bool {
+        self.families().has(Family::SecretKeys)
+            && text.starts_with('-')
+            && !text.contains('=')
+            && matches!(
+                self.settings.judge(text.trim_start_matches('-')),
+                Verdict::Secret | Verdict::Doubtful
+            )
+    }
+
+    fn is_card(&self, number: i64) -> bool {
+        card::is_card(number) && self.families().has(Family::CardNumbers)
+    }
+
+    /// The scope, if something had to be taken out of it.
+    fn scope(&self, scope: &InstrumentationScope, around: Around) -> Option<InstrumentationScope> {
+        let name = self.text(scope.name(), Kind::Text);
+        let version = scope.version().map(|version| self.text(version, Kind::Text));
+        let before: Vec<_> = scope.attributes().cloned().collect();
+        let mut after = before.clone();
+        self.attributes(&mut after, around.of(&before));
+        let is_same = matches!(name, Cow::Borrowed(_))
+            && !matches!(version, Some(Cow::Owned(_)))
+            && before == after;
+        if is_same {
+            return None;
+        }
+        let mut clean = InstrumentationScope::builder(name.into_owned()).with_attributes(after);
+        if let Some(version) = version {
+            clean = clean.with_version(version.into_owned());
+        }
+        Some(clean.build())
+    }
+
+    /// The context, if something had to be taken out of its trace state.
+    fn context(&self, context: &SpanContext) -> Option<SpanContext> {
+        let header = context.trace_state().header();
+        if header.is_empty() {
+            return None;
+        }
+        let entries = header.split(',').filter_map(|entry| entry.split_once('='));
+        let clean: Vec<_> = entries
+            .map(|(key, value)| {
+                let is_secret = self.families().has(Family::SecretKeys)
+                    && self.settings.judge(key) == Verdict::Secret;
+                let value = match is_secret {
+                    true => FILTERED.into(),
+                    false => self.text(value, Kind::Text),
+                };
+                (self.text(key, Kind::Text), value)
+            })
+            .collect();
+        let is_same = |(key, value): &(Cow<'_, str>, Cow<'_, str>)| {
+            matches!((key, value), (Cow::Borrowed(_), Cow::Borrowed(_)))
+        };
+        if clean.iter().all(is_same) {
+            return None;
+        }
+        // What is no state any more is left out.
+        let state = TraceState::from_key_value(clean).unwrap_or_default();
+        Some(SpanContext::new(
+            context.trace_id(),
+            context.span_id(),
+            context.trace_flags(),
+            context.is_remote(),
+            state,
+        ))
+    }
+}
+
+/// How the database writes that a span asks, if it asks one.
+fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
+    let (mut current, mut older, mut unknown) = (None, None, None);
+    for entry in attributes {
+        let key = entry.key.as_str();
+        if !key.starts_with("db.") {
+            continue;
+        }
+        match key {
+            "db.system.name" => current = Some(Dialect::of(&entry.value.as_str())),
+            "db.system" => older = Some(Dialect::of(&entry.value.as_str())),
+            "db.query.text" | "db.statement" => unknown = Some(Dialect::Unknown),
+            _ => {}
+        }
+    }
+    current.or(older).or(unknown)
+}
+
+/// Whether a key is one of those that conventions make, in which no secret can be.
+fn is_plain(key: &str) -> bool {
+    key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.' | b'_'))
+}
+
+/// Whether a value tells more than yes or no.
+fn is_told(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) => false,
+        Value::String(text) => !is_placeholder(text.as_str(), ""),
+        _ => true,
+    }
+}
+
+fn is_text(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Array(Array::String(_))) && is_told(value)
+}
