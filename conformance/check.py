@@ -55,8 +55,8 @@ SCALARS = {"string": str, "boolean": bool, "integer": int, "double": float}
 KINDS = frozenset("internal server client producer consumer".split())
 REASONS = frozenset(
     "queue_overflow cache_overflow buffer_overflow ratelimit_backoff network_error send_error "
-    "sample_rate before_send callback_error event_processor internal_sdk_error insufficient_data backpressure "
-    "ignored invalid".split()
+    "sample_rate before_send callback_error event_processor internal_sdk_error insufficient_data "
+    "backpressure ignored invalid".split()
 )
 CATEGORIES = frozenset(
     "default error transaction security attachment session profile replay transaction_processed "
