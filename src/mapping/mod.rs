@@ -53,6 +53,7 @@ mod http;
 mod id;
 mod ignoring;
 mod legal;
+mod location;
 mod name;
 mod op;
 mod panic;
