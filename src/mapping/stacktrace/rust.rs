@@ -11,7 +11,7 @@ use crate::mapping::location::Location;
 use crate::mapping::steps;
 use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, readable};
 
-const SYSTEM_FUNCTIONS: [&str; 10] = [
+const SYSTEM_FUNCTIONS: [&str; 14] = [
     "_main",
     "start",
     "clone",
@@ -22,6 +22,10 @@ const SYSTEM_FUNCTIONS: [&str; 10] = [
     "BaseThreadInitThunk",
     "RtlUserThreadStart",
     "invoke_main",
+    "CxxThrowException",
+    "_CxxThrowException",
+    "RaiseException",
+    "RtlUnwindEx",
 ];
 const NAMELESS: [&str; 2] = ["<unknown>", "<no info>"];
 const RUNTIME_PATHS: [&str; 3] = ["/rustc/", "/.rustup/toolchains/", "/rustup/toolchains/"];
@@ -41,6 +45,10 @@ const C_LIBRARY_PATHS: [&str; 9] = [
 /// What a panic calls before its hook, of any version of `std`.
 const PANIC_FUNCTIONS: [&str; 3] =
     ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
+
+/// What stands between a panic and what its unwinding calls.
+const UNWINDING_FUNCTIONS: [&str; 4] =
+    ["drop_in_place", "__rust_start_panic", "_Unwind_RaiseException", "CxxThrowException"];
 
 /// A call as a line names it.
 struct Line<'a> {
@@ -83,8 +91,13 @@ fn panic(text: &str) -> Option<Cow<'_, str>> {
 
 /// The calls from the function that panicked on, without what caught the trace in a hook.
 fn since_panic<'a, 'b>(lines: &'b [Line<'a>]) -> &'b [Line<'a>] {
-    let is_panic = |line: &Line<'_>| PANIC_FUNCTIONS.iter().any(|it| line.symbol.contains(it));
-    let Some(last) = lines.iter().rposition(is_panic) else { return lines };
+    let is_of = |functions: &[&str], line: &Line<'_>| {
+        functions.iter().any(|function| line.symbol.contains(function))
+    };
+    // What a destructor does while a panic unwinds is not done by that panic.
+    let newest = lines.split(|line| is_of(&UNWINDING_FUNCTIONS, line)).next().unwrap_or(lines);
+    let is_panic = |line: &Line<'_>| is_of(&PANIC_FUNCTIONS, line);
+    let Some(last) = newest.iter().rposition(is_panic) else { return lines };
     let rest = lines.get(last.saturating_add(1)..).unwrap_or_default();
     // Such as `unwrap`, which names the place of its caller as that of the panic.
     let runtime = rest.iter().take_while(|line| call(line).origin == Origin::Runtime);
@@ -462,6 +475,24 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
         assert_eq!(lines(&runtime).len(), 7, "nothing is left out where nothing would remain");
         let caught = "0: std::backtrace::Backtrace::create\n1: app::report\n";
         assert_eq!(lines(caught).len(), 2, "what is no panic stays whole");
+    }
+
+    #[test]
+    fn what_a_destructor_does_while_a_panic_unwinds_is_not_done_by_that_panic() {
+        let unwinds = "2: core::ptr::drop_in_place<app::Guard>\n3: __rust_start_panic\n\
+            4: std::panicking::rust_panic_with_hook\n5: __rustc::rust_begin_unwind\n\
+            6: core::panicking::panic_fmt\n7: app::work\n";
+        let report =
+            format!("0: anyhow::error::<impl anyhow::Error>::msg\n1: app::cleanup\n{unwinds}");
+        assert_eq!(lines(&report).first().unwrap(), "+app::work app");
+        assert_eq!(lines(&report)[6], "+app::cleanup app", "where the error was made");
+        // The names of the destructors of a small program are no longer there.
+        let inlined = report.replace("core::ptr::drop_in_place<app::Guard>", "_CxxThrowException");
+        assert_eq!(lines(&inlined)[6], "+app::cleanup app");
+        let second =
+            format!("0: rust_begin_unwind\n1: <app::Guard as core::ops::Drop>::drop\n{unwinds}");
+        let newest = lines(&second).pop().unwrap();
+        assert_eq!(newest, "+<app::Guard as core::ops::Drop>::drop app", "it panics itself");
     }
 
     #[test]
