@@ -4,7 +4,7 @@ use opentelemetry::trace::{Event, SpanId, Status};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::exception::{Recorded, Role};
-use super::panic::is_logged_panic;
+use super::panic::Panics;
 use super::stacktrace::InApp;
 
 /// With how many records of the same error a further one is compared.
@@ -37,9 +37,9 @@ pub(super) fn failures<'a>(
     }
     let tree = Tree::of(spans);
     let before = recorded.len();
-    recorded.retain(|failure| {
-        !failure.event.is_some_and(|(_, event)| is_logged_panic(event, failure.span))
-    });
+    let panics = Panics::of(spans);
+    recorded
+        .retain(|failure| !failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)));
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
     let mut kept: HashMap<u64, Vec<&SpanData>> = HashMap::new();
