@@ -57,6 +57,7 @@ mod http;
 mod id;
 mod ignoring;
 mod legal;
+mod location;
 #[cfg(feature = "logs")]
 mod log;
 #[cfg(feature = "logs")]
