@@ -98,7 +98,8 @@ fn quoted(bytes: &[u8], start: usize, in_string: bool) -> Option<Found> {
     if !matches!(quote, b'"' | b'\'' | b'`') {
         return None;
     }
-    if escapes == 0 && quote == b'"' && in_string {
+    // This one ends the string of JSON: an even number of backslashes escapes each other.
+    if quote == b'"' && in_string && escapes.is_multiple_of(2) {
         return None;
     }
     let from = start.saturating_add(escapes).saturating_add(1);
