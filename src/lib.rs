@@ -89,6 +89,7 @@ pub mod otlp;
 mod otlp_endpoint;
 #[cfg(feature = "panic")]
 mod panic;
+mod pattern;
 mod propagation;
 pub mod protocol;
 pub mod sampling;
@@ -113,11 +114,12 @@ pub use check::Finding;
 pub use error::BuildError;
 pub use exporter::SentrySpanExporter;
 pub use hooks::{Hooks, SpanDecision};
-pub use ignore::{Ignore, Pattern};
+pub use ignore::Ignore;
 pub use mapping::{EventFilter, TagPolicy};
 pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
+pub use pattern::Pattern;
 pub use propagation::{SentryPropagator, SentrySampler};
 pub use sampling::Sampling;
 pub use scrub::{Family, Scrubbing};

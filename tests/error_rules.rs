@@ -12,7 +12,7 @@ use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sentry::mapping::{Mapped, Mapper};
-use opentelemetry_sentry::{DropReason, EventFilter, LevelFilter, SentrySpanExporter};
+use opentelemetry_sentry::{DropReason, EventFilter, LevelFilter, Pattern, SentrySpanExporter};
 use opentelemetry_sentry::{SentrySpanExporterBuilder, Stats, TagPolicy};
 use sentry_types::protocol::v7::{Event, Level};
 
@@ -313,6 +313,8 @@ fn an_error_is_ignored_by_type_path_text_or_message() {
             "{pattern}"
         );
     }
+    let regex = Mapper::new().with_ignored_errors([Pattern::regex("^(gone|item .*)$")]);
+    assert_eq!(texts(&map(&regex, vec![work()])), ["deadline has elapsed"]);
     let mapped = map(&Mapper::new().with_ignored_errors(["*"]), vec![work()]);
     assert_eq!((mapped.events.len(), mapped.ignored_errors), (0, 3));
 }

@@ -551,6 +551,7 @@ fn a_pattern_that_cannot_work_is_an_error_that_names_the_setting() {
     for (builder, setting) in [
         (builder().with_ignored_transactions(bad()), "with_ignored_transactions"),
         (builder().with_ignored_spans(bad()), "with_ignored_spans"),
+        (builder().with_ignored_errors([Pattern::regex("(")]), "with_ignored_errors"),
     ] {
         let error = builder.build().unwrap_err();
         assert!(matches!(&error, BuildError::InvalidSetting { setting: is, .. } if *is == setting));

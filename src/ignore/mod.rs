@@ -1,14 +1,13 @@
 //! What is not worth sending, decided when everything about it is known.
 
 mod health;
-mod pattern;
 mod rule;
 
-pub use self::pattern::Pattern;
 pub use self::rule::Ignore;
 
 use self::rule::Subject;
 use crate::error::BuildError;
+use crate::pattern::Pattern;
 use crate::protocol::{Span, Transaction};
 
 /// Which transactions and which spans are not sent.
@@ -40,14 +39,7 @@ impl Ignoring {
         for (setting, rules) in
             [("with_ignored_transactions", &self.transactions), ("with_ignored_spans", &self.spans)]
         {
-            if let Some(fault) = rules.iter().find_map(Ignore::fault) {
-                return Err(BuildError::InvalidSetting {
-                    setting,
-                    reason: fault.to_owned(),
-                    remedy: "use a glob such as `GET /health*`, or an expression such as \
-                             `^GET /health`",
-                });
-            }
+            Pattern::check(setting, rules.iter().flat_map(Ignore::patterns))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use opentelemetry::{Array, Key, StringValue, Value};
 use sentry_types::protocol::v7::SpanStatus;
 
-use super::pattern::Pattern;
+use crate::pattern::Pattern;
 use crate::protocol::{Data, Span, Transaction};
 
 /// Which transactions or spans are not sent: those to which all conditions of one rule apply.
@@ -97,11 +97,10 @@ impl Ignore {
         self.conditions.iter().all(|condition| condition.applies(subject))
     }
 
-    /// What is wrong with a pattern, if anything.
-    pub(super) fn fault(&self) -> Option<&str> {
-        self.conditions.iter().find_map(|condition| match condition {
-            Condition::Name(pattern) | Condition::Op(pattern) => pattern.fault(),
-            Condition::Attribute(_, pattern) => pattern.fault(),
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Name(pattern) | Condition::Op(pattern) => Some(pattern),
+            Condition::Attribute(_, pattern) => Some(pattern),
             Condition::Status(_) => None,
         })
     }

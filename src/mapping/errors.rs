@@ -72,7 +72,7 @@ impl Failure<'_> {
             Some(recorded) => recorded.is_one_of(&rules.ignored),
             None => {
                 let text = status_text(self.span);
-                rules.ignored.iter().any(|pattern| pattern.matches(text))
+                rules.ignored.iter().any(|pattern| pattern.fits(text))
             }
         }
     }

@@ -5,6 +5,7 @@ use opentelemetry::trace::SpanId;
 use super::{Mapped, Mapper};
 use crate::error::BuildError;
 use crate::ignore::{Ignore, Ignoring};
+use crate::pattern::Pattern;
 
 impl Mapper {
     /// Which transactions are not sent; by default none. Further calls add rules.
@@ -34,8 +35,10 @@ impl Mapper {
         self
     }
 
-    pub(crate) fn check_ignoring(&self) -> Result<(), BuildError> {
-        self.ignoring.check()
+    /// Whether all patterns can work.
+    pub(crate) fn check_patterns(&self) -> Result<(), BuildError> {
+        self.ignoring.check()?;
+        Pattern::check("with_ignored_errors", &self.errors.ignored)
     }
 
     fn ignoring_mut(&mut self) -> &mut Ignoring {

@@ -52,7 +52,6 @@ mod event_filter;
 mod exception;
 mod facts;
 mod foreign;
-mod glob;
 mod http;
 mod id;
 mod ignoring;
