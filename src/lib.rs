@@ -81,6 +81,7 @@ mod dsn;
 mod environment;
 mod error;
 mod exporter;
+mod generations;
 pub mod hooks;
 mod ignore;
 pub mod mapping;
