@@ -157,14 +157,14 @@ fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>) {
 
 /// What events recorded, the deepest spans first, for where clocks tell no difference.
 fn recorded<'a>(spans: &'a [SpanData], reading: &Reading, in_app: &InApp) -> Vec<Failure<'a>> {
-    let errors = reading.events(spans, Role::is_error).map(|(span, event, role)| {
+    let errors = reading.events(spans, Role::is_error).rev().map(|(span, event, role)| {
         let recorded = Some(Recorded::of(event.1, role, span, in_app));
         Failure { span, event: Some(event), recorded }
     });
     let mut failures: Vec<_> = errors.collect();
-    let of_one_span = |a: &Failure<'_>, b: &Failure<'_>| std::ptr::eq(a.span, b.span);
-    failures.reverse();
-    failures.chunk_by_mut(of_one_span).for_each(|of_span| of_span.reverse());
+    // The events of one span stay in their order.
+    let are_of_one_span = |a: &Failure<'_>, b: &Failure<'_>| std::ptr::eq(a.span, b.span);
+    failures.chunk_by_mut(are_of_one_span).for_each(<[_]>::reverse);
     failures
 }
 

@@ -51,7 +51,7 @@ impl Piece {
             .text
             .chars()
             .all(|wanted| rest.next().is_some_and(|letter| wanted == '?' || wanted == letter));
-        is_it.then(|| rest.as_str())
+        is_it.then_some(rest.as_str())
     }
 
     /// What stands before, if the text ends with this.
@@ -64,7 +64,7 @@ impl Piece {
             self.text.chars().rev().all(|wanted| {
                 rest.next_back().is_some_and(|letter| wanted == '?' || wanted == letter)
             });
-        is_it.then(|| rest.as_str())
+        is_it.then_some(rest.as_str())
     }
 
     /// What follows the first place where this stands.
