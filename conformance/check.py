@@ -26,6 +26,9 @@ MAX_PAYLOAD = 1024 * 1024
 MAX_SPANS = 1000
 MAX_SPANS_BYTES = 800 * 1024
 MAX_REPORT = 4096
+MAX_LOGS = 100
+MAX_LOG = 2 * 1024 * 1024
+MAX_LOGS_BYTES = 12 * 1024 * 1024
 MAX_FRAMES = 250
 MAX_CHARS = 200
 # The server takes a transaction only if all of it lies between five days ago and one minute ahead.
@@ -44,11 +47,16 @@ SOURCES = frozenset("custom url route view component task unknown".split())
 LEVELS = frozenset("debug info warning error fatal".split())
 # The languages whose stack traces are read; a transaction is always one of this program.
 PLATFORMS = frozenset("csharp go java javascript native node php python ruby".split())
+# The first of the four severities of OpenTelemetry that are this level.
+LOG_LEVELS = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
+LOG_TYPE = "application/vnd.sentry.items.log+json"
+LOG_FIELDS = frozenset("timestamp trace_id span_id level severity_number body attributes".split())
+SCALARS = {"string": str, "boolean": bool, "integer": int, "double": float}
 KINDS = frozenset("internal server client producer consumer".split())
 REASONS = frozenset(
     "queue_overflow cache_overflow buffer_overflow ratelimit_backoff network_error send_error "
-    "sample_rate before_send event_processor internal_sdk_error insufficient_data backpressure "
-    "ignored invalid".split()
+    "sample_rate before_send callback_error event_processor internal_sdk_error insufficient_data "
+    "backpressure ignored invalid".split()
 )
 CATEGORIES = frozenset(
     "default error transaction security attachment session profile replay transaction_processed "
@@ -119,12 +127,16 @@ def check_envelope(body: bytes, now: float | None = None) -> list[str]:
     except Malformed as error:
         return [f"framing: {error}"]
 
-    kinds = [kind for kind, _ in items]
-    for kind in sorted(set(kinds) - {"event", "transaction", "client_report"}):
+    kinds = [kind for kind, _, _ in items]
+    for kind in sorted(set(kinds) - {"event", "transaction", "log", "client_report"}):
         findings.append(f"item of type {kind!r} is not ours")
-    mains = [(kind, payload) for kind, payload in items if kind in ("event", "transaction")]
+    mains = [(kind, payload) for kind, payload, _ in items if kind in ("event", "transaction")]
     if len(mains) > 1:
         findings.append("more than one event or transaction in an envelope")
+    if kinds.count("log") > 1:
+        findings.append("more than one list of logs in an envelope")
+    if mains and "log" in kinds:
+        findings.append("logs beside another kind of telemetry")
 
     payloads = []
     for kind, payload in mains:
@@ -143,9 +155,11 @@ def check_envelope(body: bytes, now: float | None = None) -> list[str]:
         if not any("timestamp" in finding for finding in findings[before:]):
             findings.extend(normalise(value, time.time() if now is None else now))
 
-    for kind, payload in items:
+    for kind, payload, fields in items:
         if kind == "client_report":
             check_report(payload, findings)
+        elif kind == "log":
+            check_logs(payload, fields, findings)
 
     header_value, _ = parse(header, "envelope header", findings)
     if header_value is not None:
@@ -160,7 +174,7 @@ class Malformed(Exception):
     """The bytes are no envelope."""
 
 
-def split(body: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+def split(body: bytes) -> tuple[bytes, list[tuple[str, bytes, dict]]]:
     """The header line and the items; whoever sends other bytes gets a 400."""
     if body[:2] == b"\x1f\x8b":
         raise Malformed("still compressed")
@@ -168,11 +182,12 @@ def split(body: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     items = []
     while at < len(body):
         text, at = line(body, at, f"header of item {len(items)}")
-        kind, length = item_header(text)
+        fields = item_header(text)
+        kind, length = fields["type"], fields["length"]
         end = at + length
         if end > len(body):
             raise Malformed(f"{kind}: length is {length}, only {len(body) - at} bytes follow")
-        items.append((kind, body[at:end]))
+        items.append((kind, body[at:end], fields))
         if end < len(body) and body[end : end + 1] != b"\n":
             raise Malformed(f"{kind}: the payload goes on after its length of {length}")
         at = end + 1
@@ -191,7 +206,7 @@ def line(body: bytes, start: int, what: str) -> tuple[bytes, int]:
     return text, end + 1
 
 
-def item_header(text: bytes) -> tuple[str, int]:
+def item_header(text: bytes) -> dict:
     findings: list[str] = []
     fields, _ = parse(text, "item header", findings)
     if fields is None or findings:
@@ -201,10 +216,11 @@ def item_header(text: bytes) -> tuple[str, int]:
         raise Malformed(f"item header: type is {kind!r}")
     if type(length) is not int or length < 0:
         raise Malformed(f"{kind}: length is {length!r}")
-    unknown = sorted(set(fields) - {"type", "length", "content_type"})
+    container = {"item_count"} if kind == "log" else set()
+    unknown = sorted(set(fields) - {"type", "length", "content_type"} - container)
     if unknown:
         raise Malformed(f"{kind}: unknown item header {unknown[0]!r}")
-    return kind, length
+    return fields
 
 
 # JSON
@@ -567,6 +583,88 @@ def check_stack(holder: object, path: str, found) -> None:
     # The loader calls everything else, so it can only be the oldest.
     if len(frames) > 1 and str(at(frames[-1], "function")).startswith(("_start", "__libc_start")):
         found(f"{path}: the oldest frame stands last")
+
+
+def check_logs(payload: bytes, header: dict, findings: list[str]) -> None:
+    """A list of logs; the normaliser of Relay that is asked about events knows none."""
+
+    def found(problem: str) -> None:
+        findings.append(f"log: {problem}")
+
+    if header.get("content_type") != LOG_TYPE:
+        found(f"content_type is {header.get('content_type')!r}")
+    if len(payload) > MAX_LOGS_BYTES:
+        found(f"{len(payload)} bytes, the server takes {MAX_LOGS_BYTES}")
+    value, _ = parse(payload, "log", findings)
+    if value is None:
+        return
+    logs = value.get("items")
+    if not isinstance(logs, list) or not logs:
+        found("no items")
+        return
+    count = header.get("item_count")
+    if type(count) is not int or count != len(logs):
+        found(f"item_count is {count!r}, there are {len(logs)} items")
+    if len(logs) > MAX_LOGS:
+        found(f"{len(logs)} items, at most {MAX_LOGS}")
+    # Without these, the server takes its own sender for a user.
+    settings = value.get("ingest_settings")
+    for key in ("infer_ip", "infer_user_agent"):
+        if value.get("version") != 2 or at(settings, key) != "never":
+            found(f"{key} is not told to be never")
+    for index, log in enumerate(logs):
+        if isinstance(log, dict):
+            check_log(log, f"items[{index}]", found)
+        else:
+            found(f"items[{index}] is no object")
+
+
+def check_log(log: dict, path: str, found) -> None:
+    for key in sorted(set(log) - LOG_FIELDS):
+        found(f"{path}: {key} is no field of a log")
+    for key, pattern in (("trace_id", TRACE_ID), ("span_id", SPAN_ID)):
+        if (key in log or key == "trace_id") and not matches(pattern, log.get(key)):
+            found(f"{path}: {key} is {log.get(key)!r}")
+    if not is_number(log.get("timestamp")) or not is_moment(log["timestamp"]):
+        found(f"{path}: timestamp is {log.get('timestamp')!r}")
+    level, number = log.get("level"), log.get("severity_number")
+    if not isinstance(level, str) or level not in LOG_LEVELS:
+        found(f"{path}: level is {level!r}")
+    elif type(number) is not int or not 0 <= number - LOG_LEVELS[level] < 4:
+        found(f"{path}: severity_number of {level} is {number!r}")
+    if not isinstance(log.get("body"), str):
+        found(f"{path}: body is {log.get('body')!r}")
+    if len(write(log).encode()) > MAX_LOG:
+        found(f"{path}: more than {MAX_LOG} bytes")
+    attributes = log.get("attributes")
+    if not isinstance(attributes, dict):
+        found(f"{path}: attributes are {attributes!r}")
+        return
+    for key, attribute in attributes.items():
+        check_attribute(attribute, f"{path}: attribute {key!r}", found)
+    for key in ("sentry.sdk.name", "sentry.sdk.version", "sentry.environment"):
+        if not is_text(at(attributes, key, "value")):
+            found(f"{path}: no attribute {key}")
+
+
+def check_attribute(attribute: object, path: str, found) -> None:
+    if not isinstance(attribute, dict) or set(attribute) - {"unit"} != {"value", "type"}:
+        found(f"{path} is not a value and its type: {excerpt(attribute)}")
+        return
+    kind, value = attribute["type"], attribute["value"]
+    if kind == "array":
+        kinds = {type(item) for item in value} if isinstance(value, list) else {None}
+        if not kinds <= {str, bool, int, Literal} or len(kinds) > 1:
+            found(f"{path} is no array of one type: {excerpt(value)}")
+        return
+    if not isinstance(kind, str) or kind not in SCALARS:
+        found(f"{path}: type is {kind!r}")
+    elif not isinstance(value, SCALARS[kind]) or (kind == "integer" and type(value) is not int):
+        found(f"{path} is no {kind}: {excerpt(value)}")
+    elif kind == "integer" and not -(2**63) <= value < 2**63:
+        found(f"{path} is no integer of 64 bits: {value}")
+    elif value == "":
+        found(f"{path} is empty")
 
 
 def check_report(payload: bytes, findings: list[str]) -> None:

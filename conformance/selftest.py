@@ -131,6 +131,42 @@ EVENT = {
     },
 }
 
+LOGS = {
+    "version": 2,
+    "ingest_settings": {"infer_ip": "never", "infer_user_agent": "never"},
+    "items": [
+        {
+            "timestamp": 1795167627.75,
+            "trace_id": TRACE,
+            "span_id": CHILD,
+            "level": "warn",
+            "severity_number": 14,
+            "body": "the stock is low",
+            "attributes": {
+                "sentry.environment": {"value": "production", "type": "string"},
+                "sentry.sdk.name": {"value": SDK["name"], "type": "string"},
+                "sentry.sdk.version": {"value": SDK["version"], "type": "string"},
+                "left": {"value": 3, "type": "integer"},
+                "ratio": {"value": 0.5, "type": "double"},
+                "is_last": {"value": False, "type": "boolean"},
+                "places": {"value": ["a", "b"], "type": "array"},
+            },
+        },
+        {
+            "timestamp": 1795167628.0,
+            "trace_id": TRACE,
+            "level": "info",
+            "severity_number": 9,
+            "body": "",
+            "attributes": {
+                "sentry.environment": {"value": "production", "type": "string"},
+                "sentry.sdk.name": {"value": SDK["name"], "type": "string"},
+                "sentry.sdk.version": {"value": SDK["version"], "type": "string"},
+            },
+        },
+    ],
+}
+
 REPORT = {
     "timestamp": "2026-11-20T09:00:29.25Z",
     "discarded_events": [
@@ -179,13 +215,26 @@ def header(path: str, value: object) -> bytes:
     return envelope(item("transaction", TRANSACTION), header=changed(HEADER, path, value))
 
 
+def log_item(payload: dict, **fields: object) -> bytes:
+    count = len(payload.get("items", []))
+    return item("log", payload, **{"item_count": count, "content_type": check.LOG_TYPE, **fields})
+
+
+def logs(path: str, value: object) -> bytes:
+    return envelope(log_item(changed(LOGS, path, value)), header=LOG_HEADER)
+
+
+def first_log(path: str, value: object) -> bytes:
+    return logs(f"items/0/{path}", value)
+
+
 def losses(path: str, value: object) -> bytes:
     return envelope(item("client_report", changed(REPORT, path, value)))
 
 
 def rewritten(old: bytes, new: bytes) -> bytes:
     """The transaction with other bytes in it, and the right length."""
-    _, ((kind, payload),) = check.split(CLEAN_TRANSACTION)
+    _, ((kind, payload, _),) = check.split(CLEAN_TRANSACTION)
     assert old in payload, old
     return envelope(item(kind, payload.replace(old, new, 1)))
 
@@ -205,6 +254,7 @@ def moved(payload: dict, distance: int) -> dict:
     return payload
 
 
+LOG_HEADER = changed(HEADER, "trace", ABSENT)
 EVENT_HEADER = changed(HEADER, "trace/transaction", ABSENT)
 CLEAN_TRANSACTION = envelope(item("transaction", TRANSACTION))
 CLEAN_EVENT = envelope(item("event", EVENT), header=EVENT_HEADER)
@@ -214,6 +264,13 @@ YEAR = 365 * 86400
 CLEAN = {
     "a transaction": CLEAN_TRANSACTION,
     "an error event": CLEAN_EVENT,
+    "logs": envelope(log_item(LOGS), header=LOG_HEADER),
+    "logs and a client report": envelope(
+        item("client_report", REPORT), log_item(LOGS), header=LOG_HEADER
+    ),
+    "100 logs": logs("items", LOGS["items"] * 50),
+    "an attribute with a unit": first_log("attributes/left/unit", "piece"),
+    "an array of nothing": first_log("attributes/places/value", []),
     "no newline at the end": CLEAN_TRANSACTION[:-1],
     "a client report beside a transaction": envelope(
         item("client_report", REPORT), item("transaction", TRANSACTION)
@@ -394,6 +451,51 @@ FAULTS = [
         "parent",
     ),
     ("an event with spans", event("spans", "x"), "Relay"),
+    # Logs.
+    ("no item_count", envelope(log_item(LOGS, item_count=None)), "null"),
+    ("an item_count too high", envelope(log_item(LOGS, item_count=3)), "item_count is 3"),
+    ("an item_count as a text", envelope(log_item(LOGS, item_count="2")), "item_count is '2'"),
+    ("an item_count on an event", envelope(item("event", EVENT, item_count=1)), "unknown item"),
+    (
+        "logs that say they are JSON",
+        envelope(log_item(LOGS, content_type="application/json")),
+        "content_type is",
+    ),
+    ("two lists of logs", envelope(log_item(LOGS), log_item(LOGS)), "more than one list"),
+    (
+        "logs beside a transaction",
+        envelope(log_item(LOGS), item("transaction", TRANSACTION)),
+        "another kind",
+    ),
+    ("no logs", logs("items", []), "no items"),
+    ("101 logs", logs("items", LOGS["items"][:1] * 101), "101 items"),
+    ("logs of no version", logs("version", ABSENT), "infer_ip is not told"),
+    ("an address to be guessed", logs("ingest_settings/infer_ip", "auto"), "infer_ip is not told"),
+    ("a log that is a text", logs("items/1", "low"), "items[1] is no object"),
+    ("a log without a trace", first_log("trace_id", ABSENT), "trace_id is None"),
+    ("a log of no span", first_log("span_id", ZERO), "span_id is"),
+    ("a log without a time", first_log("timestamp", ABSENT), "timestamp is None"),
+    ("a time of a log as a text", first_log("timestamp", "2026-11-20T09:00:27Z"), "timestamp is"),
+    ("the level warning", first_log("level", "warning"), "level is 'warning'"),
+    ("a number of another level", first_log("severity_number", 17), "severity_number of warn"),
+    ("a number as a fraction", first_log("severity_number", 13.5), "severity_number of warn"),
+    ("a body of an object", first_log("body", {"a": 1}), "body is"),
+    ("no attributes", first_log("attributes", ABSENT), "attributes are None"),
+    ("a bare attribute", first_log("attributes/left", 3), "not a value and its type"),
+    ("an attribute of no type", first_log("attributes/left/type", ABSENT), "not a value and"),
+    ("an attribute of type int", first_log("attributes/left/type", "int"), "type is 'int'"),
+    ("a text as an integer", first_log("attributes/left/value", "3"), "is no integer"),
+    ("a boolean as an integer", first_log("attributes/left/value", True), "is no integer"),
+    ("a fraction as an integer", first_log("attributes/left/value", 0.5), "is no integer"),
+    ("an integer as a double", first_log("attributes/ratio/value", 1), "is no double"),
+    ("an integer beyond i64", first_log("attributes/left/value", 2**63), "64 bits"),
+    ("an empty text", first_log("attributes/sentry.sdk.name/value", ""), "is empty"),
+    ("a mixed array", first_log("attributes/places/value", ["a", 1]), "array of one type"),
+    ("a nested array", first_log("attributes/places/value", [["a"]]), "array of one type"),
+    ("an array that is none", first_log("attributes/places/value", "a"), "array of one type"),
+    ("a log of no environment", first_log("attributes/sentry.environment", ABSENT), "no attribute"),
+    ("an unknown field of a log", first_log("message", "x"), "no field of a log"),
+    ("a log of over 2 MiB", first_log("body", "x" * (2**21 + 1)), "more than 2097152"),
     # Client reports.
     ("a report of nothing", losses("discarded_events", []), "no discarded_events"),
     ("a reason of servers", losses("discarded_events/0/reason", "filtered"), "reason is"),

@@ -55,6 +55,8 @@ pub struct SentrySpanExporterBuilder {
     sampling: Option<Sampling>,
     continuation: Continuation,
     spotlight: Option<Spotlight>,
+    #[cfg(feature = "logs")]
+    log_errors: bool,
     spool: Option<Spool>,
 }
 
@@ -280,6 +282,18 @@ impl SentrySpanExporterBuilder {
         self
     }
 
+    /// Whether log records of the severity `ERROR` and above that tell of an exception, by the
+    /// attributes `exception.type` or `exception.message`, make issues as well. Default: `false`,
+    /// because where logs and spans come from the same events, the spans have told of it.
+    ///
+    /// With it, an error that a log and a span tell of, with the same type and text and in the same
+    /// span, is sent once, as the one that came first.
+    #[cfg(feature = "logs")]
+    pub fn with_log_errors(mut self, sent: bool) -> Self {
+        self.log_errors = sent;
+        self
+    }
+
     /// How many spans besides its root a transaction holds before it is sent in parts; at most
     /// 1000, which is the default.
     pub fn with_max_spans_per_transaction(mut self, spans: usize) -> Self {
@@ -499,6 +513,8 @@ impl SentrySpanExporterBuilder {
             max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
             queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),
             client_reports: self.client_reports.unwrap_or(true),
+            #[cfg(feature = "logs")]
+            log_errors: self.log_errors,
             spool,
             registry: Arc::default(),
         }))

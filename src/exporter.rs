@@ -1,3 +1,6 @@
+#[cfg(feature = "logs")]
+mod logs;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,12 +13,14 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
+#[cfg(feature = "logs")]
+pub use self::logs::SentryLogExporter;
 use crate::check::Finding;
 use crate::error::BuildError;
 use crate::mapping::Mapper;
 use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
 use crate::sentry_sdk::Registry;
-use crate::stats::{DropReason, Ledger, Stats, count};
+use crate::stats::{Amount, DropReason, Ledger, Stats, count};
 use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
 
 /// Sends the spans of OpenTelemetry to Sentry.
@@ -48,7 +53,10 @@ struct Shared {
     inbox: Option<UnboundedSender<Message>>,
     ledger: Arc<Ledger>,
     links: Links,
+    /// Whether spans have ended.
     is_shut_down: AtomicBool,
+    /// How many of spans and logs have not ended; the thread ends with the last of them.
+    open: AtomicUsize,
     has_said_disabled: AtomicBool,
     #[cfg(feature = "panic")]
     has_panic_hook: AtomicBool,
@@ -133,6 +141,7 @@ impl SentrySpanExporter {
             ledger,
             links,
             is_shut_down: AtomicBool::new(false),
+            open: AtomicUsize::new(1),
             has_said_disabled: AtomicBool::new(false),
             #[cfg(feature = "panic")]
             has_panic_hook: AtomicBool::new(false),
@@ -151,14 +160,7 @@ impl SentrySpanExporter {
     ///
     /// [`OTelSdkError::Timeout`] if `timeout` passed before; everything goes on then.
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
-        let Some(inbox) = &self.shared.inbox else {
-            return Ok(());
-        };
-        let (answer, answered) = mpsc::sync_channel(1);
-        if inbox.send(Message::Flush(Deadline::after(timeout), answer)).is_err() {
-            return Ok(());
-        }
-        wait(&answered, timeout).unwrap_or(Ok(()))
+        self.shared.flush(timeout)
     }
 
     /// Asks the server whether it takes what is sent, and explains the answer, blocking the thread.
@@ -234,7 +236,7 @@ impl SentrySpanExporter {
             return self.refuse(amount);
         }
         if !self.shared.ledger.hand_over(spans.len()) {
-            self.shared.ledger.dropped_by_handle(amount, DropReason::QueueFull);
+            self.shared.ledger.dropped_by_handle(Amount::spans(amount), DropReason::QueueFull);
             return Err(OTelSdkError::InternalFailure(
                 "spans come faster than they are mapped".into(),
             ));
@@ -273,7 +275,7 @@ impl SentrySpanExporter {
     }
 
     fn refuse(&self, spans: u64) -> OTelSdkResult {
-        self.shared.ledger.dropped_by_handle(spans, DropReason::ShutDown);
+        self.shared.ledger.dropped_by_handle(Amount::spans(spans), DropReason::ShutDown);
         Err(OTelSdkError::AlreadyShutdown)
     }
 }
@@ -365,15 +367,42 @@ impl fmt::Debug for SentrySpanExporter {
 }
 
 impl Shared {
+    fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        let Some(inbox) = &self.inbox else {
+            return Ok(());
+        };
+        let (answer, answered) = mpsc::sync_channel(1);
+        if inbox.send(Message::Flush(Deadline::after(timeout), answer)).is_err() {
+            return Ok(());
+        }
+        wait(&answered, timeout).unwrap_or(Ok(()))
+    }
+
     fn shut_down(&self, timeout: Duration) -> OTelSdkResult {
         if self.is_shut_down.swap(true, Ordering::AcqRel) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
+        match self.leave() {
+            true => self.tell_end(timeout, Message::Shutdown),
+            false => self.tell_end(timeout, Message::Leave),
+        }
+    }
+
+    /// Notes that spans, or logs, have ended; tells whether nothing is left.
+    fn leave(&self) -> bool {
+        self.open.fetch_sub(1, Ordering::AcqRel) <= 1
+    }
+
+    fn tell_end(
+        &self,
+        timeout: Duration,
+        end: impl FnOnce(Deadline, SyncSender<OTelSdkResult>) -> Message,
+    ) -> OTelSdkResult {
         let Some(inbox) = &self.inbox else {
             return Ok(());
         };
-        let (answer, answered): (SyncSender<OTelSdkResult>, _) = mpsc::sync_channel(1);
-        if inbox.send(Message::Shutdown(Deadline::after(timeout), answer)).is_err() {
+        let (answer, answered) = mpsc::sync_channel(1);
+        if inbox.send(end(Deadline::after(timeout), answer)).is_err() {
             return Ok(());
         }
         wait(&answered, timeout).unwrap_or(Err(OTelSdkError::Timeout(timeout)))

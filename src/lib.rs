@@ -37,6 +37,7 @@
 //! | `native-tls` | | TLS by the operating system's library, if `rustls` is off |
 //! | `http2` | | HTTP/2 where the server agrees to it by TLS, else HTTP/1.1 |
 //! | `socks` | | SOCKS proxies in [`with_proxy`] |
+//! | `logs` | | `SentryLogExporter`, which sends the records of OpenTelemetry's logs |
 //! | `internal-logs` | yes | lines in OpenTelemetry's internal log, through `tracing` |
 //! | `otlp` | | `otlp::span_exporter` and `otlp::log_exporter`, which take Sentry's other endpoint |
 //! | `panic` | | `PanicHook`, which tells Sentry of panics |
@@ -113,6 +114,8 @@ mod worker;
 pub use builder::SentrySpanExporterBuilder;
 pub use check::Finding;
 pub use error::BuildError;
+#[cfg(feature = "logs")]
+pub use exporter::SentryLogExporter;
 pub use exporter::SentrySpanExporter;
 pub use hooks::{Hooks, SpanDecision};
 pub use ignore::Ignore;

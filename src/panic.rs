@@ -1,10 +1,11 @@
 use std::backtrace::Backtrace;
+use std::cell::Cell;
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use crate::exporter::{SentrySpanExporter, WeakExporter};
 use crate::mapping::{Panic, Place};
@@ -44,6 +45,16 @@ use crate::worker::is_own_thread;
 /// application catches it. Where another hook ends the process, say so by
 /// [`with_process_exit`](Self::with_process_exit). What else is still buffered in the provider is
 /// only sent by its shutdown.
+///
+/// # What it cannot tell of
+///
+/// OpenTelemetry panics when it is asked for the active span of a thread that has dropped its
+/// thread-locals, and that aborts the process. Where the first panic of a thread begins in the
+/// destructor of a thread-local that is older than the context of OpenTelemetry, the process
+/// therefore aborts, even if the destructor catches the panic. The hook that was there has printed
+/// the message by then, unless `with_process_exit` is on; Sentry does not get it. A panic of a
+/// subscriber of `tracing`, while OpenTelemetry tells it of trouble with that context, aborts the
+/// process as well.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until it is installed"]
 pub struct PanicHook {
@@ -75,6 +86,19 @@ struct Moment {
     is_in_task: bool,
 }
 
+struct ContextIsThere;
+
+thread_local! {
+    /// Whether this thread was asked for its span before.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+    /// It is gone before the context of its thread is, because `std` drops the newest first.
+    static CONTEXT: ContextIsThere = {
+        Context::map_current(|_| ());
+        IS_ASKED.set(true);
+        ContextIsThere
+    };
+}
+
 /// What `std` says before it aborts because of a panic that it has told of already.
 const FOLLOWING: [&str; 2] =
     ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
@@ -103,8 +127,12 @@ impl PanicHook {
         self
     }
 
-    /// Puts the hook in front of the one that is there, which runs after it; where Sentry's own
-    /// SDK tells of panics as well (see `SentryIntegration`), before it.
+    /// Puts the hook in front of the one that is there, which runs as well.
+    ///
+    /// That one runs after it on the thread that calls this and, with
+    /// [`with_process_exit`](Self::with_process_exit), on all; on others it runs before it at the
+    /// first panic of the thread. Where Sentry's own SDK
+    /// tells of panics as well (see `SentryIntegration`), it runs before it.
     ///
     /// Call it once, at the start of the program, and after everything else that installs a hook.
     /// It does nothing without a DSN, on a thread that panics, or if the exporter has such a hook
@@ -114,11 +142,15 @@ impl PanicHook {
         if !self.exporter.is_enabled() || thread::panicking() || !self.exporter.claim_panic_hook() {
             return;
         }
+        // The main thread ends the process, so on it nothing may be open.
+        let _ = active_span();
         let installed = Installed { exporter: self.exporter.weak(), settings: self.settings };
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let time = SystemTime::now();
-            let comes_second = installed.comes_second();
+            // Should asking for the span end the process, the message is at least printed.
+            let may_abort = !installed.settings.exits && !IS_ASKED.get();
+            let comes_second = may_abort || installed.comes_second();
             if comes_second {
                 previous(info);
             }
@@ -159,7 +191,7 @@ impl Installed {
         let message = message(info);
         if !(moment.aborts && FOLLOWING.contains(&message.as_str())) {
             exporter.tell_panic(Panic {
-                span: Context::map_current(|context| context.span().span_context().clone()),
+                span: active_span(),
                 time,
                 message,
                 place: info.location().map(|place| Place {
@@ -186,9 +218,25 @@ impl Drop for Installed {
     }
 }
 
+impl Drop for ContextIsThere {
+    /// That there is one makes the thread drop it.
+    fn drop(&mut self) {}
+}
+
 impl Moment {
     fn is_fatal(self) -> bool {
         self.aborts || self.exits || (self.is_on_main && !self.is_in_task)
+    }
+}
+
+/// The span that is active on this thread, invalid if there is none.
+///
+/// A thread that ends drops its context, and OpenTelemetry panics when it is asked for it then,
+/// which in a hook aborts the process. A thread that was asked before cannot get there.
+fn active_span() -> SpanContext {
+    match CONTEXT.try_with(|_| ()) {
+        Ok(()) => Context::map_current(|context| context.span().span_context().clone()),
+        Err(_) => SpanContext::NONE,
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::transport::{Category, Losses};
 
-/// What became of the spans of an exporter so far.
+/// What became of the spans and logs of an exporter so far.
 ///
 /// At every moment `spans_received` + `spans_recovered` = `spans_delivered` + `spans_pending` +
-/// `spans_dropped`.
+/// `spans_dropped`; the same holds for logs, of which there are none without the feature `logs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -44,6 +44,21 @@ pub struct Stats {
     pub dropped: BTreeMap<DropReason, u64>,
     /// The dropped error events by reason.
     pub dropped_events: BTreeMap<DropReason, u64>,
+    /// Log records that `export` was given.
+    pub logs_received: u64,
+    /// Log records that an earlier process had left in the spool.
+    pub logs_recovered: u64,
+    /// Log records that the server has accepted.
+    pub logs_delivered: u64,
+    /// Log records that wait to be sent, for a connection or for an answer, those in the spool
+    /// among them.
+    pub logs_pending: u64,
+    /// Log records that wait in the spool.
+    pub logs_spooled: u64,
+    /// Log records that will not be delivered, for whatever reason.
+    pub logs_dropped: u64,
+    /// The dropped log records by reason.
+    pub dropped_logs: BTreeMap<DropReason, u64>,
     /// What went wrong last, without any secret.
     pub last_error: Option<String>,
 }
@@ -108,6 +123,9 @@ pub(crate) struct Ledger {
     unread: AtomicUsize,
     /// The same of panics, and how many found no room.
     unread_panics: AtomicUsize,
+    /// The same of logs.
+    #[cfg(feature = "logs")]
+    unread_logs: AtomicUsize,
     surplus_panics: AtomicU64,
 }
 
@@ -116,7 +134,7 @@ struct Entries {
     stats: Stats,
     untold: Option<String>,
     /// What handles had to drop and the thread has not heard of.
-    unheard: BTreeMap<DropReason, u64>,
+    unheard: BTreeMap<DropReason, Amount>,
     /// The same as `untold` of an outage, which need not be told any more once it is over.
     untold_outage: Option<String>,
 }
@@ -127,6 +145,9 @@ pub(crate) struct Amount {
     pub(crate) spans: u64,
     pub(crate) transactions: u64,
     pub(crate) events: u64,
+    pub(crate) logs: u64,
+    /// What Sentry counts these logs for, as far as they were looked at.
+    pub(crate) log_bytes: u64,
 }
 
 /// How many spans may be handed over before the thread takes them.
@@ -223,6 +244,16 @@ impl fmt::Display for Stats {
         for (reason, events) in &self.dropped_events {
             write!(f, "; {events} events dropped: {reason}")?;
         }
+        if self.logs_received > 0 || self.logs_recovered > 0 {
+            write!(
+                f,
+                "; {} logs received = {} delivered + {} pending + {} dropped",
+                self.logs_received, self.logs_delivered, self.logs_pending, self.logs_dropped
+            )?;
+        }
+        for (reason, logs) in &self.dropped_logs {
+            write!(f, "; {logs} logs dropped: {reason}")?;
+        }
         Ok(())
     }
 }
@@ -236,11 +267,18 @@ impl Amount {
         Self { events: 1, ..Self::default() }
     }
 
+    #[cfg(feature = "logs")]
+    pub(crate) fn logs(logs: u64, log_bytes: u64) -> Self {
+        Self { logs, log_bytes, ..Self::default() }
+    }
+
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             spans: self.spans.saturating_add(other.spans),
             transactions: self.transactions.saturating_add(other.transactions),
             events: self.events.saturating_add(other.events),
+            logs: self.logs.saturating_add(other.logs),
+            log_bytes: self.log_bytes.saturating_add(other.log_bytes),
         }
     }
 
@@ -249,6 +287,8 @@ impl Amount {
             spans: self.spans.saturating_sub(other.spans),
             transactions: self.transactions.saturating_sub(other.transactions),
             events: self.events.saturating_sub(other.events),
+            logs: self.logs.saturating_sub(other.logs),
+            log_bytes: self.log_bytes.saturating_sub(other.log_bytes),
         }
     }
 
@@ -258,6 +298,8 @@ impl Amount {
             losses.add(reason, Category::Error, self.events);
             losses.add(reason, Category::Transaction, self.transactions);
             losses.add(reason, Category::Span, self.spans);
+            losses.add(reason, Category::LogItem, self.logs);
+            losses.add(reason, Category::LogByte, self.log_bytes);
         }
     }
 }
@@ -267,7 +309,13 @@ impl Ledger {
         let stats = self.entries().stats.clone();
         let settled = stats.spans_delivered.saturating_add(stats.spans_dropped);
         let all = stats.spans_received.saturating_add(stats.spans_recovered);
-        Stats { spans_pending: all.saturating_sub(settled), ..stats }
+        let settled_logs = stats.logs_delivered.saturating_add(stats.logs_dropped);
+        let all_logs = stats.logs_received.saturating_add(stats.logs_recovered);
+        Stats {
+            spans_pending: all.saturating_sub(settled),
+            logs_pending: all_logs.saturating_sub(settled_logs),
+            ..stats
+        }
     }
 
     /// Notes that spans are handed over; tells whether there is room for them.
@@ -312,13 +360,35 @@ impl Ledger {
     }
 
     /// Notes what an earlier process had left.
-    pub(crate) fn recovered(&self, spans: u64) {
-        add(&mut self.entries().stats.spans_recovered, spans);
+    pub(crate) fn recovered(&self, amount: Amount) {
+        let stats = &mut self.entries().stats;
+        add(&mut stats.spans_recovered, amount.spans);
+        add(&mut stats.logs_recovered, amount.logs);
+    }
+
+    /// Notes that log records are handed over; tells whether there is room for them.
+    #[cfg(feature = "logs")]
+    pub(crate) fn hand_over_logs(&self, logs: usize) -> bool {
+        add(&mut self.entries().stats.logs_received, count(logs));
+        let unread = self.unread_logs.fetch_add(logs, Ordering::Relaxed).saturating_add(logs);
+        let has_room = unread <= MAX_UNREAD || unread == logs;
+        if !has_room {
+            self.take_logs(logs);
+        }
+        has_room
+    }
+
+    /// Notes that the thread has taken log records.
+    #[cfg(feature = "logs")]
+    pub(crate) fn take_logs(&self, logs: usize) {
+        self.unread_logs.fetch_sub(logs, Ordering::Relaxed);
     }
 
     /// Notes how much waits in the spool.
-    pub(crate) fn spooled(&self, spans: u64) {
-        self.entries().stats.spans_spooled = spans;
+    pub(crate) fn spooled(&self, amount: Amount) {
+        let stats = &mut self.entries().stats;
+        stats.spans_spooled = amount.spans;
+        stats.logs_spooled = amount.logs;
     }
 
     pub(crate) fn delivered(&self, amount: Amount, bytes: u64) {
@@ -326,18 +396,21 @@ impl Ledger {
         add(&mut stats.spans_delivered, amount.spans);
         add(&mut stats.transactions_delivered, amount.transactions);
         add(&mut stats.events_delivered, amount.events);
+        add(&mut stats.logs_delivered, amount.logs);
         add(&mut stats.envelopes_delivered, 1);
         add(&mut stats.bytes_delivered, bytes);
     }
 
     /// Counts a loss that a handle could not hand over, for the thread to report.
-    pub(crate) fn dropped_by_handle(&self, spans: u64, reason: DropReason) {
-        self.dropped(Amount::spans(spans), reason);
-        add(self.entries().unheard.entry(reason).or_default(), spans);
+    pub(crate) fn dropped_by_handle(&self, amount: Amount, reason: DropReason) {
+        self.dropped(amount, reason);
+        let unheard = &mut self.entries().unheard;
+        let sum = unheard.entry(reason).or_default();
+        *sum = sum.plus(amount);
     }
 
     /// The losses of handles that the thread has not heard of.
-    pub(crate) fn take_unheard(&self) -> BTreeMap<DropReason, u64> {
+    pub(crate) fn take_unheard(&self) -> BTreeMap<DropReason, Amount> {
         std::mem::take(&mut self.entries().unheard)
     }
 
@@ -346,7 +419,12 @@ impl Ledger {
         add(&mut stats.spans_dropped, amount.spans);
         add(&mut stats.transactions_dropped, amount.transactions);
         add(&mut stats.events_dropped, amount.events);
-        add(stats.dropped.entry(reason).or_default(), amount.spans);
+        add(&mut stats.logs_dropped, amount.logs);
+        if amount.logs > 0 {
+            add(stats.dropped_logs.entry(reason).or_default(), amount.logs);
+        } else {
+            add(stats.dropped.entry(reason).or_default(), amount.spans);
+        }
         if amount.events > 0 {
             add(stats.dropped_events.entry(reason).or_default(), amount.events);
         }

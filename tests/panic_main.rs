@@ -34,6 +34,8 @@ fn main() {
         ("a_server_that_hangs_holds_up_the_end_for_two_seconds_at_most", main_waits_two_seconds),
         ("a_panic_while_another_unwinds_sends_both_before_the_process_aborts", double_panic),
         ("a_panic_that_cannot_unwind_is_delivered_before_the_process_aborts", cannot_unwind),
+        ("a_panic_of_a_destructor_at_the_end_of_a_thread_is_delivered", late_panic),
+        ("the_first_panic_of_a_thread_without_its_context_is_printed_at_least", first_panic_late),
         ("a_panic_of_a_task_on_main_waits_for_nothing", task_on_main),
     ] {
         if is_wanted(name) {
@@ -51,7 +53,7 @@ fn the_process(ending: &str, dsn: &str) {
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter.clone()).build();
     let tracer = provider.tracer("tests");
     // As global ones would be.
-    std::mem::forget((provider, exporter));
+    std::mem::forget((provider.clone(), exporter.clone()));
     let _active = Context::current_with_span(tracer.start("import")).attach();
     match ending {
         "unwinds twice" => {
@@ -64,7 +66,35 @@ fn the_process(ending: &str, dsn: &str) {
             runtime.block_on(async { tokio::spawn(async { fail() }).await }).unwrap_err();
             std::process::exit(0);
         }
+        "at the end of a thread" | "first at the end of a thread" => {
+            let is_first = ending.starts_with("first");
+            std::thread::spawn(move || end_of_thread(is_first)).join().unwrap();
+            // The span arrives at the end of the process, and with it what waits for it.
+            drop(_active);
+            provider.force_flush().unwrap();
+            exporter.flush(SOON).unwrap();
+            std::process::exit(0);
+        }
         _ => fail(),
+    }
+}
+
+/// Has a thread panic while its thread-locals are dropped, after the context of OpenTelemetry.
+fn end_of_thread(is_first: bool) {
+    thread_local!(static LATE: Late = const { Late });
+    // What is there first is dropped last.
+    LATE.with(|_| ());
+    let _ = Context::current();
+    if !is_first {
+        std::panic::catch_unwind(|| panic!("no money")).unwrap_err();
+    }
+}
+
+struct Late;
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        std::panic::catch_unwind(fail).unwrap_err();
     }
 }
 
@@ -147,6 +177,18 @@ fn cannot_unwind() {
     let (output, _) = run("cannot unwind", &sentry);
     assert_eq!(output.status.code(), None, "it ends by a signal");
     assert_eq!(values(&sentry.events()), ["no time"]);
+}
+
+fn late_panic() {
+    let sentry = FakeSentry::start();
+    let (output, _) = run("at the end of a thread", &sentry);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(values(&sentry.events()), ["no money", "no time"]);
+}
+
+fn first_panic_late() {
+    let (output, _) = run("first at the end of a thread", &FakeSentry::start());
+    assert_eq!(output.status.code(), None, "it ends by a signal");
 }
 
 fn task_on_main() {

@@ -3,6 +3,8 @@
 use super::SentrySpanExporterBuilder;
 use crate::hooks::SpanDecision;
 use crate::ignore::Ignore;
+#[cfg(feature = "logs")]
+use crate::protocol::Log;
 use crate::protocol::{Event, Span, Transaction};
 
 impl SentrySpanExporterBuilder {
@@ -163,6 +165,34 @@ impl SentrySpanExporterBuilder {
         hook: impl Fn(Event<'static>) -> Option<Event<'static>> + Send + Sync + 'static,
     ) -> Self {
         self.hooks = self.hooks.with_before_send(hook);
+        self
+    }
+
+    /// What sees each record of a log last, and may change or drop it. A further call replaces it.
+    /// Default: nothing.
+    ///
+    /// It comes after scrubbing. What it gives back is made to fit the limits of Sentry; trace and
+    /// span stay as they were. If it panics, the record is not sent. The issue that a record makes
+    /// by [`with_log_errors`](Self::with_log_errors) is for
+    /// [`with_before_send`](Self::with_before_send). See
+    /// [`with_before_send_transaction`](Self::with_before_send_transaction) for the rest.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    /// use opentelemetry_sentry::protocol::LogLevel;
+    ///
+    /// let builder = SentrySpanExporter::builder().with_before_send_log(|mut log| {
+    ///     log.attributes.insert("tenant", "acme");
+    ///     (log.level >= LogLevel::Info).then_some(log)
+    /// });
+    /// # let _ = builder;
+    /// ```
+    #[cfg(feature = "logs")]
+    pub fn with_before_send_log(
+        mut self,
+        hook: impl Fn(Log) -> Option<Log> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks = self.hooks.with_before_send_log(hook);
         self
     }
 }

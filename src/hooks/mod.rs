@@ -48,6 +48,8 @@ use std::sync::Arc;
 
 use self::limits::{Identity, limit_event, limit_transaction};
 use crate::mapping::Mapped;
+#[cfg(feature = "logs")]
+use crate::protocol::Log;
 use crate::protocol::{Event, Span, Transaction};
 use crate::stats::{Amount, DropReason, count};
 
@@ -57,11 +59,15 @@ pub struct Hooks {
     transaction: Option<Arc<TransactionHook>>,
     span: Option<Arc<SpanHook>>,
     event: Option<Arc<EventHook>>,
+    #[cfg(feature = "logs")]
+    log: Option<Arc<LogHook>>,
 }
 
 type TransactionHook = dyn Fn(Transaction) -> Option<Transaction> + Send + Sync;
 type SpanHook = dyn Fn(&mut Span) -> SpanDecision + Send + Sync;
 type EventHook = dyn Fn(Event<'static>) -> Option<Event<'static>> + Send + Sync;
+#[cfg(feature = "logs")]
+type LogHook = dyn Fn(Log) -> Option<Log> + Send + Sync;
 
 /// What becomes of a span below the root of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,6 +133,36 @@ impl Hooks {
     ) -> Self {
         self.event = Some(Arc::new(hook));
         self
+    }
+
+    /// As [`SentrySpanExporterBuilder::with_before_send_log`](
+    /// crate::SentrySpanExporterBuilder::with_before_send_log).
+    #[cfg(feature = "logs")]
+    #[must_use]
+    pub fn with_before_send_log(
+        mut self,
+        hook: impl Fn(Log) -> Option<Log> + Send + Sync + 'static,
+    ) -> Self {
+        self.log = Some(Arc::new(hook));
+        self
+    }
+
+    /// What is sent of a log.
+    #[cfg(feature = "logs")]
+    pub(crate) fn log(&self, log: Log, losses: &mut Losses) -> Option<Log> {
+        let Some(hook) = &self.log else { return Some(log) };
+        let (trace_id, span_id) = (log.trace_id.clone(), log.span_id.clone());
+        let amount = Amount::logs(1, log.bytes());
+        match guarded("with_before_send_log", losses, || hook(log)) {
+            Ok(Some(changed)) => {
+                let mut changed = Log { trace_id, span_id, ..changed };
+                changed.fit();
+                return Some(changed);
+            }
+            Ok(None) => losses.add(amount, DropReason::BeforeSend),
+            Err(Panicked) => losses.add(amount, DropReason::HookPanicked),
+        }
+        None
     }
 
     /// What is sent of a segment: without what rules ignore, after the hooks, within the limits
@@ -229,7 +265,7 @@ impl fmt::Debug for Hooks {
             .field("before_send_transaction", &self.transaction.is_some())
             .field("before_send_span", &self.span.is_some())
             .field("before_send", &self.event.is_some())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -251,5 +287,5 @@ fn guarded<T>(
 /// The transaction with all of its spans.
 fn amount(transaction: &Transaction) -> Amount {
     let spans = count(transaction.spans.len()).saturating_add(1);
-    Amount { spans, transactions: 1, events: 0 }
+    Amount { spans, transactions: 1, ..Amount::default() }
 }

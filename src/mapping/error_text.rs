@@ -8,6 +8,9 @@
 use std::borrow::Cow;
 use std::str::Chars;
 
+use super::location::{Location, number};
+use super::steps;
+
 /// What the text of an error says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ErrorText {
@@ -19,17 +22,6 @@ pub(super) struct ErrorText {
     pub location: Option<Location>,
     /// The text of the backtrace below the report.
     pub backtrace: Option<String>,
-}
-
-/// A place in a source file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
-    /// The path as the compiler wrote it.
-    pub file: String,
-    /// The line, counted from one.
-    pub line: Option<u64>,
-    /// The column, counted from one.
-    pub column: Option<u64>,
 }
 
 /// The title of a part of a report that lists calls or spans.
@@ -86,6 +78,7 @@ impl ErrorText {
         let mut previous = "";
         for (index, &line) in lines.iter().enumerate() {
             let following = lines.get(index.saturating_add(1)).copied().unwrap_or("");
+            steps::count(line.len());
             if let Some(started) = Section::start(section, previous, line, following) {
                 section = started;
                 is_report = true;
@@ -137,28 +130,10 @@ impl ErrorText {
     }
 }
 
-impl Location {
-    /// Reads `src/main.rs:10:5`, `C:\app\src\main.rs:10` or a path alone.
-    ///
-    /// Words that do not look like a path are no location.
-    #[must_use]
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (file, line, column) = match trailing_number(text) {
-            None => (text, None, None),
-            Some((before, last)) => match trailing_number(before) {
-                None => (before, Some(last), None),
-                Some((file, line)) => (file, Some(line), Some(last)),
-            },
-        };
-        let is_path = file.contains(['/', '\\', '.']) && !file.starts_with('<');
-        is_path.then(|| Self { file: file.to_owned(), line, column })
-    }
-}
-
 impl Heading {
     /// The heading that a line is.
     pub(super) fn parse(line: &str) -> Option<Self> {
+        steps::count(line.len());
         let line = line.trim();
         let title = line.trim_matches('━');
         if title.len() < line.len() {
@@ -202,6 +177,7 @@ impl Section {
 impl Causes {
     /// Takes a line of the list, or says that the list is over.
     fn add(&mut self, line: &str) -> bool {
+        steps::count(line.len());
         if line.trim().is_empty() {
             self.blanks = self.blanks.saturating_add(1);
             return true;
@@ -237,6 +213,7 @@ impl Causes {
 /// itself was not recorded.
 #[must_use]
 pub(super) fn type_of_debug(text: &str) -> Option<&str> {
+    steps::count(text.len());
     let text = text.trim();
     let rest =
         text.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
@@ -259,6 +236,7 @@ pub(super) fn split_type(path: &str) -> (Option<&str>, &str) {
     let mut depth = 0_usize;
     let (mut earlier, mut last) = (' ', ' ');
     let mut division = None;
+    steps::count(path.len());
     for (index, letter) in path.char_indices() {
         match letter {
             '<' => depth = depth.saturating_add(1),
@@ -284,6 +262,7 @@ pub(super) fn string_literal(text: &str) -> Option<(String, &str)> {
     let mut letters = text.strip_prefix('"')?.chars();
     let mut value = String::new();
     loop {
+        steps::count(1);
         match letters.next()? {
             '"' => return Some((value, letters.as_str())),
             '\\' => value.push(escaped(&mut letters)?),
@@ -296,6 +275,7 @@ pub(super) fn string_literal(text: &str) -> Option<(String, &str)> {
 /// A text without the escape sequences that colour it on a terminal.
 pub(super) fn without_ansi(text: &str) -> Cow<'_, str> {
     const ESCAPE: char = '\u{1b}';
+    steps::count(text.len());
     if !text.contains(ESCAPE) {
         return Cow::Borrowed(text);
     }
@@ -334,18 +314,11 @@ fn escaped(letters: &mut Chars<'_>) -> Option<char> {
 }
 
 /// The column of the colon, the number and the text of `   0: text`.
-fn numbered(line: &str) -> Option<(usize, usize, &str)> {
-    let (head, text) = line.split_once(": ")?;
-    let digits = head.trim_start();
-    let is_number = digits.chars().all(|digit| digit.is_ascii_digit());
-    let number = is_number.then(|| digits.parse().ok())??;
-    Some((head.len(), number, text))
-}
-
-fn trailing_number(text: &str) -> Option<(&str, u64)> {
-    let (before, digits) = text.rsplit_once(':')?;
-    let is_number = digits.chars().all(|digit| digit.is_ascii_digit());
-    Some((before, is_number.then(|| digits.parse().ok())??))
+pub(super) fn numbered(line: &str) -> Option<(usize, usize, &str)> {
+    steps::count(line.len());
+    let (head, text) = line.split_once(':')?;
+    let number = number(head.trim_start())?;
+    Some((head.len(), number.try_into().ok()?, text.strip_prefix([' ', '\t'])?))
 }
 
 fn dedented(line: &str, indent: usize) -> &str {
@@ -551,21 +524,6 @@ nowhere
     }
 
     #[test]
-    fn a_location_is_a_path_with_numbers() {
-        let table = [
-            ("src/main.rs:10:5", "src/main.rs 10 5"),
-            (" C:\\main.rs:10 ", "C:\\main.rs 10 0"),
-            ("C:\\main.rs", "C:\\main.rs 0 0"),
-            ("a.rs:99999999999999999999", "a.rs:99999999999999999999 0 0"),
-            ("<unknown source file>:<unknown line>", "nowhere"),
-            ("noon:5", "nowhere"),
-        ];
-        for (text, expected) in table {
-            assert_eq!(place(Location::parse(text)), expected);
-        }
-    }
-
-    #[test]
     fn escape_sequences_of_terminals_are_removed() {
         let links = "\x1b]8;;http://x\x07a\x1b]8;;\x07 \x1b]8;;http://x\x1b\\b";
         assert_eq!(without_ansi(links), "a b");
@@ -604,16 +562,24 @@ alloc::boxed | Box<dyn core::error::Error>";
     }
 
     #[test]
-    fn a_megabyte_of_anything_is_read() {
+    fn a_megabyte_of_anything_is_looked_at_a_few_times() {
         let pieces = "\n| |\"|\\|\x1b]|<|A(|a:|━|\n\nCaused by:\n    0: a|\n\nLocation:\n|\n a";
+        let wide = " ".repeat(50_000);
         for piece in pieces.split('|') {
-            let text = piece.repeat(1_000_000 / piece.len());
-            let _ = (ErrorText::parse(&text), type_of_debug(&text), split_type(&text));
-            let text = piece.repeat(50_000 / piece.len());
-            let _ = ErrorText::parse(&format!("\"{text}\""));
-            let _ = ErrorText::parse(&format!("{text}\na\n{}", " 0: a\n".repeat(10_000)));
-            let wide = " ".repeat(50_000);
-            let _ = ErrorText::parse(&format!("a\n\nCaused by:\n{wide}0: b\n{text}"));
+            let run = piece.repeat(50_000 / piece.len());
+            for text in [
+                piece.repeat(1_000_000 / piece.len()),
+                format!("\"{run}\""),
+                format!("{run}\na\n{}", " 0: a\n".repeat(10_000)),
+                format!("a\n\nCaused by:\n{wide}0: b\n{run}"),
+                format!("a\n\nCaused by:\n  0: b\n{}", format!("{wide}c\n").repeat(20)),
+            ] {
+                let work = steps::of(|| {
+                    let _ = (ErrorText::parse(&text), type_of_debug(&text), split_type(&text));
+                });
+                let looks = text.len()..=text.len() * 20;
+                assert!(looks.contains(&work), "{work} {} {piece:?}", text.len());
+            }
         }
     }
 

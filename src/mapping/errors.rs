@@ -7,7 +7,7 @@ use sentry_types::protocol::v7::Level;
 use super::error_rules::ErrorRules;
 use super::event_filter::EventFilter;
 use super::exception::{Identity, Recorded, Role};
-use super::panic::is_logged_panic;
+use super::panic::Panics;
 use super::reading::Reading;
 use super::stacktrace::InApp;
 use super::status::has_error;
@@ -97,7 +97,7 @@ fn failures<'a>(
     recorded.sort_by_key(|failure| failure.span.end_time);
     let before = recorded.len();
     if rules.is_deduplicated {
-        keep_first(&mut recorded, &tree);
+        keep_first(&mut recorded, &tree, &Panics::of(spans));
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
@@ -129,10 +129,9 @@ fn failures<'a>(
 }
 
 /// Leaves of each error the first record on the way up, and no line that logs a panic.
-fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>) {
-    recorded.retain(|failure| {
-        !failure.event.is_some_and(|(_, event)| is_logged_panic(event, failure.span))
-    });
+fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>, panics: &Panics<'a>) {
+    recorded
+        .retain(|failure| !failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)));
     let mut kept: HashMap<u64, Vec<(&SpanData, Option<u64>)>> = HashMap::new();
     recorded.retain(|failure| {
         let Some(Identity { said, stack }) = failure.recorded.as_ref().map(Recorded::identity)

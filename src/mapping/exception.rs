@@ -322,7 +322,7 @@ fn owned(texts: &[StringValue]) -> Vec<String> {
 }
 
 /// Whether this is how `tracing` names an event without a message: `event <file>:<line>`.
-fn is_place(name: &str) -> bool {
+pub(super) fn is_place(name: &str) -> bool {
     let place = name.strip_prefix("event ").and_then(|place| place.rsplit_once(':'));
     place
         .is_some_and(|(_, line)| !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()))

@@ -56,6 +56,11 @@ mod http;
 mod id;
 mod ignoring;
 mod legal;
+mod location;
+#[cfg(feature = "logs")]
+mod log;
+#[cfg(feature = "logs")]
+mod log_value;
 mod machine;
 mod name;
 mod op;
@@ -100,6 +105,8 @@ use crate::segment::{Segment, SegmentBuffer};
 pub use self::event_filter::EventFilter;
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
 pub(crate) use self::legal::{legal_environment, legal_release};
+#[cfg(feature = "logs")]
+pub(crate) use self::log::rough_bytes;
 pub(crate) use self::machine::Kernel;
 #[cfg(feature = "panic")]
 pub(crate) use self::panic::Place;

@@ -1,10 +1,12 @@
 use std::backtrace::Backtrace;
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
+use super::steps;
 use crate::semconv::Attribute::{self, ExceptionMessage, ExceptionType};
 
 /// A panic, as the hook saw it.
@@ -32,6 +34,9 @@ pub(crate) struct Place {
 
 /// How soon after a panic a hook has logged it.
 const SOON: Duration = Duration::from_secs(1);
+
+/// With how many panics of its span an event is compared.
+const MAX_COMPARED: usize = 100;
 
 /// The type of a panic, as in Sentry's SDK for Rust.
 pub(super) const TYPE: &str = "panic";
@@ -90,20 +95,41 @@ pub(crate) fn stand_in(context: SpanContext, panic: Event) -> SpanData {
     span
 }
 
-/// Whether an event only logs a panic that its span has as well, as a hook of the application does.
-pub(super) fn is_logged_panic(event: &Event, span: &SpanData) -> bool {
-    let is_panic = |event: &Event| text(event, ExceptionType) == Some(TYPE);
-    if is_panic(event) {
-        return false;
+/// The panics of a segment, to tell what only logs one of them.
+pub(super) struct Panics<'a>(HashMap<SpanId, Vec<&'a Event>>);
+
+impl<'a> Panics<'a> {
+    pub(super) fn of(spans: &'a [SpanData]) -> Self {
+        let mut panics: HashMap<SpanId, Vec<&Event>> = HashMap::new();
+        for span in spans {
+            let of_span = span.events.iter().filter(|event| is_panic(event));
+            for panic in of_span.take(MAX_COMPARED) {
+                panics.entry(span.span_context.span_id()).or_default().push(panic);
+            }
+        }
+        Self(panics)
     }
-    span.events.iter().filter(|panic| is_panic(panic)).any(|panic| {
-        let message = text(panic, ExceptionMessage).unwrap_or_default();
-        let apart = event.timestamp.duration_since(panic.timestamp);
-        apart.unwrap_or_else(|error| error.duration()) < SOON
-            && !message.is_empty()
-            && says(event, message)
-            && says(event, TYPE)
-    })
+
+    /// Whether an event only logs a panic that its span has as well, as a hook of the application
+    /// does.
+    pub(super) fn has(&self, event: &Event, span: &SpanData) -> bool {
+        let Some(panics) = self.0.get(&span.span_context.span_id()) else { return false };
+        !is_panic(event) && panics.iter().any(|panic| is_logged(panic, event))
+    }
+}
+
+fn is_panic(event: &Event) -> bool {
+    steps::count(event.attributes.len().saturating_add(1));
+    text(event, ExceptionType) == Some(TYPE)
+}
+
+fn is_logged(panic: &Event, event: &Event) -> bool {
+    let message = text(panic, ExceptionMessage).unwrap_or_default();
+    let apart = event.timestamp.duration_since(panic.timestamp);
+    apart.unwrap_or_else(|error| error.duration()) < SOON
+        && !message.is_empty()
+        && says(event, message)
+        && says(event, TYPE)
 }
 
 fn text(event: &Event, attribute: Attribute) -> Option<&str> {
@@ -116,6 +142,7 @@ fn text(event: &Event, attribute: Attribute) -> Option<&str> {
 
 /// Whether an event has these words in its name or an attribute.
 fn says(event: &Event, words: &str) -> bool {
+    steps::count(event.name.len());
     event.name.contains(words)
         || event.attributes.iter().any(|entry| {
             entry.key.as_str().contains(words)
@@ -140,13 +167,18 @@ mod tests {
         Event::new(name, time, attributes.collect(), 0)
     }
 
+    fn is_logged_panic(event: &Event) -> bool {
+        let spans = [span()];
+        Panics::of(&spans).has(event, &spans[0])
+    }
+
     #[test]
     fn a_line_that_logs_the_panic_of_its_span_is_no_further_error() {
         for repeated in [
             logged("panicked at src/main.rs:7:5:\nno money", &[], 10_001),
             logged("A panic occurred", &[("panic.payload", "no money")], 9_900),
         ] {
-            assert!(is_logged_panic(&repeated, &span()), "{repeated:?}");
+            assert!(is_logged_panic(&repeated), "{repeated:?}");
         }
     }
 
@@ -157,9 +189,30 @@ mod tests {
             logged("panicked at src/main.rs:7:5:\nno time", &[], 10_001),
             logged("panicked at src/main.rs:7:5:\nno money", &[], 12_000),
         ] {
-            assert!(!is_logged_panic(&other, &span()), "{other:?}");
+            assert!(!is_logged_panic(&other), "{other:?}");
         }
         let panic = span().events.events.remove(0);
-        assert!(!is_logged_panic(&panic, &span()));
+        assert!(!is_logged_panic(&panic));
+    }
+
+    #[test]
+    fn twice_the_events_of_a_span_are_no_more_than_twice_the_work() {
+        let work = |logged_lines: usize, panics: usize| {
+            let mut span = span();
+            let panic = span.events.events.remove(0);
+            span.events.events.extend(std::iter::repeat_n(panic, panics));
+            let line = logged("no time for a panic", &[("exception.type", "Sold")], 10_000);
+            span.events.events.extend(std::iter::repeat_n(line, logged_lines));
+            let spans = [span];
+            steps::of(|| {
+                let panics = Panics::of(&spans);
+                assert!(!spans[0].events.iter().any(|event| panics.has(event, &spans[0])));
+            })
+        };
+        for (half, all) in [(0, 0), (1, 1), (1000, 2000)] {
+            let (less, more) = (work(1000, half), work(2000, all));
+            assert!(less > 0 && more <= less * 2 + 1000, "{all} {less} {more}");
+        }
+        assert!(work(1000, 0) < 1000 * 5, "without a panic there is nothing to compare with");
     }
 }

@@ -11,19 +11,21 @@ use time::format_description::well_known::Rfc3339;
 use super::sdk::Sdk;
 use super::{Timestamp, TraceHeader};
 
-/// What an envelope is about; Sentry takes one transaction or one event in each (rule R7).
+/// What an envelope is about; Sentry takes one transaction, one event or one list of logs in each
+/// (rule R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ItemKind {
     Event,
     Transaction,
+    Log,
 }
 
-/// A transaction or an event, as JSON.
+/// A transaction, an event or a list of logs, as JSON.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
-    /// Spans that are lost if the item is: the root and its children, none for an event.
+    /// What is lost if the item is: a root and its children, or logs; none for an event.
     pub(crate) spans: u64,
     pub(crate) trace: Option<TraceHeader>,
     pub(crate) payload: Vec<u8>,
@@ -37,6 +39,8 @@ pub(crate) struct Envelope {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
+    /// How much Sentry counts logs for, in bytes.
+    pub(crate) log_bytes: u64,
     trace: Option<TraceHeader>,
     body: Body,
 }
@@ -58,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
+    pub(crate) log_bytes: u64,
     pub(crate) trace: Option<TraceHeader>,
     /// What is in the deflate blocks, absent for a plain body.
     pub(crate) deflated: Option<Deflated>,
@@ -70,6 +75,9 @@ pub(crate) struct Deflated {
     pub(crate) plain_len: usize,
 }
 
+/// What the item of a list of logs says that it is.
+const LOGS: &str = "application/vnd.sentry.items.log+json";
+
 /// Compresses bodies one after the other with the same buffers.
 #[derive(Debug)]
 pub(crate) struct Deflater(Compress);
@@ -79,12 +87,13 @@ impl ItemKind {
         match self {
             Self::Event => "event",
             Self::Transaction => "transaction",
+            Self::Log => "log",
         }
     }
 
     /// The kind that [`as_str`](Self::as_str) says.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Event, Self::Transaction].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Event, Self::Transaction, Self::Log].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -99,9 +108,15 @@ impl fmt::Debug for Envelope {
 impl Envelope {
     /// Compresses the item, or keeps it plain where no compression is wanted.
     pub(crate) fn new(item: Item, deflater: Option<&mut Deflater>) -> Self {
+        let (kind, length) = (item.kind.as_str(), item.payload.len());
+        let container = match item.kind {
+            ItemKind::Log => {
+                format!(",\"item_count\":{},\"content_type\":\"{LOGS}\"", item.spans)
+            }
+            ItemKind::Event | ItemKind::Transaction => String::new(),
+        };
         let mut body =
-            format!("{{\"type\":\"{}\",\"length\":{}}}\n", item.kind.as_str(), item.payload.len())
-                .into_bytes();
+            format!("{{\"type\":\"{kind}\"{container},\"length\":{length}}}\n").into_bytes();
         body.extend_from_slice(&item.payload);
         body.push(b'\n');
         let body = match deflater {
@@ -112,9 +127,16 @@ impl Envelope {
             kind: item.kind,
             event_id: item.event_id,
             spans: item.spans,
+            log_bytes: 0,
             trace: item.trace,
             body,
         }
+    }
+
+    /// Says how much Sentry counts the logs in it for.
+    #[cfg(feature = "logs")]
+    pub(crate) fn with_log_bytes(self, log_bytes: u64) -> Self {
+        Self { log_bytes, ..self }
     }
 
     /// What an envelope holds in memory besides its body: its fields, and its place in lists.
@@ -167,6 +189,7 @@ impl Envelope {
             kind: self.kind,
             event_id: self.event_id,
             spans: self.spans,
+            log_bytes: self.log_bytes,
             trace: self.trace.clone(),
             deflated,
         };
@@ -188,6 +211,7 @@ impl Envelope {
             kind: parts.kind,
             event_id: parts.event_id,
             spans: parts.spans,
+            log_bytes: parts.log_bytes,
             trace: parts.trace,
             body,
         }

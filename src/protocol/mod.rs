@@ -10,6 +10,8 @@ mod data;
 mod envelope;
 mod event;
 mod fit;
+#[cfg(feature = "logs")]
+mod log;
 mod sdk;
 mod span;
 mod tags;
@@ -20,6 +22,8 @@ mod transaction;
 mod tree;
 
 pub use data::Data;
+#[cfg(feature = "logs")]
+pub use log::{Log, LogLevel};
 pub use span::{Link, Span, TraceContext};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
@@ -35,7 +39,11 @@ pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::event_json;
 pub(crate) use fit::{fit_links, json_len, shorten};
+#[cfg(feature = "logs")]
+pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};
+#[cfg(feature = "logs")]
+pub(crate) use sdk::{NAME, VERSION};
 pub(crate) use texts::{has_nul, limit_texts};
 pub(crate) use trace_header::{TraceHeader, TraceKey};
 

@@ -10,8 +10,8 @@ pub(crate) const CLIENT: &str = concat!("opentelemetry-sentry.rust/", env!("CARG
 /// What Sentry calls programs that are neither on a virtual machine nor scripts; it knows no `rust`.
 pub(super) const PLATFORM: &str = "native";
 
-const NAME: &str = "opentelemetry-sentry.rust";
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const NAME: &str = "opentelemetry-sentry.rust";
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The `sdk` field of a payload.
 pub(super) struct Sdk;

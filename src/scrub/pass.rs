@@ -157,6 +157,10 @@ impl<'a, 's> Pass<'a, 's> {
         match (self.byte(self.after(1)), self.byte(self.after(2))) {
             (Some(b'/'), Some(b'/')) => self.url(),
             (Some(b':'), _) => self.at = self.after(2),
+            // The whole of the value goes, so that what is before the colon is no key.
+            _ if self.in_query && self.at < self.url_end && self.looks_for(Family::QueryValues) => {
+                self.at = self.after(1);
+            }
             _ => self.assignment(self.after(1), Mark::Colon),
         }
     }
@@ -278,6 +282,8 @@ impl<'a, 's> Pass<'a, 's> {
         let is_filtered =
             is_secret || (self.looks_for(Family::QueryValues) && verdict != Verdict::Allowed);
         let value = self.text.get(from..to).unwrap_or_default();
+        let value = if self.kind == Kind::Text { url::without_position(value) } else { value };
+        let to = from.saturating_add(value.len());
         if is_filtered && !matches!(value, "" | SHORT) {
             self.filter((from, to), "", to);
         } else {

@@ -5,6 +5,8 @@ use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState};
 use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
+#[cfg(feature = "logs")]
+use serde_json::Value as Json;
 
 use super::attribute::Role;
 use super::card;
@@ -105,6 +107,52 @@ impl Scrubber {
     /// A text of an error without what must not be sent.
     pub(crate) fn scrub_text(&self, text: &str) -> String {
         self.text(text, Kind::Text).into_owned()
+    }
+
+    /// Takes out of the attributes of a record of a log what must not be sent.
+    #[cfg(feature = "logs")]
+    pub(crate) fn scrub_record(&self, attributes: &mut Vec<KeyValue>) {
+        let around = Around::default().of(attributes);
+        self.attributes(attributes, around);
+    }
+
+    /// Takes out of all that a value holds what must not be sent.
+    #[cfg(feature = "logs")]
+    pub(crate) fn scrub_nested(&self, value: &mut Json) {
+        match value {
+            Json::Object(fields) => {
+                let entries = std::mem::take(fields).into_iter();
+                *fields = entries.filter_map(|(key, value)| self.field(key, value)).collect();
+            }
+            Json::Array(values) => values.iter_mut().for_each(|value| self.scrub_nested(value)),
+            Json::String(text) => *text = self.scrub_text(text),
+            _ => {}
+        }
+    }
+
+    /// A field of a nested value, judged as an attribute of that key would be.
+    #[cfg(feature = "logs")]
+    fn field(&self, key: String, mut value: Json) -> Option<(String, Json)> {
+        let given = match &value {
+            Json::Bool(value) => Value::Bool(*value),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Value::I64(number),
+                None => Value::F64(number.as_f64().unwrap_or_default()),
+            },
+            Json::String(text) => Value::String(text.clone().into()),
+            other => Value::String(other.to_string().into()),
+        };
+        let mut entry = KeyValue::new(key, given.clone());
+        if !self.attribute(&mut entry, Around::default()) {
+            return None;
+        }
+        let is_filtered = matches!(&entry.value, Value::String(text) if text.as_str() == FILTERED);
+        if matches!(value, Json::Object(_) | Json::Array(_)) && !is_filtered {
+            self.scrub_nested(&mut value);
+        } else if entry.value != given {
+            value = crate::protocol::json_value(&entry.value);
+        }
+        Some((entry.key.to_string(), value))
     }
 
     fn families(&self) -> Families {

@@ -34,9 +34,39 @@ pub(super) fn begins_query(bytes: &[u8], at: usize) -> bool {
         && rest.get(length) == Some(&b'=')
 }
 
+/// A part of a URL without the line and the column that stack traces write behind it.
+pub(super) fn without_position(value: &str) -> &str {
+    let before_number = |text: &str| {
+        let (before, number) = text.rsplit_once(':')?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number && number.len() < 10).then_some(before.len())
+    };
+    let line = before_number(value).and_then(|at| value.get(..at));
+    line.and_then(before_number).and_then(|at| value.get(..at)).unwrap_or(value)
+}
+
 /// Whether a URL ends before this byte.
 pub(super) fn is_end(byte: u8) -> bool {
     byte.is_ascii_whitespace()
         || byte.is_ascii_control()
         || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b')' | b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_and_a_column_are_no_part_of_a_value() {
+        for (value, rest) in [
+            ("2:1:4837", "2"),
+            (":1:2", ""),
+            ("12:34", "12:34"),
+            ("a:b:3", "a:b:3"),
+            ("4111:1111111111:1", "4111:1111111111:1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_position(value), rest, "{value}");
+        }
+    }
 }

@@ -28,7 +28,7 @@ const CHECKSUM_END: &str = "\",";
 impl<'a> Content<'a> {
     pub(super) fn new(envelope: &'a Envelope, destination: &str) -> Self {
         let (parts, body) = envelope.parts();
-        let header = json!({
+        let mut header = json!({
             "version": VERSION,
             "destination": destination,
             "kind": parts.kind.as_str(),
@@ -39,8 +39,13 @@ impl<'a> Content<'a> {
             "plain_crc32": parts.deflated.map(|deflated| deflated.crc32),
             "plain_len": parts.deflated.map(|deflated| deflated.plain_len),
             "len": body.len(),
-        })
-        .to_string();
+        });
+        if parts.kind == ItemKind::Log
+            && let Some(header) = header.as_object_mut()
+        {
+            header.insert("log_bytes".into(), parts.log_bytes.into());
+        }
+        let header = header.to_string();
         let rest = format!("{}\n", header.strip_prefix('{').unwrap_or_default());
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(rest.as_bytes());
@@ -101,6 +106,8 @@ fn parts(header: &Value, body: &[u8]) -> Option<Parts> {
         kind: ItemKind::parse(text("kind")?)?,
         event_id: text("event_id")?.parse::<Uuid>().ok()?,
         spans: number("spans")?,
+        // Only logs have them.
+        log_bytes: number("log_bytes").unwrap_or_default(),
         trace,
         deflated,
     })

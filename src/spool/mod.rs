@@ -41,6 +41,7 @@ pub(crate) struct Lost {
 pub(crate) struct Kinds {
     pub(crate) events: bool,
     pub(crate) transactions: bool,
+    pub(crate) logs: bool,
 }
 
 /// How long after its first try an envelope may be sent again; Sentry recognises a second copy
@@ -58,7 +59,7 @@ impl Lost {
 }
 
 impl Kinds {
-    pub(crate) const NONE: Self = Self { events: false, transactions: false };
+    pub(crate) const NONE: Self = Self { events: false, transactions: false, logs: false };
     #[cfg(test)]
-    pub(crate) const ALL: Self = Self { events: true, transactions: true };
+    pub(crate) const ALL: Self = Self { events: true, transactions: true, logs: true };
 }

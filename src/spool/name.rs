@@ -17,6 +17,8 @@ pub(super) struct Name {
     pub(super) event_id: Uuid,
     pub(super) kind: ItemKind,
     pub(super) spans: u64,
+    /// Of logs, which are told behind their number.
+    pub(super) log_bytes: u64,
     /// When it was sent first, if no answer is known.
     pub(super) first_tried: Option<Timestamp>,
 }
@@ -39,6 +41,7 @@ impl Name {
             event_id: envelope.event_id,
             kind: envelope.kind,
             spans: envelope.spans,
+            log_bytes: envelope.log_bytes,
             first_tried: None,
         }
     }
@@ -49,12 +52,16 @@ impl Name {
             .into_iter()
             .find_map(|stage| Some((file.strip_suffix(stage.ending())?, stage)))?;
         let mut words = stem.split('-');
+        let mut next = || words.next();
+        let (sequence, created, event_id, kind) = (next()?, next()?, next()?, next()?);
+        let (spans, log_bytes) = next().map(|word| word.split_once('.').unwrap_or((word, "0")))?;
         let name = Self {
-            sequence: words.next()?.parse().ok()?,
-            created: timestamp(words.next()?)?,
-            event_id: words.next()?.parse().ok()?,
-            kind: ItemKind::parse(words.next()?)?,
-            spans: words.next()?.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+            created: timestamp(created)?,
+            event_id: event_id.parse().ok()?,
+            kind: ItemKind::parse(kind)?,
+            spans: spans.parse().ok()?,
+            log_bytes: log_bytes.parse().ok()?,
             first_tried: match words.next() {
                 Some(word) => Some(timestamp(word)?),
                 None => None,
@@ -77,6 +84,9 @@ impl Name {
             ItemKind::Event => Amount { events: 1, ..Amount::default() },
             ItemKind::Transaction => {
                 Amount { spans: self.spans, transactions: 1, ..Amount::default() }
+            }
+            ItemKind::Log => {
+                Amount { logs: self.spans, log_bytes: self.log_bytes, ..Amount::default() }
             }
         }
     }
@@ -111,6 +121,9 @@ impl fmt::Display for Name {
             self.kind.as_str(),
             self.spans,
         )?;
+        if self.kind == ItemKind::Log {
+            write!(f, ".{}", self.log_bytes)?;
+        }
         match self.first_tried {
             Some(tried) => write!(f, "-{:018}", tried.as_micros()),
             None => Ok(()),
@@ -150,6 +163,7 @@ mod tests {
             event_id: "fc6d8c0c43fc4630ad850ee518f1b9d0".parse().unwrap(),
             kind: ItemKind::Transaction,
             spans: 12,
+            log_bytes: 0,
             first_tried: None,
         }
     }
@@ -163,7 +177,10 @@ mod tests {
             format!("{NAME}-001795167628000000.envelope.tmp")
         );
         assert_eq!(tried.tried(T(1_795_167_700)), tried, "the first try counts");
-        for name in [name(), tried] {
+        let logs = Name { kind: ItemKind::Log, spans: 7, log_bytes: 890, ..name() };
+        assert!(logs.file(Stage::Whole).ends_with("-log-7.890.envelope"), "{logs}");
+        assert_eq!((logs.amount().logs, logs.amount().log_bytes), (7, 890));
+        for name in [name(), tried, logs] {
             for stage in [Stage::Whole, Stage::Unfinished, Stage::Aside] {
                 assert_eq!(Name::parse(&name.file(stage)), Some((name.clone(), stage)));
             }
@@ -185,6 +202,7 @@ mod tests {
             format!("0{NAME}.envelope"),
             format!("{NAME}.envelope").to_uppercase(),
             format!("{NAME}.envelope").replace("-12", "-+12"),
+            format!("{NAME}.envelope").replace("-12", "-12.0"),
         ] {
             assert_eq!(Name::parse(&file), None, "{file}");
         }

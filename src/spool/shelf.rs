@@ -10,6 +10,7 @@ use crate::stats::Amount;
 pub(super) struct Shelf {
     pub(super) events: Pile,
     pub(super) transactions: Pile,
+    pub(super) logs: Pile,
     /// What is being sent.
     pub(super) taken: Pile,
     /// What is left for a later start, most of it because it is for another destination.
@@ -34,7 +35,7 @@ impl Shelf {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        [&self.events, &self.transactions, &self.taken, &self.left]
+        [&self.events, &self.transactions, &self.logs, &self.taken, &self.left]
             .iter()
             .fold(0, |sum, pile| sum.saturating_add(pile.bytes))
     }
@@ -53,6 +54,7 @@ impl Shelf {
         match kind {
             ItemKind::Event => &mut self.events,
             ItemKind::Transaction => &mut self.transactions,
+            ItemKind::Log => &mut self.logs,
         }
     }
 
@@ -60,6 +62,7 @@ impl Shelf {
         [
             wanted.events.then(|| self.events.oldest()).flatten(),
             wanted.transactions.then(|| self.transactions.oldest()).flatten(),
+            wanted.logs.then(|| self.logs.oldest()).flatten(),
         ]
         .into_iter()
         .flatten()
@@ -68,10 +71,13 @@ impl Shelf {
 
     /// Whether one more file fits if all leave that go before it.
     pub(super) fn has_room_for(&self, kind: ItemKind, bytes: u64, max_bytes: u64) -> bool {
-        let staying = match kind {
-            ItemKind::Event => self.taken.bytes,
-            ItemKind::Transaction => self.taken.bytes.saturating_add(self.events.bytes),
-        };
+        let mut staying = self.taken.bytes;
+        if kind != ItemKind::Event {
+            staying = staying.saturating_add(self.events.bytes);
+        }
+        if kind == ItemKind::Log {
+            staying = staying.saturating_add(self.transactions.bytes);
+        }
         staying.saturating_add(bytes) <= max_bytes
     }
 
@@ -83,11 +89,13 @@ impl Shelf {
         if let Some(name) = self.left.pop() {
             return Some(Evicted::Left(name));
         }
-        self.transactions.pop().or_else(|| self.events.pop()).map(Evicted::Own)
+        let logs = self.logs.pop();
+        let next = logs.or_else(|| self.transactions.pop()).or_else(|| self.events.pop());
+        next.map(Evicted::Own)
     }
 
-    fn own(&self) -> [&Pile; 3] {
-        [&self.events, &self.transactions, &self.taken]
+    fn own(&self) -> [&Pile; 4] {
+        [&self.events, &self.transactions, &self.logs, &self.taken]
     }
 }
 

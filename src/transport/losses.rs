@@ -9,6 +9,8 @@ use crate::protocol::sent_at;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Category {
     Error,
+    LogByte,
+    LogItem,
     Span,
     Transaction,
 }
@@ -23,6 +25,8 @@ impl Category {
     fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
+            Self::LogByte => "log_byte",
+            Self::LogItem => "log_item",
             Self::Span => "span",
             Self::Transaction => "transaction",
         }

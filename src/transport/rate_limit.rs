@@ -14,6 +14,8 @@ use super::Category;
 pub(crate) struct RateLimits {
     all: Duration,
     error: Duration,
+    /// Of logs, by their number or their bytes.
+    log: Duration,
     transaction: Duration,
 }
 
@@ -67,6 +69,7 @@ impl RateLimits {
     pub(crate) fn of(&self, category: Category) -> Duration {
         match category {
             Category::Error => self.error,
+            Category::LogByte | Category::LogItem => self.log,
             Category::Transaction => self.transaction,
             Category::Span => Duration::ZERO,
         }
@@ -89,6 +92,7 @@ impl RateLimits {
                 for category in categories.split(';') {
                     match category.trim() {
                         "error" => extend(&mut self.error, now, delay),
+                        "log_byte" | "log_item" => extend(&mut self.log, now, delay),
                         "transaction" => extend(&mut self.transaction, now, delay),
                         _ => {}
                     }
@@ -190,6 +194,16 @@ mod tests {
     fn a_shorter_limit_never_shortens_a_longer_one() {
         let answers = [(200, Some("60:error:key"), None), (200, Some("2:error:key"), None)];
         assert_eq!(after(&answers), (0, 60, 0));
+    }
+
+    #[test]
+    fn logs_are_limited_by_their_number_or_their_bytes() {
+        for (limit, expected) in [("log_item", true), ("log_byte", true), ("transaction", false)] {
+            let mut limits = RateLimits::default();
+            limits.update((NOW, wall()), 200, Some(&format!("60:{limit}:key")), None);
+            assert_eq!(limits.is_limited(Category::LogItem, NOW), expected, "{limit}");
+            assert!(!limits.is_limited(Category::Error, NOW), "{limit}");
+        }
     }
 
     #[test]

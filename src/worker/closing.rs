@@ -15,19 +15,20 @@ pub(super) struct Closing {
     store_at: Duration,
     answer: SyncSender<OTelSdkResult>,
     has_reported: bool,
-    lost_before: u64,
+    /// How many spans and logs were lost by then.
+    lost_before: (u64, u64),
 }
 
 /// How much of the time is kept for writing what could not be sent.
 const STORING: Duration = Duration::from_secs(2);
 
 impl Closing {
-    /// A shutdown that begins now, after so many spans were lost.
+    /// A shutdown that begins now, after so many spans and logs were lost.
     pub(super) fn new(
         asked: Deadline,
         now: Duration,
         answer: SyncSender<OTelSdkResult>,
-        lost_before: u64,
+        lost_before: (u64, u64),
     ) -> Self {
         // Some of the time is kept for what follows the last request.
         let kept = asked.timeout.div_f32(20.0).min(Duration::from_millis(100));
@@ -66,12 +67,17 @@ impl Closing {
 
     /// How the shutdown ended, with nothing left to send.
     pub(super) fn outcome(&self, stats: &Stats) -> OTelSdkResult {
-        let lost = stats.spans_dropped.saturating_sub(self.lost_before);
+        let spans = stats.spans_dropped.saturating_sub(self.lost_before.0);
+        let logs = stats.logs_dropped.saturating_sub(self.lost_before.1);
+        let lost = match (spans, logs) {
+            (0, 0) => return Ok(()),
+            (spans, 0) => format!("{spans} spans"),
+            (0, logs) => format!("{logs} logs"),
+            (spans, logs) => format!("{spans} spans and {logs} logs"),
+        };
         match &stats.last_error {
-            Some(error) if lost > 0 => {
-                Err(OTelSdkError::InternalFailure(format!("{lost} spans were lost: {error}")))
-            }
-            _ => Ok(()),
+            Some(error) => Err(OTelSdkError::InternalFailure(format!("{lost} were lost: {error}"))),
+            None => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use super::inbox::{Delivery, Failure, Message};
-use crate::protocol::ItemKind;
+use crate::protocol::{Envelope, ItemKind};
 use crate::stats::Amount;
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 
@@ -22,7 +22,13 @@ impl Amount {
         match kind {
             ItemKind::Event => Self { events: 1, ..Self::default() },
             ItemKind::Transaction => Self { spans, transactions: 1, ..Self::default() },
+            ItemKind::Log => Self { logs: spans, ..Self::default() },
         }
+    }
+
+    /// What is lost if this envelope is.
+    pub(super) fn of_envelope(envelope: &Envelope) -> Self {
+        Self { log_bytes: envelope.log_bytes, ..Self::of(envelope.kind, envelope.spans) }
     }
 }
 

@@ -20,7 +20,8 @@ impl Worker {
         self.outbox.close();
         // Errors leave with their segments, all of which leave now.
         self.early.clear();
-        let lost = self.ledger.stats().spans_dropped;
+        let stats = self.ledger.stats();
+        let lost = (stats.spans_dropped, stats.logs_dropped);
         self.closing = Some(Closing::new(deadline, self.now(), answer, lost));
     }
 
@@ -56,6 +57,7 @@ impl Worker {
     }
 
     pub(super) fn end(&mut self, result: OTelSdkResult) {
+        self.left();
         self.outbox.abandon(&self.ledger);
         // What still waits for its parent was not reached in time.
         let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));

@@ -20,10 +20,16 @@ pub(crate) enum Message {
     Resource(Source, Resource),
     /// Spans, and who waits for what about them.
     Batch { source: Source, spans: Vec<SpanData>, answer: Option<Answer> },
+    /// Records of logs, and who waits for room for more.
+    #[cfg(feature = "logs")]
+    Logs { source: Source, records: Vec<Record>, answer: Option<SyncSender<()>> },
     /// Somebody waits until everything that is complete by now is delivered.
     Flush(Deadline, SyncSender<OTelSdkResult>),
     /// Send what is there, within this time, and end.
     Shutdown(Deadline, SyncSender<OTelSdkResult>),
+    /// No more spans come, but perhaps logs: send all spans, also those that wait for parents.
+    #[cfg_attr(not(feature = "logs"), allow(dead_code, reason = "spans go last without logs"))]
+    Leave(Deadline, SyncSender<OTelSdkResult>),
     /// A thread of the application has panicked.
     #[cfg_attr(not(feature = "panic"), allow(dead_code, reason = "only the hook tells it"))]
     Panic(Box<Panic>),
@@ -36,6 +42,11 @@ pub(crate) enum Message {
     /// A request has ended.
     Answered(Box<Delivery>, Result<http::Response<Bytes>, Failure>),
 }
+
+/// A record of a log, and who made it.
+#[cfg(feature = "logs")]
+pub(crate) type Record =
+    (opentelemetry_sdk::logs::SdkLogRecord, opentelemetry::InstrumentationScope);
 
 /// How long somebody waits for an answer, and from when on.
 #[derive(Clone, Copy, Debug)]

@@ -26,11 +26,13 @@ pub(super) struct Intake {
     head: TraceHead,
     sampler: Option<Sampler>,
     hooks: Hooks,
-    captured: Captured,
-    deflater: Deflater,
+    pub(super) captured: Captured,
+    pub(super) deflater: Deflater,
     errors: Minute,
     /// Panics and the like, so that an error a thousand times does not keep them back.
     fatal_errors: Minute,
+    #[cfg(feature = "logs")]
+    pub(super) twins: super::log_errors::Twins,
 }
 
 /// What a segment became.
@@ -50,13 +52,13 @@ impl Prepared {
         Self { dropped: vec![(whole, DropReason::Internal)], ..Self::default() }
     }
 
-    fn lost(&mut self, losses: Losses) {
+    pub(super) fn lost(&mut self, losses: Losses) {
         self.dropped.extend(losses.dropped);
         self.panicked.extend(losses.panicked);
     }
 
     /// Counts the errors that the rules of the user leave out.
-    fn note_left_out(&mut self, mapped: &Mapped) {
+    pub(super) fn note_left_out(&mut self, mapped: &Mapped) {
         self.repeated_errors = count(mapped.repeated_errors);
         self.drop_errors(mapped.ignored_errors, DropReason::Ignored);
         self.drop_errors(mapped.surplus_errors, DropReason::TooManyErrors);
@@ -78,10 +80,17 @@ impl Intake {
         captured: Captured,
     ) -> Self {
         // The fastest level already shrinks spans, which are alike, to a fifth.
-        let deflater = Deflater::new(Compression::fast());
-        let (errors, fatal_errors) = (Minute::default(), Minute::default());
-        let sampler = sampling.map(Sampler::new);
-        Self { head, sampler, hooks, captured, deflater, errors, fatal_errors }
+        Self {
+            head,
+            sampler: sampling.map(Sampler::new),
+            hooks,
+            captured,
+            deflater: Deflater::new(Compression::fast()),
+            errors: Minute::default(),
+            fatal_errors: Minute::default(),
+            #[cfg(feature = "logs")]
+            twins: Default::default(),
+        }
     }
 
     /// What becomes of a segment as a whole.
@@ -158,9 +167,18 @@ impl Intake {
         prepared
     }
 
+    #[cfg(feature = "logs")]
+    fn leave_out_logged(&mut self, events: &mut Vec<Event<'static>>, prepared: &mut Prepared) {
+        let logged = self.twins.leave_out_logged(events);
+        prepared.repeated_errors = prepared.repeated_errors.saturating_add(logged);
+    }
+
+    #[cfg(not(feature = "logs"))]
+    fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
+
     /// Compresses the errors of a transaction that is not sent; without a decision about it, they
     /// have no trace header.
-    fn errors(
+    pub(super) fn errors(
         &mut self,
         mut mapped: Mapped,
         decision: Option<Decision>,
@@ -187,6 +205,7 @@ impl Intake {
         prepared.note_left_out(mapped);
         let captured = self.captured.leave_out(&mut mapped.events, mapper);
         prepared.repeated_errors = prepared.repeated_errors.saturating_add(count(captured));
+        self.leave_out_logged(&mut mapped.events, prepared);
     }
 
     pub(super) fn sends_errors_of_dropped(&self) -> bool {

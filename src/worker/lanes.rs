@@ -5,11 +5,12 @@ use crate::protocol::{Envelope, ItemKind};
 use crate::spool::Entry;
 use crate::transport::{Category, RateLimits};
 
-/// Envelopes that wait to be sent: errors before transactions, bounded in bytes.
+/// Envelopes that wait to be sent: errors before transactions before logs, bounded in bytes.
 #[derive(Debug)]
 pub(super) struct Lanes {
     events: VecDeque<Queued>,
     transactions: VecDeque<Queued>,
+    logs: VecDeque<Queued>,
     bytes: usize,
     max_bytes: usize,
 }
@@ -50,11 +51,12 @@ impl Queued {
 
 impl Lanes {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self { events: VecDeque::new(), transactions: VecDeque::new(), bytes: 0, max_bytes }
+        let (events, transactions, logs) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { events, transactions, logs, bytes: 0, max_bytes }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.transactions.is_empty()
+        self.events.is_empty() && self.transactions.is_empty() && self.logs.is_empty()
     }
 
     /// Whether producers should wait: half of the room is kept for those that cannot.
@@ -64,23 +66,18 @@ impl Lanes {
 
     /// What the next envelope holds in memory, in bytes.
     pub(super) fn next_bytes(&self, is_down: bool) -> usize {
-        let next = match self.next_kind(is_down) {
-            ItemKind::Event => self.events.front(),
-            ItemKind::Transaction => self.transactions.front(),
-        };
+        let next = self.lane(self.next_kind(is_down)).front();
         next.map_or(0, |queued| queued.envelope.len())
     }
 
     /// Puts one in line that has a file in the spool: it is the only one at a time.
     pub(super) fn push_anyway(&mut self, queued: Queued) {
         self.bytes = self.bytes.saturating_add(queued.envelope.len());
-        match queued.envelope.kind {
-            ItemKind::Event => self.events.push_back(queued),
-            ItemKind::Transaction => self.transactions.push_back(queued),
-        }
+        self.lane_mut(queued.envelope.kind).push_back(queued);
     }
 
-    /// Puts one in line; gives those that must leave for it, the oldest transactions first.
+    /// Puts one in line; gives those that must leave for it, the oldest logs first, then
+    /// transactions.
     pub(super) fn push(&mut self, queued: Queued) -> Vec<Queued> {
         if queued.envelope.len() > self.max_bytes {
             return vec![queued];
@@ -88,8 +85,10 @@ impl Lanes {
         self.push_anyway(queued);
         let mut overflow = Vec::new();
         while self.bytes > self.max_bytes
-            && let Some(oldest) = self
-                .take(|lanes| lanes.transactions.pop_front().or_else(|| lanes.events.pop_front()))
+            && let Some(oldest) = self.take(|lanes| {
+                let lanes = [&mut lanes.logs, &mut lanes.transactions, &mut lanes.events];
+                lanes.into_iter().find_map(VecDeque::pop_front)
+            })
         {
             overflow.push(oldest);
         }
@@ -99,27 +98,43 @@ impl Lanes {
     /// Takes out everything.
     pub(super) fn take_all(&mut self) -> Vec<Queued> {
         self.bytes = 0;
-        self.events.drain(..).chain(self.transactions.drain(..)).collect()
+        self.events
+            .drain(..)
+            .chain(self.transactions.drain(..))
+            .chain(self.logs.drain(..))
+            .collect()
     }
 
     /// The next one to send.
     pub(super) fn pop(&mut self, is_down: bool) -> Option<Queued> {
         let kind = self.next_kind(is_down);
-        self.take(|lanes| match kind {
-            ItemKind::Event => lanes.events.pop_front(),
-            ItemKind::Transaction => lanes.transactions.pop_front(),
-        })
+        self.take(|lanes| lanes.lane_mut(kind).pop_front())
     }
 
-    /// Errors come first. While the server is down they take turns with transactions, because it
-    /// may be one error that looks like an outage.
+    /// Errors come first. While the server is down they take turns with the others, because it may
+    /// be one error that looks like an outage.
     fn next_kind(&self, is_down: bool) -> ItemKind {
-        match (self.events.front(), self.transactions.front()) {
-            (Some(event), Some(transaction)) if is_down && event.tries > transaction.tries => {
-                ItemKind::Transaction
-            }
-            (Some(_), _) => ItemKind::Event,
-            (None, _) => ItemKind::Transaction,
+        let fronts = [ItemKind::Event, ItemKind::Transaction, ItemKind::Log]
+            .into_iter()
+            .filter_map(|kind| Some((kind, self.lane(kind).front()?.tries)));
+        // Of those that were tried as often, the first one counts.
+        let next = fronts.min_by_key(|(_, tries)| if is_down { *tries } else { 0 });
+        next.map_or(ItemKind::Transaction, |(kind, _)| kind)
+    }
+
+    fn lane(&self, kind: ItemKind) -> &VecDeque<Queued> {
+        match kind {
+            ItemKind::Event => &self.events,
+            ItemKind::Transaction => &self.transactions,
+            ItemKind::Log => &self.logs,
+        }
+    }
+
+    fn lane_mut(&mut self, kind: ItemKind) -> &mut VecDeque<Queued> {
+        match kind {
+            ItemKind::Event => &mut self.events,
+            ItemKind::Transaction => &mut self.transactions,
+            ItemKind::Log => &mut self.logs,
         }
     }
 
@@ -131,6 +146,9 @@ impl Lanes {
         }
         if limits.is_limited(Category::Transaction, now) {
             limited.extend(self.transactions.drain(..));
+        }
+        if limits.is_limited(Category::LogItem, now) {
+            limited.extend(self.logs.drain(..));
         }
         let bytes = limited.iter().map(|queued| queued.envelope.len());
         self.bytes = bytes.fold(self.bytes, usize::saturating_sub);
@@ -199,6 +217,18 @@ mod tests {
         assert_eq!(tickets(lanes.push(queued(3, ItemKind::Transaction))), [2]);
         assert_eq!(tickets(lanes.push(queued(4, ItemKind::Event))), [3]);
         assert_eq!(tickets(lanes.push(queued(5, ItemKind::Event))), [1]);
+    }
+
+    #[test]
+    fn logs_leave_last_and_are_the_first_to_go() {
+        let mut lanes = Lanes::new(250 + 3 * OVERHEAD);
+        lanes.push(queued(1, ItemKind::Log));
+        lanes.push(queued(2, ItemKind::Transaction));
+        assert_eq!(tickets(lanes.push(queued(3, ItemKind::Event))), [1]);
+        assert_eq!(tickets(lanes.push(queued(4, ItemKind::Log))), [4]);
+        lanes.pop(false);
+        lanes.push(queued(5, ItemKind::Log));
+        assert_eq!(tickets(std::iter::from_fn(|| lanes.pop(false)).collect()), [2, 5]);
     }
 
     #[test]

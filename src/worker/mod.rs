@@ -15,6 +15,11 @@ mod flights;
 mod inbox;
 mod intake;
 mod lanes;
+mod leaving;
+#[cfg(feature = "logs")]
+mod log_errors;
+#[cfg(feature = "logs")]
+mod logs;
 mod minute;
 mod outbox;
 mod own_traffic;
@@ -71,6 +76,9 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) client_reports: bool,
+    /// Whether errors that logs tell of become issues.
+    #[cfg(feature = "logs")]
+    pub(crate) log_errors: bool,
     /// What propagator and sampler know of traces.
     pub(crate) traces: Arc<TraceRegistry>,
     /// The directory for what memory cannot hold, if there is one.

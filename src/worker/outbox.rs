@@ -120,7 +120,7 @@ impl Outbox {
     pub(super) fn push(&mut self, envelope: Envelope, now: Duration) -> Vec<(Amount, DropReason)> {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
-        self.open.insert(ticket, Some(Amount::of(envelope.kind, envelope.spans)));
+        self.open.insert(ticket, Some(Amount::of_envelope(&envelope)));
         self.queue(Queued::new(ticket, envelope, now), now)
     }
 
@@ -216,7 +216,7 @@ impl Outbox {
             let body = queued.envelope.seal(&self.dsn, wall, report.as_deref());
             let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
-                amount: Amount::of(queued.envelope.kind, queued.envelope.spans),
+                amount: Amount::of_envelope(&queued.envelope),
                 queued: Some(queued),
                 bytes: count(body.len()),
                 losses,
@@ -324,7 +324,7 @@ impl Outbox {
     ) -> Vec<(Amount, DropReason)> {
         let mut lost = Vec::new();
         for Queued { ticket, envelope, retry_until, entry, .. } in queued {
-            let amount = Amount::of(envelope.kind, envelope.spans);
+            let amount = Amount::of_envelope(&envelope);
             if let Some(entry) = entry {
                 self.spooler.give_back(entry, retry_until.is_some());
                 self.open.remove(&ticket);
@@ -375,7 +375,7 @@ impl Outbox {
     fn give_up(&mut self, queued: Vec<Queued>, reason: DropReason) -> Vec<(Amount, DropReason)> {
         let close = |queued: Queued| {
             self.open.remove(&queued.ticket);
-            let amount = Amount::of(queued.envelope.kind, queued.envelope.spans);
+            let amount = Amount::of_envelope(&queued.envelope);
             queued.entry.into_iter().for_each(|entry| self.spooler.remove(entry));
             (amount, reason)
         };
@@ -434,6 +434,8 @@ mod tests {
             max_in_flight: 1,
             queue_bytes: 100_000,
             client_reports: true,
+            #[cfg(feature = "logs")]
+            log_errors: false,
             spool: None,
             registry: Arc::default(),
         };

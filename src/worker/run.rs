@@ -13,6 +13,9 @@ use super::closing::Closing;
 use super::early::{Early, failed};
 use super::inbox::{Message, Source};
 use super::intake::{Intake, Prepared};
+use super::leaving::Leaving;
+#[cfg(feature = "logs")]
+use super::logs::LogBatch;
 use super::outbox::Outbox;
 use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
@@ -45,6 +48,9 @@ pub(super) struct Worker {
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
     pub(super) early: Early,
+    #[cfg(feature = "logs")]
+    pub(super) log_batch: LogBatch,
+    pub(super) leaving: Leaving,
     pub(super) closing: Option<Closing>,
 }
 
@@ -70,6 +76,8 @@ impl Worker {
         let (sampling, hooks) = (settings.sampling.take(), settings.hooks.clone());
         let captured = Captured::of(Arc::clone(&settings.registry));
         let intake = head().map(|head| Intake::new(head, sampling, hooks, captured));
+        #[cfg(feature = "logs")]
+        let intake = intake.map(|intake| intake.with_log_errors(settings.log_errors));
         let own_traffic = dsn.map(OwnTraffic::to);
         Self {
             spotlight,
@@ -85,6 +93,9 @@ impl Worker {
             waiting: Waiting::default(),
             voice: Voice::new(quiet),
             early: Early::default(),
+            #[cfg(feature = "logs")]
+            log_batch: LogBatch::new(),
+            leaving: Leaving::default(),
             closing: None,
         }
     }
@@ -92,6 +103,7 @@ impl Worker {
     pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         loop {
             let has_more = self.pump();
+            self.left();
             self.store_in_time();
             self.dispatch();
             self.waiting.answer(&self.outbox, self.is_copied(), self.now());
@@ -136,7 +148,12 @@ impl Worker {
                     self.waiting.export(answer, self.outbox.mark(), came);
                 }
             }
+            #[cfg(feature = "logs")]
+            Message::Logs { source, records, answer } => self.logged(source, records, answer),
+            Message::Leave(deadline, answer) => self.leave(deadline, answer),
             Message::Flush(deadline, answer) => {
+                #[cfg(feature = "logs")]
+                self.send_logs();
                 self.send_all_alone();
                 self.flush(deadline, answer);
             }
@@ -165,6 +182,8 @@ impl Worker {
     fn pump(&mut self) -> bool {
         self.hear_handles();
         let now = self.now();
+        #[cfg(feature = "logs")]
+        self.send_due_logs(now);
         self.outbox.report(now, SystemTime::now(), false);
         let alone = self.panics.due(now);
         self.send_alone(alone);
@@ -180,7 +199,7 @@ impl Worker {
         let sources: Vec<_> = self.sources.keys().copied().collect();
         for source in sources {
             while left > 0 && self.outbox.has_room() {
-                let is_closing = self.closing.is_some();
+                let is_closing = self.is_draining();
                 let buffer = &mut self.source(source).0;
                 let next = if is_closing { buffer.drain_next() } else { buffer.expire_next(now) };
                 let Some(segments) = next else { break };
@@ -191,7 +210,7 @@ impl Worker {
         left == 0
     }
 
-    fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
+    pub(super) fn source(&mut self, source: Source) -> &mut (SegmentBuffer, Mapper) {
         let Settings { mapper, segment_timeout, pending, .. } = &self.settings;
         self.sources.entry(source).or_insert_with(|| {
             let buffer = SegmentBuffer::new().with_timeout(*segment_timeout);
@@ -297,8 +316,8 @@ impl Worker {
     }
 
     fn hear_handles(&mut self) {
-        for (reason, spans) in self.ledger.take_unheard() {
-            self.lost(Amount::spans(spans), reason);
+        for (reason, amount) in self.ledger.take_unheard() {
+            self.lost(amount, reason);
         }
         let events = self.ledger.take_surplus_panics();
         if events > 0 {
@@ -314,7 +333,7 @@ impl Worker {
     fn next_deadline(&self) -> Duration {
         // Without room, the end of a request is the next thing to happen.
         let buffers = self.sources.values().filter(|_| self.outbox.has_room());
-        let is_closing = self.closing.is_some();
+        let is_closing = self.is_draining();
         let buffers = buffers.filter_map(|(buffer, _)| match is_closing {
             true => (!buffer.is_empty()).then_some(Duration::ZERO),
             false => buffer.next_deadline(),
@@ -324,6 +343,8 @@ impl Worker {
         });
         let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
         let others = self.waiting.next_deadline().into_iter().chain(outbox);
+        #[cfg(feature = "logs")]
+        let others = others.chain(self.log_batch.next_deadline());
         let early = self.early.next_deadline().filter(|_| !is_closing && self.outbox.has_room());
         let others = others.chain(self.panics.next_deadline()).chain(early);
         let due = buffers.chain(closing).chain(others).min();

@@ -1,12 +1,13 @@
 use crate::spool::{Entry, Found, Kinds, Lost, Parcel};
+use crate::stats::Amount;
 
 /// What the thread has done, and how things stand after it.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(super) done: Done,
     pub(super) lost: Vec<Lost>,
-    /// How many spans wait in the directory.
-    pub(super) spans: u64,
+    /// What waits in the directory.
+    pub(super) amount: Amount,
     pub(super) waits: Kinds,
 }
 

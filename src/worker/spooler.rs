@@ -10,6 +10,7 @@ use super::inbox::Message;
 use super::quiet::Quiet;
 use super::spool_report::{Done, Report, Written};
 use crate::spool::{Entry, Found, Kinds, Lost, OpenError, Parcel, Spool, Store};
+use crate::stats::Amount;
 use crate::transport::{Category, RateLimits};
 
 /// The way to the directory in which envelopes wait that memory cannot hold.
@@ -167,8 +168,10 @@ impl Spooler {
     /// Errors before transactions, as far as the limits allow them.
     fn wanted(&self, limits: &RateLimits, now: Duration) -> Kinds {
         let events = self.waits.events && !limits.is_limited(Category::Error, now);
-        let transactions = !events && !limits.is_limited(Category::Transaction, now);
-        Kinds { events, transactions }
+        let transactions =
+            !events && self.waits.transactions && !limits.is_limited(Category::Transaction, now);
+        let logs = !events && !transactions && !limits.is_limited(Category::LogItem, now);
+        Kinds { events, transactions, logs }
     }
 
     /// When to ask for an envelope, if any waits.
@@ -176,7 +179,8 @@ impl Spooler {
         let of = |waits: bool, category| waits.then(|| limits.until(category));
         let events = of(self.waits.events, Category::Error);
         let transactions = of(self.waits.transactions, Category::Transaction);
-        let due = events.into_iter().chain(transactions).min()?;
+        let logs = of(self.waits.logs, Category::LogItem);
+        let due = events.into_iter().chain(transactions).chain(logs).min()?;
         (!self.is_asked).then(|| due.max(self.next))
     }
 
@@ -334,10 +338,11 @@ impl Clerk {
         let report = Report {
             done,
             lost,
-            spans: store.map_or(0, |store| store.amount().spans),
+            amount: store.map_or_else(Amount::default, Store::amount),
             waits: Kinds {
-                events: has(Kinds { events: true, transactions: false }),
-                transactions: has(Kinds { events: false, transactions: true }),
+                events: has(Kinds { events: true, ..Kinds::NONE }),
+                transactions: has(Kinds { transactions: true, ..Kinds::NONE }),
+                logs: has(Kinds { logs: true, ..Kinds::NONE }),
             },
         };
         // No worker, nobody to tell.

@@ -12,6 +12,8 @@ use super::inbox::Message;
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
+#[cfg(feature = "logs")]
+use crate::protocol::Logs;
 use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
 use crate::sampling::Decision;
 use crate::segment::Segment;
@@ -90,7 +92,49 @@ impl Spotlight {
         }
         let mapper = mapper.clone().with_send_default_pii(true);
         let map = AssertUnwindSafe(|| Some(self.envelopes(map(&mapper)?, is_whole, wall)));
-        for envelope in catch_unwind(map).ok().flatten().unwrap_or_default() {
+        let envelopes = catch_unwind(map).ok().flatten().unwrap_or_default();
+        self.enqueue(envelopes);
+    }
+
+    /// The same for records of logs.
+    #[cfg(feature = "logs")]
+    pub(super) fn copy_logs(
+        &mut self,
+        records: &[super::inbox::Record],
+        mapper: &Mapper,
+        trace: opentelemetry::trace::TraceId,
+        (now, wall): Times,
+    ) {
+        if !self.backoff.allows(now, 0) {
+            return;
+        }
+        let mapper = mapper.clone().with_send_default_pii(true);
+        let map = AssertUnwindSafe(|| {
+            let (mut logs, mut full) = (Logs::default(), Vec::new());
+            for (record, scope) in records {
+                let log = mapper.map_log(record, scope, (trace, wall));
+                let log = self.hooks.log(log, &mut Losses::default());
+                if let Some(log) = log
+                    && let Ok(Err(json)) = logs.add(&log)
+                {
+                    full.push(std::mem::replace(&mut logs, Logs::of(&json, log.bytes())));
+                }
+            }
+            full.push(logs);
+            full.retain(|logs| !logs.is_empty());
+            full
+        });
+        let lists = catch_unwind(map).unwrap_or_default();
+        let seal = |logs| {
+            super::logs::envelope(logs, |item| Envelope::new(item, None))
+                .seal(&self.dsn, wall, None)
+        };
+        let envelopes = lists.into_iter().map(seal).collect();
+        self.enqueue(envelopes);
+    }
+
+    fn enqueue(&mut self, envelopes: Vec<Bytes>) {
+        for envelope in envelopes {
             self.bytes = self.bytes.saturating_add(envelope.len());
             self.queue.push_back(envelope);
         }

@@ -4,17 +4,17 @@ use std::time::SystemTime;
 
 use super::run::Worker;
 use super::spool_report::{Done, Report};
-use crate::stats::DropReason;
+use crate::stats::{Amount, DropReason};
 
 impl Worker {
     /// Takes note of what became of an envelope in the directory.
     pub(super) fn spooled(&mut self, report: Report) {
         let now = self.now();
         self.outbox.spooler.heard(&report, now);
-        self.ledger.spooled(report.spans);
+        self.ledger.spooled(report.amount);
         if let Done::Opened(found) = &report.done {
-            let lost = report.lost.iter().map(|lost| lost.amount.spans);
-            let recovered = lost.fold(found.amount.spans, u64::saturating_add);
+            let lost = report.lost.iter().map(|lost| lost.amount);
+            let recovered = lost.fold(found.amount, Amount::plus);
             self.ledger.recovered(recovered);
         }
         for lost in report.lost {

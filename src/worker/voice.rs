@@ -35,13 +35,14 @@ impl Voice {
         if reason.is_wanted() || !self.said_drops.insert(reason) {
             return;
         }
-        let Amount { spans, events, .. } = amount;
+        let Amount { spans, events, logs, .. } = amount;
         self.quiet.speak(|| {
             otel_warn!(
                 name: "SentryExporter.Dropped",
                 reason = reason.to_string(),
                 spans = spans,
                 events = events,
+                logs = logs,
                 note = "further losses of this kind are counted in stats()"
             );
         });
@@ -102,7 +103,8 @@ impl Voice {
 
     /// The totals at the end, if anything was lost that should not have been.
     pub(super) fn ended(&mut self, stats: &Stats) {
-        if stats.dropped.keys().any(|reason| !reason.is_wanted()) {
+        let mut reasons = stats.dropped.keys().chain(stats.dropped_logs.keys());
+        if reasons.any(|reason| !reason.is_wanted()) {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
             });

@@ -130,10 +130,16 @@ impl Envelope {
             items.push(Item { header, payload });
         }
         let envelope = Self { header, items };
-        let main = envelope.items.iter().filter(|item| item.is("event") || item.is("transaction"));
-        match main.count() {
+        for item in envelope.items.iter().filter(|item| item.is("log")) {
+            let logs = item.payload["items"].as_array().map_or(0, Vec::len);
+            if logs == 0 || item.header["item_count"] != logs {
+                return Err(format!("{logs} logs in an item that says {}", item.header));
+            }
+        }
+        let is_main = |item: &&Item| ["event", "transaction", "log"].iter().any(|it| item.is(it));
+        match envelope.items.iter().filter(is_main).count() {
             0 | 1 => Ok(envelope),
-            count => Err(format!("{count} events and transactions in one envelope")),
+            count => Err(format!("{count} kinds of telemetry in one envelope")),
         }
     }
 

@@ -94,6 +94,9 @@ pub fn stats(exporter: &SentrySpanExporter) -> Stats {
     let settled = stats.spans_delivered + stats.spans_pending + stats.spans_dropped;
     assert_eq!(stats.spans_received + stats.spans_recovered, settled, "{stats:?}");
     assert_eq!(stats.spans_dropped, stats.dropped.values().sum::<u64>(), "{stats:?}");
+    let settled_logs = stats.logs_delivered + stats.logs_pending + stats.logs_dropped;
+    assert_eq!(stats.logs_received + stats.logs_recovered, settled_logs, "{stats:?}");
+    assert_eq!(stats.logs_dropped, stats.dropped_logs.values().sum::<u64>(), "{stats:?}");
     let items = stats.transactions_delivered + stats.events_delivered;
     assert!(items <= stats.envelopes_delivered, "{stats:?}");
     stats

@@ -2,9 +2,19 @@
 
 use super::call::{Call, Raised, Traceback};
 use super::lines::{add_line, begins, lines, number, origin, type_and_text};
+use crate::mapping::symbol::is_hex;
 
-const RUNTIME: [&str; 10] = [
-    "java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "android.",
+const RUNTIME: [&str; 11] = [
+    "_COROUTINE.",
+    "java.",
+    "javax.",
+    "jdk.",
+    "sun.",
+    "com.sun.",
+    "kotlin.",
+    "kotlinx.",
+    "scala.",
+    "android.",
     "dalvik.",
 ];
 const THIRD_PARTY: &str = "akka. androidx. brave. ch.qos.logback. com.datastax. com.fasterxml. com.google. com.mongodb. \
@@ -24,6 +34,7 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut raised: Vec<Raised<'_>> = Vec::new();
     // How far the calls of an exception are indented that was suppressed.
     let mut suppressed: Option<usize> = None;
+    let mut foreign = 0_usize;
     for line in lines(text) {
         let inner = line.trim();
         let indent = line.len().saturating_sub(line.trim_start().len());
@@ -33,29 +44,31 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
         suppressed = None;
         let has_calls = raised.last().is_some_and(|last| !last.calls.is_empty());
         if let Some(place) = inner.strip_prefix("at ").filter(|_| indent > 0) {
-            let call = call(place)?;
+            let Some(call) = call(place) else {
+                foreign = foreign.saturating_add(1);
+                continue;
+            };
             if raised.is_empty() {
                 raised.push(Raised::default());
             }
             raised.last_mut()?.calls.push(call);
         } else if let Some(cause) = inner.strip_prefix("Caused by: ") {
-            let (ty, value) = type_and_text(cause)?;
+            // Such as `[CIRCULAR REFERENCE: …]`.
+            let Some((ty, value)) = type_and_text(cause) else { break };
             raised.push(Raised::dotted(ty, value));
         } else if inner.starts_with("Suppressed: ") && has_calls {
             suppressed = Some(indent);
         } else if raised.is_empty() {
             raised.extend(heading(line).map(|(ty, value)| Raised::dotted(ty, value)));
-        } else if has_calls && (inner.starts_with("... ") || inner.is_empty()) {
+        } else if has_calls && (indent > 0 || inner.starts_with("... ") || inner.is_empty()) {
         } else if let Some(last) = raised.last_mut().filter(|_| !has_calls) {
             add_line(&mut last.value, line);
         } else {
             break;
         }
     }
-    raised
-        .first()
-        .is_some_and(|first| !first.calls.is_empty())
-        .then_some(Traceback { platform: "java", raised })
+    let own = raised.first().map_or(0, |first| first.calls.len());
+    (foreign < own).then_some(Traceback { platform: "java", raised })
 }
 
 /// Reads `Exception in thread "main" java.lang.IllegalStateException: closed`.
@@ -76,6 +89,8 @@ fn call(place: &str) -> Option<Call<'_>> {
     let (name, rest) = place.split_once('(')?;
     let (source, _) = rest.split_once(')')?;
     let (file, line) = match source.rsplit_once(':') {
+        // What was made smaller has lines, which a mapping translates, but no files.
+        Some(("Unknown Source", line)) => (None, Some(number(line)?)),
         Some((file, line)) => (Some(file), Some(number(line)?)),
         None if matches!(source, "Native Method" | "Unknown Source" | "<generated>") => {
             (None, None)
@@ -87,8 +102,9 @@ fn call(place: &str) -> Option<Call<'_>> {
     {
         return None;
     }
-    let qualified = name.rsplit_once('/').map_or(name, |(_, name)| name);
-    let (class, method) = qualified.rsplit_once('.')?;
+    let (class, method) = name.rsplit_once('.')?;
+    let class = without_address(class);
+    let class = class.rsplit_once('/').map_or(class, |(_, class)| class);
     Some(Call {
         function: Some(method.into()),
         module: Some(class.into()),
@@ -97,6 +113,23 @@ fn call(place: &str) -> Option<Call<'_>> {
         origin: origin(begins(class, RUNTIME), is_third_party(class)),
         ..Call::default()
     })
+}
+
+/// `com.shop.Cart$$Lambda` for `com.shop.Cart$$Lambda$14/0x0000000800c03000`, which differs in each
+/// run.
+fn without_address(class: &str) -> &str {
+    let is_address = |last: &str| last.strip_prefix("0x").is_some_and(is_hex) || is_number(last);
+    match class.rsplit_once('/') {
+        Some((class, last)) if is_address(last) => match class.rsplit_once('$') {
+            Some((lambda, count)) if lambda.ends_with("$$Lambda") && is_number(count) => lambda,
+            _ => class,
+        },
+        _ => class,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    number(text).is_some()
 }
 
 fn is_third_party(class: &str) -> bool {
@@ -110,6 +143,6 @@ fn is_third_party(class: &str) -> bool {
 
 fn has_ending(file: &str) -> bool {
     const ENDINGS: [&str; 6] = [".java", ".kt", ".kts", ".scala", ".groovy", ".clj"];
-    matches!(file, "SourceFile" | "Unknown Source" | "R8$$SyntheticClass")
+    matches!(file, "SourceFile" | "R8$$SyntheticClass")
         || ENDINGS.iter().any(|ending| file.ends_with(ending))
 }

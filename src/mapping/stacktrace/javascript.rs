@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::call::{Call, Origin, Raised, Traceback};
-use super::lines::{add_line, below, is_type, lines, number, origin, path_and_line, stable_name};
+use super::lines::{add_line, below, is_type, lines, origin, path_and_line, stable_name};
+use crate::mapping::error_text::numbered;
 
 const PACKAGES: [&str; 2] = ["/node_modules/", "\\node_modules\\"];
 const RUNTIME: [&str; 4] = ["node:", "internal/", "ext:", "deno:"];
@@ -15,19 +16,23 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut is_located = false;
     let mut foreign = 0_usize;
     let mut previous = "";
+    // How far the calls of the last error are indented.
+    let mut depth = 0_usize;
     for line in lines(text) {
         let above = std::mem::replace(&mut previous, line).trim();
         let inner = line.trim();
         let has_calls = raised.last().is_some_and(|last| !last.calls.is_empty());
-        let is_indented = line.starts_with([' ', '\t']);
-        if let Some(place) = inner.strip_prefix("at ").filter(|_| is_indented) {
+        let indent = line.len().saturating_sub(line.trim_start().len());
+        if let Some(place) = inner.strip_prefix("at ").filter(|_| indent > 0) {
             // Rust writes the places of its calls in the same way, each below a number and a name.
-            let is_numbered =
-                above.split_once(": ").is_some_and(|(first, _)| number(first).is_some());
-            if is_numbered || (raised.is_empty() && !above.is_empty()) {
+            if numbered(above).is_some() || (raised.is_empty() && !above.is_empty()) {
                 return None;
             }
-            let Some(call) = call(place.trim_end_matches(" {")) else {
+            // What is deeper belongs to an error that is a property of this one.
+            if has_calls && indent > depth {
+                continue;
+            }
+            let Some(call) = call(place.trim_end_matches([' ', '{', ','])) else {
                 foreign = foreign.saturating_add(1);
                 continue;
             };
@@ -35,16 +40,24 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
             if raised.is_empty() {
                 raised.push(Raised::default());
             }
+            if !has_calls {
+                depth = indent;
+            }
             raised.last_mut()?.calls.push(call);
         } else if let Some(cause) = inner.strip_prefix("[cause]: ").filter(|_| has_calls) {
-            let (ty, value) = heading(cause)?;
-            raised.push(Raised { ty, value: value.into(), ..Raised::default() });
+            if indent < depth {
+                // Anything can be thrown, not only an error.
+                let Some((ty, value)) = heading(cause) else { break };
+                raised.push(Raised { ty, value: value.into(), ..Raised::default() });
+            }
         } else if !has_calls
-            && !is_indented
+            && indent == 0
             && let Some((ty, value)) = heading(line)
         {
-            // Node.js prints the line of the source above the heading.
-            let is_first = raised.first().is_none_or(|first| first.ty.is_empty());
+            // Node.js prints the line of the source above the heading, and others their own words.
+            let is_first = raised.first().is_none_or(|first| {
+                first.ty.is_empty() || (!is_capital(first.ty) && ty.ends_with("Error"))
+            });
             if is_first {
                 raised = vec![Raised { ty, value: value.into(), ..Raised::default() }];
             } else if let Some(last) = raised.last_mut() {
@@ -53,6 +66,12 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
         } else if let Some(last) = raised.last_mut().filter(|_| !has_calls) {
             add_line(&mut last.value, line);
         }
+    }
+    let first = raised.first()?;
+    let is_function = |call: &Call<'_>| call.function.is_some() && call.column.is_some();
+    // A word in lower case and a colon can begin any text.
+    if !first.ty.is_empty() && !is_capital(first.ty) && !first.calls.iter().any(is_function) {
+        return None;
     }
     let is_web = |call: &Call<'_>| {
         call.path.as_deref().is_some_and(|path| WEB.iter().any(|start| path.starts_with(start)))
@@ -71,8 +90,11 @@ fn heading(line: &str) -> Option<(&str, &str)> {
     let (name, text) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
     let ty = name.split_once(" [").map_or(name, |(ty, _)| ty);
     let is_error = is_type(ty) && !ty.contains(['.', '\\', ':', '/']);
-    let is_capital = ty.starts_with(|first: char| first.is_uppercase());
-    (is_error && is_capital).then_some((ty, text))
+    is_error.then_some((ty, text))
+}
+
+fn is_capital(ty: &str) -> bool {
+    ty.starts_with(|first: char| first.is_uppercase())
 }
 
 /// Reads `async Cart.total [as sum] (/srv/cart.js:10:5)` or a place alone.
@@ -97,7 +119,10 @@ fn call(line: &str) -> Option<Call<'_>> {
         None => (rest, (column, None)),
     };
     let path = path.strip_prefix("file://").unwrap_or(path);
-    if path.contains(['(', ')']) || !path.contains(['/', '.', ':', '\\', '<', '[']) {
+    if path.contains(['(', ')'])
+        || path.ends_with(".rs")
+        || !path.contains(['/', '.', ':', '\\', '<', '['])
+    {
         return None;
     }
     let below_root = below(path, &PACKAGES);

@@ -1,23 +1,12 @@
 //! Small readers that the languages share.
 
 use super::call::{Origin, last_name};
+pub(super) use crate::mapping::location::{number, path_and_line};
 use crate::mapping::steps;
 
 /// The lines of a text, counted as work.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.lines().inspect(|line| steps::count(line.len().saturating_add(1)))
-}
-
-/// A number and nothing else.
-pub(super) fn number(text: &str) -> Option<u64> {
-    let is_number = text.bytes().all(|digit| digit.is_ascii_digit());
-    is_number.then(|| text.parse().ok()).flatten()
-}
-
-/// Divides `path:10`.
-pub(super) fn path_and_line(place: &str) -> Option<(&str, u64)> {
-    let (path, line) = place.rsplit_once(':')?;
-    Some((path, number(line)?)).filter(|(path, _)| !path.is_empty())
 }
 
 /// Divides `type: text` where the type has the shape of a name with dots or backslashes.

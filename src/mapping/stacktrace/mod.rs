@@ -126,9 +126,115 @@ mod tests {
             |a.rb:2: warning: x|see a.rb:2:in `f' or not\nmaybe| 1: 0xb7a940 node::Abort() [node]\
             |0# heading one\n1# heading two|#0  a\n#1  b|total (12) [0x12]|Error: x\n\n   0: <unknown>\n             at ./csu/libc-start.c:360:3\
             |PHP Fatal error:  Uncaught Exception: x in /srv/a.php:3|System.Exception: x\
-            |2026-01-02 10:11:12: GET /a.php(3): ok|- item: one\n- item: two (2:3)";
+            |2026-01-02 10:11:12: GET /a.php(3): ok|- item: one\n- item: two (2:3)\
+            |#1 connection failed at db.internal:5432\n#2 retry failed at db.internal:5432\
+            |#0 connection failed at db.internal:5432\n#1 retry failed at db.internal:5432\
+            |#1 cannot write file in /var/log/app\n#2 cannot write file in /var/log/app\
+            |#0 cannot write file in /var/log/app\n#1 cannot write file in /var/log/app\
+            |0# see chapter in docs/intro|0# see in docs/intro|#0 listening at http://shop:80\
+            |#0 see (chapter one) in docs/intro\n#1 see (chapter two) in docs/intro\
+            |#1 main () at a.cpp:3|error: it failed\n    at src/main.rs:3:5|note: x\n    at /srv/a.js:1:2\
+            |   at Sold()\n   at Gone(Int32 x)|a.B: x\n\tat nowhere\n\tat a.B.c(B.java:1)\n\tat no";
         for text in texts.split('|') {
             assert_eq!(parse(text, &InApp::default()), None, "{text}");
+        }
+    }
+
+    /// One line an error, its frames newest first.
+    fn told(text: &str) -> String {
+        let Some(trace) = parse(text, &InApp::default()) else { return "refused".into() };
+        let line = |error: Error| {
+            let frames = error.stacktrace.unwrap_or_default().frames.into_iter().rev();
+            let names = frames.map(|frame| {
+                [frame.module, frame.function].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            });
+            let names = names.collect::<Vec<_>>().join(", ");
+            format!("{} < {names}", error.ty.unwrap_or_default())
+        };
+        trace.errors.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_costs_itself_and_not_the_trace() {
+        let java = "a.B: x\n\tat a.B.c(B.java:1)\n\tat \u{8}\u{8}(Coroutine boundary.\u{8}(\u{8})\n\t(Coroutine boundary)\n\t\
+            at a.B.d(B.java:2)\nCaused by: a.C: y\n\tat a.C.e(C.java:3)\n";
+        assert_eq!(told(java), "B < a.B c, a.B d\nC < a.C e");
+        let circle = "a.B: x\n\tat a.B.c(B.java:1)\nCaused by: [CIRCULAR REFERENCE: a.B: x]\n";
+        assert_eq!(told(circle), "B < a.B c");
+        let dotnet = "System.Exception: x\n   at A.B() in /a.cs:line 1\n   at A.C() in /a.cs:line 2\n   at ?\n";
+        assert_eq!(told(dotnet), "System.Exception < A B, A C");
+        for thrown in ["{ code: 1 }", "'gone'", "[Error: gone]", "{\n    code: 1\n  }"] {
+            let text = format!("Error: x\n    at f (/a.js:1:2) {{\n  [cause]: {thrown}\n}}\n");
+            assert_eq!(told(&text), "Error < f", "{text}");
+        }
+    }
+
+    #[test]
+    fn the_frames_of_errors_beside_the_chain_are_not_those_of_the_chain() {
+        let text = "AggregateError: x\n    at f (/a.js:1:2) {\n  [cause]: Error: y\n      at g (/a.js:2:3),\n  \
+            [errors]: [\n    Error: a\n        at h (/a.js:3:4) {\n      [cause]: Error: b\n          \
+            at i (/a.js:4:5)\n    }\n  ]\n}\n";
+        assert_eq!(told(text), "AggregateError < f\nError < g");
+        let property = "Error: x\n    at f (/a.js:1:2) {\n  parent: error: y\n      at g (/a.js:2:3) {\n    \
+            [cause]: Error: z\n        at h (/a.js:3:4)\n  }\n}\n";
+        assert_eq!(told(property), "Error < f");
+        // Each further exception of an aggregate ends with an arrow, also those of one in another.
+        let text = "A.B: x\n ---> System.AggregateException: y\n ---> A.C: a\n   at A.D()\n   \
+            --- End of inner exception stack trace ---\n   at A.E()\n \
+            ---> (Inner Exception #1) System.AggregateException: z\n ---> A.C: b\n   at A.F()\n   \
+            --- End of inner exception stack trace ---\n ---> (Inner Exception #1) A.C: c\n   \
+            at A.G()<---\n<---\n\n   --- End of inner exception stack trace ---\n   at A.H() in /a.cs:line 2\n";
+        let expected = "A.B < A H\nSystem.AggregateException < A E\nA.C < A D";
+        assert_eq!(told(text), expected);
+    }
+
+    #[test]
+    fn what_a_compiler_made_of_a_function_reads_as_it_was_written() {
+        let dotnet = "Shop.Cart`1.<Total>g__Inner|0_0(T x)|Shop.Cart`1 Total.Inner
+Shop.Cart.<>c__DisplayClass1_0.<Total>g__Inner|0(T x)|Shop.Cart Total.Inner
+Shop.Cart.<>c__DisplayClass1_0.<<Total>b__0>d.MoveNext()|Shop.Cart Total { <lambda> }
+Shop.Cart.<<Total>g__Inner|0_0>d.MoveNext()|Shop.Cart Total.Inner
+Shop.Cart.<TotalAsync>d__3`1.MoveNext()|Shop.Cart TotalAsync
+Program.<<Main>$>g__Inner|0_0()|Program <Main>$.Inner
+Shop.Cart.Total[T](T x, List`1 y)|Shop.Cart Total[T]
+Shop.Cart..ctor()|Shop.Cart .ctor
+lambda_method5(Closure, Object, Object[])|lambda_method5";
+        for row in dotnet.lines() {
+            let (line, expected) = row.rsplit_once('|').unwrap();
+            let text = format!("System.Exception: x\n   at {line} in C:\\a b\\a.cs:line 9\n");
+            assert_eq!(told(&text), format!("System.Exception < {expected}"));
+        }
+        let java = "com.shop.Cart$$Lambda$14/0x0000000800c03000.run(Unknown Source)|com.shop.Cart$$Lambda run
+com.shop.Cart$$Lambda/0x00007f0001.run(Unknown Source)|com.shop.Cart$$Lambda run
+app//com.shop.Cart$$Lambda$14/1234567.run(Unknown Source)|com.shop.Cart$$Lambda run
+com.shop.Hidden/0x0000000800c03000.run(Hidden.java:1)|com.shop.Hidden run
+java.base/java.lang.Thread.run(Thread.java:833)|java.lang.Thread run
+app//com.shop.A.f(A.java:1)|com.shop.A f
+a.b.c(Unknown Source:12)|a.b c";
+        for row in java.lines() {
+            let (line, expected) = row.split_once('|').unwrap();
+            assert_eq!(told(&format!("a.B: x\n\tat {line}\n")), format!("B < {expected}"));
+        }
+    }
+
+    #[test]
+    fn functions_of_cpp_may_have_blanks_and_so_may_paths_and_arguments() {
+        let rows = r#"0x4a in shop::total(int) /srv/my app/cart.cpp:3:5|shop::total(int)
+0x4a in shop::total(int) const /srv/my app/cart.cpp:3:5|shop::total(int) const
+0x4a in void (anonymous namespace)::f<int>(int) ../a b/c.cpp:3|void (anonymous namespace)::f<int>(int)
+0x4a in operator new[](unsigned long) ../../asan.cpp:98|operator new[](unsigned long)
+0x4a in shop::Cart::operator unsigned int() const C:\a b\c.cpp:3|shop::Cart::operator unsigned int() const
+0x4a in f(std::function<int (int)>) [clone .cold] /a.cpp:3|f(std::function<int (int)>) [clone .cold]
+0x4a in non-virtual thunk to shop::f() (/srv/shop+0x12) (BuildId: 0a1b)|non-virtual thunk to shop::f()
+main /srv/a.cpp:3:1 (shop+0x12)|main
+0x0000 in shop::total (count=3, name="a b) (") at cart.cpp:8|shop::total
+0x0000 in shop::total (name=0x1 "it's "in" (", c=40 '(') at cart.cpp:8|shop::total
+std::function<int (int)>::operator()(int) const (this=0x7f) at a.cpp:8|std::function<int (int)>::operator()(int) const
+main () at /srv/my shop/a.cpp:8|main
+0x00007f in raise () from /lib/libc.so.6|raise"#;
+        for row in rows.lines() {
+            let (line, expected) = row.rsplit_once('|').unwrap();
+            assert_eq!(told(&format!("#0  {line}\n")), format!(" < {expected}"));
         }
     }
 

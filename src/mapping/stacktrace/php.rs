@@ -4,19 +4,21 @@ use std::borrow::Cow;
 
 use super::call::{Call, Origin, Raised, Traceback};
 use super::lines::{
-    add_line, below, lines, number, origin, path_and_line, stable_name, type_and_text,
+    add_line, below, is_type, lines, number, origin, path_and_line, stable_name, type_and_text,
 };
 use crate::mapping::steps;
 
 const PACKAGES: [&str; 2] = ["/vendor/", "\\vendor\\"];
-const HEADINGS: [&str; 4] = ["PHP Fatal error:  ", "Fatal error: ", "Uncaught ", "Next "];
+const NEXT: &str = "Next ";
+const HEADINGS: [&str; 4] = ["PHP Fatal error:  ", "Fatal error: ", "Uncaught ", NEXT];
 
-/// Reads the text; the exceptions of a chain come root cause first.
+/// Reads the text; PHP tells the root cause of a chain first, Monolog the exception itself.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut raised: Vec<Raised<'_>> = Vec::new();
     // The text of the exception goes on, and its calls are still to come.
     let (mut is_open, mut is_headed) = (false, false);
     let mut is_telling = false;
+    let mut is_root_first = false;
     for line in lines(text) {
         let line = line.trim_end();
         if let Some((count, rest)) = numbered(line) {
@@ -32,7 +34,7 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
             } else {
                 is_telling = true;
             }
-        } else if line == "Stack trace:" {
+        } else if line == "Stack trace:" || line == "[stacktrace]" {
             if let Some(last) = raised.last_mut().filter(|_| is_open) {
                 close_heading(last);
             }
@@ -41,13 +43,16 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
             if let Some(last) = raised.last_mut() {
                 add_line(&mut last.value, line);
             }
-        } else if let Some((ty, value)) = heading(line) {
+        } else if let Some((ty, value)) = logged(line).or_else(|| heading(line)) {
+            is_root_first |= line.starts_with(NEXT);
             raised.push(Raised { ty, value: value.into(), ..Raised::default() });
             (is_open, is_headed) = (true, true);
         }
     }
     raised.retain(|raised| !raised.calls.is_empty());
-    raised.reverse();
+    if is_root_first {
+        raised.reverse();
+    }
     (is_telling && !raised.is_empty()).then_some(Traceback { platform: "php", raised })
 }
 
@@ -65,10 +70,22 @@ fn heading(line: &str) -> Option<(&str, &str)> {
     type_and_text(line)
 }
 
+/// Reads `[object] (Shop\Sold(code: 0): out of stock at /srv/cart.php:10)`, as Monolog writes it.
+fn logged(line: &str) -> Option<(&str, &str)> {
+    let (_, object) = line.split_once("[object] (")?;
+    let (ty, rest) = object.split_once("(code: ")?;
+    let (_, text) = rest.split_once("): ")?;
+    is_type(ty).then_some((ty, text))
+}
+
 /// Takes the place, where the exception was thrown, off the end of its text.
 fn close_heading(raised: &mut Raised<'_>) {
     steps::count(raised.value.len());
-    let Some((text, place)) = raised.value.rsplit_once(" in ") else { return };
+    let told = match raised.value.strip_suffix(')') {
+        Some(logged) => logged.rsplit_once(" at "),
+        None => raised.value.rsplit_once(" in "),
+    };
+    let Some((text, place)) = told else { return };
     let Some((path, line)) = path_and_line(place) else { return };
     raised.calls.push(at(path.to_owned().into(), line));
     raised.value = text.to_owned().into();

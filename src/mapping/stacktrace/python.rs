@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::call::{Call, Origin, Raised, Traceback};
-use super::lines::{add_line, below, lines, number, origin, stable_name, type_and_text};
+use super::lines::{add_line, below, is_type, lines, number, origin, stable_name};
 
 const HEADING: &str = "Traceback (most recent call last):";
 const LINKS: [&str; 2] = [
@@ -17,11 +17,20 @@ const PACKAGES: [&str; 4] =
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut raised: Vec<Raised<'_>> = Vec::new();
     let mut current: Option<Raised<'_>> = None;
+    // How far the lines of a group are indented whose parts are being told.
+    let mut group: Option<usize> = None;
     for line in lines(text) {
         let line = line.trim_end();
+        let inner = line.trim_start();
+        let indent = line.len().saturating_sub(inner.len());
+        let is_drawn = inner.starts_with(['|', '+']);
+        if is_drawn && group.is_some_and(|group| indent > group) {
+            continue;
+        }
         // The parts of a group follow its own calls, between lines that are drawn.
-        if line.trim_start().starts_with("+-+--") {
-            break;
+        group = inner.starts_with("+-+--").then_some(indent);
+        if group.is_some() {
+            continue;
         }
         let line = without_margin(line);
         if line.ends_with(HEADING) {
@@ -57,11 +66,17 @@ fn read<'a>(raised: &mut Raised<'a>, line: &'a str) -> Option<()> {
         // Without a function it is the place of an error of syntax.
         raised.calls.extend(call(place));
     } else if !line.starts_with(' ') && !line.is_empty() {
-        let (ty, text) = type_and_text(line)?;
+        let (ty, text) = thrown(line)?;
         let calls = std::mem::take(&mut raised.calls);
         *raised = Raised { calls, ..Raised::dotted(ty, text) };
     }
     Some(())
+}
+
+/// Divides `shop.Sold: gone`; a class that a function made is `shop.main.<locals>.Sold`.
+fn thrown(line: &str) -> Option<(&str, &str)> {
+    let (ty, text) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
+    is_type(&ty.replace(".<locals>.", ".")).then_some((ty, text))
 }
 
 /// Reads `app/views.py", line 3, in get`.

@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use super::call::{Call, Origin, Raised, Traceback, kept};
 use super::crates::{is_library, is_library_path, package_of};
 use super::lines;
-use crate::mapping::error_text::{Heading, Location, string_literal};
+use crate::mapping::error_text::{Heading, numbered, string_literal};
+use crate::mapping::location::Location;
 use crate::mapping::steps;
 use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, readable};
 
-const SYSTEM_FUNCTIONS: [&str; 10] = [
+const SYSTEM_FUNCTIONS: [&str; 14] = [
     "_main",
     "start",
     "clone",
@@ -21,6 +22,10 @@ const SYSTEM_FUNCTIONS: [&str; 10] = [
     "BaseThreadInitThunk",
     "RtlUserThreadStart",
     "invoke_main",
+    "CxxThrowException",
+    "_CxxThrowException",
+    "RaiseException",
+    "RtlUnwindEx",
 ];
 const NAMELESS: [&str; 2] = ["<unknown>", "<no info>"];
 const RUNTIME_PATHS: [&str; 3] = ["/rustc/", "/.rustup/toolchains/", "/rustup/toolchains/"];
@@ -40,6 +45,10 @@ const C_LIBRARY_PATHS: [&str; 9] = [
 /// What a panic calls before its hook, of any version of `std`.
 const PANIC_FUNCTIONS: [&str; 3] =
     ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
+
+/// What stands between a panic and what its unwinding calls.
+const UNWINDING_FUNCTIONS: [&str; 4] =
+    ["drop_in_place", "__rust_start_panic", "_Unwind_RaiseException", "CxxThrowException"];
 
 /// A call as a line names it.
 struct Line<'a> {
@@ -82,8 +91,13 @@ fn panic(text: &str) -> Option<Cow<'_, str>> {
 
 /// The calls from the function that panicked on, without what caught the trace in a hook.
 fn since_panic<'a, 'b>(lines: &'b [Line<'a>]) -> &'b [Line<'a>] {
-    let is_panic = |line: &Line<'_>| PANIC_FUNCTIONS.iter().any(|it| line.symbol.contains(it));
-    let Some(last) = lines.iter().rposition(is_panic) else { return lines };
+    let is_of = |functions: &[&str], line: &Line<'_>| {
+        functions.iter().any(|function| line.symbol.contains(function))
+    };
+    // What a destructor does while a panic unwinds is not done by that panic.
+    let newest = lines.split(|line| is_of(&UNWINDING_FUNCTIONS, line)).next().unwrap_or(lines);
+    let is_panic = |line: &Line<'_>| is_of(&PANIC_FUNCTIONS, line);
+    let Some(last) = newest.iter().rposition(is_panic) else { return lines };
     let rest = lines.get(last.saturating_add(1)..).unwrap_or_default();
     // Such as `unwrap`, which names the place of its caller as that of the panic.
     let runtime = rest.iter().take_while(|line| call(line).origin == Origin::Runtime);
@@ -134,7 +148,7 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
         steps::count(line.len());
         let following = lines.peek().and_then(|next| position(next));
         let is_located = matches!(following, Some(Some(_)));
-        if let Some((number, rest)) = numbered(line) {
+        if let Some((number, rest)) = numbered_call(line) {
             let (address, symbol) = addressed(rest);
             let is_plain = is_symbol(symbol);
             is_inside = is_plain || address.is_some() || following.is_some();
@@ -179,12 +193,9 @@ fn backtrace_lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The number and the rest of `  12: app::main`.
-fn numbered(line: &str) -> Option<(u32, &str)> {
-    let (number, rest) = line.trim_start().split_once(':')?;
-    let is_number = number.chars().all(|digit| digit.is_ascii_digit());
-    let number = is_number.then(|| number.parse().ok())??;
-    let symbol = rest.trim();
-    (rest.starts_with([' ', '\t']) && !symbol.is_empty()).then_some((number, symbol))
+fn numbered_call(line: &str) -> Option<(usize, &str)> {
+    let (_, number, text) = numbered(line)?;
+    Some((number, text.trim())).filter(|(_, symbol)| !symbol.is_empty())
 }
 
 /// Divides `0x55d3c8a0b1c2 - app::main`.
@@ -267,17 +278,13 @@ fn call<'a>(line: &Line<'a>) -> Call<'a> {
         function: Some(name.into()),
         module: module.filter(|module| !module.is_empty()).map(Cow::from),
         package: place.package.or_else(|| package_of(file.as_deref()?)).map(Cow::from),
-        filename: file.as_deref().and_then(file_name).map(Cow::from),
         path: file.map(Cow::from),
         line: line.location.as_ref().and_then(|location| location.line),
         column: line.location.as_ref().and_then(|location| location.column),
         address: line.address,
         origin,
+        ..Call::default()
     }
-}
-
-fn file_name(path: &str) -> Option<String> {
-    path.rsplit(['/', '\\']).next().map(str::to_owned)
 }
 
 /// Whether a call tells anything about the program that made it.
@@ -471,6 +478,24 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
     }
 
     #[test]
+    fn what_a_destructor_does_while_a_panic_unwinds_is_not_done_by_that_panic() {
+        let unwinds = "2: core::ptr::drop_in_place<app::Guard>\n3: __rust_start_panic\n\
+            4: std::panicking::rust_panic_with_hook\n5: __rustc::rust_begin_unwind\n\
+            6: core::panicking::panic_fmt\n7: app::work\n";
+        let report =
+            format!("0: anyhow::error::<impl anyhow::Error>::msg\n1: app::cleanup\n{unwinds}");
+        assert_eq!(lines(&report).first().unwrap(), "+app::work app");
+        assert_eq!(lines(&report)[6], "+app::cleanup app", "where the error was made");
+        // The names of the destructors of a small program are no longer there.
+        let inlined = report.replace("core::ptr::drop_in_place<app::Guard>", "_CxxThrowException");
+        assert_eq!(lines(&inlined)[6], "+app::cleanup app");
+        let second =
+            format!("0: rust_begin_unwind\n1: <app::Guard as core::ops::Drop>::drop\n{unwinds}");
+        let newest = lines(&second).pop().unwrap();
+        assert_eq!(newest, "+<app::Guard as core::ops::Drop>::drop app", "it panics itself");
+    }
+
+    #[test]
     fn a_full_frame_keeps_its_address_path_and_raw_symbol() {
         let frame = trace(FULL).unwrap().frames.pop().unwrap();
         assert_eq!(frame.instruction_addr, Some(Addr(0x5601_2271_771c)));
@@ -567,14 +592,20 @@ SSL_read | = | |";
     }
 
     #[test]
-    fn a_megabyte_of_anything_is_read() {
+    fn a_megabyte_of_anything_is_looked_at_a_few_times() {
         let pieces =
             "<|[|[a|$|$u|&|for<|'|0: |0: <<|1: a::b\n|\x1b[|\n      a::b|Backtrace [{ fn: \"";
         for piece in pieces.split('|') {
-            let _ = trace(&piece.repeat(1_000_000 / piece.len()));
-            let text = piece.repeat(50_000 / piece.len());
-            let _ = trace(&format!("0: a::b\n1: {text}\n  at {text}:1\n"));
-            let _ = trace(&format!("0: 0x1 - _ZN{text}E\n1: a::b"));
+            let run = piece.repeat(50_000 / piece.len());
+            for text in [
+                piece.repeat(1_000_000 / piece.len()),
+                format!("0: a::b\n1: {run}\n  at {run}:1\n"),
+                format!("0: 0x1 - _ZN{run}E\n1: a::b"),
+            ] {
+                let work = steps::of(|| drop(trace(&text)));
+                let looks = text.len()..=text.len() * 20;
+                assert!(looks.contains(&work), "{work} {} {piece:?}", text.len());
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use crate::stats::{Amount, DropReason};
 const DESTINATION: &str = "https://sentry.example.com/api/42/envelope/";
 const OTHER_DESTINATION: &str = "https://sentry.example.com/api/43/envelope/";
 
-const EVENTS: Kinds = Kinds { events: true, transactions: false };
+const EVENTS: Kinds = Kinds { events: true, ..Kinds::NONE };
 
 /// A time so many seconds into the tests.
 fn at(seconds: u64) -> SystemTime {
@@ -45,6 +45,7 @@ fn parcel(kind: ItemKind, id: u128, payload: usize) -> Parcel {
     let spans = match kind {
         ItemKind::Event => 0,
         ItemKind::Transaction => 2,
+        ItemKind::Log => 3,
     };
     let payload = vec![b'x'; payload];
     let item = Item { kind, event_id: Uuid::from_u128(id), spans, trace: None, payload };
@@ -81,7 +82,7 @@ fn take(store: &mut Store, seconds: u64) -> (Entry, Parcel) {
 }
 
 fn amount(events: u64, transactions: u64) -> Amount {
-    Amount { spans: transactions * 2, transactions, events }
+    Amount { spans: transactions * 2, transactions, events, ..Amount::default() }
 }
 
 fn lost(reason: DropReason, events: u64, transactions: u64) -> Lost {

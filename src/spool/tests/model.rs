@@ -7,8 +7,8 @@ use crate::spool::MAX_TRYING;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Put { is_event: bool, blocks: u64, was_tried: bool },
-    Take { events: bool, transactions: bool },
+    Put { kind: ItemKind, blocks: u64, was_tried: bool },
+    Take(Kinds),
     Remove(usize),
     GiveBack(usize),
     RetryLater(usize),
@@ -49,6 +49,7 @@ impl Waiting {
         match self.kind {
             ItemKind::Event => amount(1, 0),
             ItemKind::Transaction => amount(0, 1),
+            ItemKind::Log => Amount { logs: 3, ..Amount::default() },
         }
     }
 }
@@ -78,8 +79,10 @@ impl Model {
 
     /// Takes in one; gives what is lost for it.
     fn put(&mut self, new: Waiting) -> Amount {
-        let stays = |waiting: &&Waiting| {
-            new.kind == ItemKind::Transaction && waiting.kind == ItemKind::Event
+        let stays = |waiting: &&Waiting| match new.kind {
+            ItemKind::Event => false,
+            ItemKind::Transaction => waiting.kind == ItemKind::Event,
+            ItemKind::Log => waiting.kind != ItemKind::Log,
         };
         let taken: u64 = self.taken.iter().map(|(_, _, taken)| taken.blocks).sum();
         let staying: u64 = self.waiting.iter().filter(stays).map(|waiting| waiting.blocks).sum();
@@ -89,9 +92,9 @@ impl Model {
         self.insert(new);
         let mut lost = Amount::default();
         while self.blocks() > MAX_BLOCKS {
-            let transaction =
-                self.waiting.iter().position(|waiting| waiting.kind == ItemKind::Transaction);
-            lost = lost.plus(self.waiting.remove(transaction.unwrap_or(0)).amount());
+            let place = |kind| self.waiting.iter().position(|waiting| waiting.kind == kind);
+            let first = place(ItemKind::Log).or_else(|| place(ItemKind::Transaction));
+            lost = lost.plus(self.waiting.remove(first.unwrap_or(0)).amount());
         }
         lost
     }
@@ -102,6 +105,7 @@ impl Model {
         let is_wanted = |waiting: &Waiting| match waiting.kind {
             ItemKind::Event => wanted.events,
             ItemKind::Transaction => wanted.transactions,
+            ItemKind::Log => wanted.logs,
         };
         while let Some(next) = self.waiting.iter().position(is_wanted) {
             let waiting = self.waiting.remove(next);
@@ -125,12 +129,17 @@ impl Model {
     }
 }
 
+fn kind() -> impl Strategy<Value = ItemKind> {
+    prop::sample::select(vec![ItemKind::Event, ItemKind::Transaction, ItemKind::Log])
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (any::<bool>(), 1..6_u64, prop::bool::weighted(0.2))
-            .prop_map(|(is_event, blocks, was_tried)| Step::Put { is_event, blocks, was_tried }),
-        5 => (any::<bool>(), any::<bool>())
-            .prop_map(|(events, transactions)| Step::Take { events, transactions }),
+        6 => (kind(), 1..6_u64, prop::bool::weighted(0.2))
+            .prop_map(|(kind, blocks, was_tried)| Step::Put { kind, blocks, was_tried }),
+        5 => any::<[bool; 3]>().prop_map(|[events, transactions, logs]| {
+            Step::Take(Kinds { events, transactions, logs })
+        }),
         2 => any::<usize>().prop_map(Step::Remove),
         1 => any::<usize>().prop_map(Step::GiveBack),
         1 => any::<usize>().prop_map(Step::RetryLater),
@@ -158,8 +167,7 @@ proptest! {
         let (mut store, _) = open_with(settings.clone(), 0);
         for step in steps {
             match step {
-                Step::Put { is_event, blocks, was_tried } => {
-                    let kind = if is_event { ItemKind::Event } else { ItemKind::Transaction };
+                Step::Put { kind, blocks, was_tried } => {
                     let id = model.place();
                     let len = usize::try_from(blocks * BLOCK - 1000).unwrap();
                     let first_tried = was_tried.then_some(model.now);
@@ -170,8 +178,7 @@ proptest! {
                     let waiting = Waiting { place: id, id, kind, blocks, created, first_tried };
                     assert_lost(&lost, DropReason::SpoolFull, model.put(waiting));
                 }
-                Step::Take { events, transactions } => {
-                    let wanted = Kinds { events, transactions };
+                Step::Take(wanted) => {
                     let taken = store.take(wanted, at(model.now));
                     let (expected, lost) = model.take(wanted);
                     assert_lost(&taken.lost, DropReason::Expired, lost);

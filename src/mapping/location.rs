@@ -1,0 +1,71 @@
+use super::steps;
+
+/// A place in a source file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Location {
+    /// The path as the compiler wrote it.
+    pub file: String,
+    /// The line, counted from one.
+    pub line: Option<u64>,
+    /// The column, counted from one.
+    pub column: Option<u64>,
+}
+
+impl Location {
+    /// Reads `src/main.rs:10:5`, `C:\app\src\main.rs:10` or a path alone.
+    ///
+    /// Words that do not look like a path are no location.
+    #[must_use]
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        steps::count(text.len());
+        let text = text.trim();
+        let (file, line, column) = match path_and_line(text) {
+            None => (text, None, None),
+            Some((before, last)) => match path_and_line(before) {
+                None => (before, Some(last), None),
+                Some((file, line)) => (file, Some(line), Some(last)),
+            },
+        };
+        let is_path = file.contains(['/', '\\', '.']) && !file.starts_with('<');
+        is_path.then(|| Self { file: file.to_owned(), line, column })
+    }
+}
+
+/// Divides `path:10`.
+pub(super) fn path_and_line(place: &str) -> Option<(&str, u64)> {
+    let (path, line) = place.rsplit_once(':')?;
+    Some((path, number(line)?)).filter(|(path, _)| !path.is_empty())
+}
+
+/// A number and nothing else.
+pub(super) fn number(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(location: Option<Location>) -> String {
+        location.map_or("nowhere".to_owned(), |Location { file, line, column }| {
+            let (line, column) = (line.unwrap_or(0), column.unwrap_or(0));
+            format!("{file} {line} {column}")
+        })
+    }
+
+    #[test]
+    fn a_location_is_a_path_with_numbers() {
+        let table = [
+            ("src/main.rs:10:5", "src/main.rs 10 5"),
+            (" C:\\main.rs:10 ", "C:\\main.rs 10 0"),
+            ("C:\\main.rs", "C:\\main.rs 0 0"),
+            ("a.rs:99999999999999999999", "a.rs:99999999999999999999 0 0"),
+            ("<unknown source file>:<unknown line>", "nowhere"),
+            ("noon:5", "nowhere"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(place(Location::parse(text)), expected);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Errors that logs tell of, and that spans may tell of as well.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::trace::TraceId;
+use sentry_types::protocol::v7::{Context, Event};
+
+use super::inbox::Record;
+use super::intake::{Intake, Prepared};
+use super::run::Worker;
+use crate::mapping::{Mapped, Mapper};
+use crate::protocol::ItemKind;
+use crate::sampling::Decision;
+use crate::segment::Segment;
+use crate::stats::{Amount, count};
+use crate::transport::RateLimits;
+
+/// The errors of late and who told them first, in two generations: when the young one is full, it
+/// takes the place of the old one.
+///
+/// An error is one and the same where trace, span, type and text agree.
+#[derive(Debug, Default)]
+pub(super) struct Twins {
+    /// Without errors of logs there are no twins.
+    is_on: bool,
+    young: HashMap<u64, Teller>,
+    old: HashMap<u64, Teller>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Teller {
+    Log,
+    Span,
+}
+
+/// How many errors a generation holds.
+const GENERATION: usize = 10_000;
+
+impl Twins {
+    /// Leaves out the errors of spans that a log has told; tells how many.
+    pub(super) fn leave_out_logged(&mut self, events: &mut Vec<Event<'static>>) -> u64 {
+        let before = events.len();
+        if self.is_on {
+            events.retain(|event| match key(event) {
+                Some(key) => self.first(key, Teller::Span) == Teller::Span,
+                None => true,
+            });
+        }
+        count(before.saturating_sub(events.len()))
+    }
+
+    /// Leaves out the errors of logs that a span, or a log before, has told; tells how many.
+    fn leave_out_known(&mut self, events: &mut Vec<Event<'static>>) -> u64 {
+        let before = events.len();
+        events.retain(|event| match key(event) {
+            Some(key) => {
+                let is_new = self.known(key).is_none();
+                self.first(key, Teller::Log);
+                is_new
+            }
+            None => true,
+        });
+        count(before.saturating_sub(events.len()))
+    }
+
+    fn known(&self, key: u64) -> Option<Teller> {
+        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
+    }
+
+    /// Who told it first, which is this one if nobody did before.
+    fn first(&mut self, key: u64, teller: Teller) -> Teller {
+        if let Some(known) = self.known(key) {
+            return known;
+        }
+        if self.young.len() >= GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, teller);
+        teller
+    }
+}
+
+impl Worker {
+    /// Sends the error that a record tells of, unless its span has told it.
+    pub(super) fn tell_logged(
+        &mut self,
+        (record, scope): &Record,
+        mapper: &Mapper,
+        (trace, wall): (TraceId, SystemTime),
+    ) {
+        let now = self.now();
+        let Some(intake) = &mut self.intake else { return };
+        let limits = &self.outbox.limits;
+        let prepare = AssertUnwindSafe(|| {
+            let logged = mapper.logged_error(record, scope, (trace, wall))?;
+            let mapped = mapper.map_alone(Segment::of(logged.span))?;
+            Some(intake.prepare_logged(mapped, mapper, logged.is_sampled, limits, (now, wall)))
+        });
+        let failed = || Some(Prepared::failed(Amount::of(ItemKind::Event, 0)));
+        if let Some(prepared) = catch_unwind(prepare).unwrap_or_else(|_| failed()) {
+            self.put_in_line(prepared, now);
+        }
+    }
+}
+
+impl Intake {
+    pub(super) fn with_log_errors(mut self, is_on: bool) -> Self {
+        self.twins.is_on = is_on;
+        self
+    }
+
+    /// Compresses the error that a log tells of, unless it is known.
+    fn prepare_logged(
+        &mut self,
+        mut mapped: Mapped,
+        mapper: &Mapper,
+        is_sampled: bool,
+        limits: &RateLimits,
+        (now, wall): (Duration, SystemTime),
+    ) -> Prepared {
+        let mut prepared = Prepared::default();
+        prepared.note_left_out(&mapped);
+        let known = self.twins.leave_out_known(&mut mapped.events);
+        let captured = count(self.captured.leave_out(&mut mapped.events, mapper));
+        prepared.repeated_errors = known.saturating_add(captured);
+        let decision = is_sampled.then_some(Decision::KEPT);
+        self.errors(mapped, decision, mapper, (limits, now), wall, &mut prepared);
+        prepared
+    }
+}
+
+/// What tells an error from others.
+fn key(event: &Event<'_>) -> Option<u64> {
+    let Some(Context::Trace(trace)) = event.contexts.get("trace") else { return None };
+    let error = event.exception.values.last()?;
+    let mut hasher = DefaultHasher::new();
+    (trace.trace_id.to_string(), trace.span_id.to_string()).hash(&mut hasher);
+    (&error.ty, &error.value).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use sentry_types::protocol::v7::{Exception, TraceContext};
+
+    use super::*;
+
+    fn event(span: u8, value: &str) -> Event<'static> {
+        let mut event = Event::default();
+        let (trace_id, span_id) = ([7; 16].into(), [span; 8].into());
+        let trace = TraceContext { trace_id, span_id, ..TraceContext::default() };
+        event.contexts.insert("trace".into(), trace.into());
+        let value = Some(value.to_owned());
+        event.exception.values.push(Exception { ty: "E".into(), value, ..Exception::default() });
+        event
+    }
+
+    fn twins() -> Twins {
+        Twins { is_on: true, ..Twins::default() }
+    }
+
+    #[test]
+    fn an_error_is_told_once_whoever_tells_it_first() {
+        let mut twins = twins();
+        assert_eq!(twins.leave_out_known(&mut vec![event(1, "a"), event(2, "b")]), 0);
+        let mut of_spans = vec![event(1, "a"), event(1, "c"), event(3, "a")];
+        assert_eq!(twins.leave_out_logged(&mut of_spans), 1);
+        assert_eq!(of_spans.len(), 2, "another text, and another span");
+        assert_eq!(twins.leave_out_known(&mut vec![event(1, "c"), event(3, "a")]), 2);
+    }
+
+    #[test]
+    fn what_spans_tell_twice_is_no_matter_of_logs() {
+        let mut twins = twins();
+        for _ in 0..2 {
+            assert_eq!(twins.leave_out_logged(&mut vec![event(1, "a")]), 0);
+        }
+        let mut off = Twins::default();
+        assert_eq!(off.leave_out_logged(&mut vec![event(1, "a")]), 0);
+        assert!(off.young.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut twins = twins();
+        for key in 0..50_000 {
+            twins.first(key, Teller::Log);
+        }
+        assert!(twins.young.len() + twins.old.len() <= 2 * GENERATION);
+        assert_eq!(twins.known(49_999 - 9_999), Some(Teller::Log));
+    }
+}
