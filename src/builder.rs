@@ -18,6 +18,7 @@ use crate::hooks::Hooks;
 use crate::mapping::{
     EventFilter, Kernel, Mapper, TagPolicy, dist_fault, environment_fault, release_fault,
 };
+use crate::pattern::Pattern;
 use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
 use crate::sampling::Sampling;
@@ -175,15 +176,16 @@ impl SentrySpanExporterBuilder {
         self
     }
 
-    /// Errors that are not sent, by patterns for their type or text: `*` stands for any letters,
-    /// `?` for one.
+    /// Errors that are not sent, by patterns for their type or text: a text is a glob, in which
+    /// `*` stands for any characters and `?` for one; see [`Pattern`].
     ///
     /// A pattern is for the whole of the type with or without its path (`*::Cancelled`), of the
     /// text (`*connection reset*`), of both (`Error: *reset*`), or of the message that was logged
     /// or that an error status describes; causes are not looked at. Capital letters matter.
-    /// What it fits is counted as [`Ignored`](crate::DropReason::Ignored). Further calls add to
+    /// It sees them before anything is scrubbed, and a regular expression that cannot be read is
+    /// an error of [`build`](Self::build). What it fits is counted as [`Ignored`](crate::DropReason::Ignored). Further calls add to
     /// the list. Default: none.
-    pub fn with_ignored_errors<P: Into<String>>(
+    pub fn with_ignored_errors<P: Into<Pattern>>(
         mut self,
         patterns: impl IntoIterator<Item = P>,
     ) -> Self {
@@ -466,7 +468,7 @@ impl SentrySpanExporterBuilder {
             checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
         let place = checked(place, environment_fault, "use a short name, such as `production`")?;
         let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
-        self.mapper.check_ignoring()?;
+        self.mapper.check_patterns()?;
         if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
             return Err(BuildError::InvalidSetting {
                 setting,
@@ -474,13 +476,7 @@ impl SentrySpanExporterBuilder {
                 remedy: "remove one of the two, or set it on what that brings along",
             });
         }
-        if let Some(reason) = self.sampling.as_ref().and_then(Sampling::fault) {
-            return Err(BuildError::InvalidSetting {
-                setting: "with_sampling",
-                reason,
-                remedy: "use the share of traces to keep, such as `Sampling::at_rate(0.1)`",
-            });
-        }
+        self.sampling.as_ref().map_or(Ok(()), Sampling::check)?;
         let spotlight = Spotlight::url(self.spotlight, environment)?;
         if dsn.is_none() && spotlight.is_none() {
             return Ok(None);

@@ -12,8 +12,8 @@ use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sentry::mapping::{Mapped, Mapper};
-use opentelemetry_sentry::{DropReason, EventFilter, LevelFilter, SentrySpanExporter};
-use opentelemetry_sentry::{SentrySpanExporterBuilder, Stats, TagPolicy};
+use opentelemetry_sentry::{DropReason, EventFilter, LevelFilter, Pattern, SentrySpanExporter};
+use opentelemetry_sentry::{Scrubbing, SentrySpanExporterBuilder, Stats, TagPolicy};
 use sentry_types::protocol::v7::{Event, Level};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -313,8 +313,46 @@ fn an_error_is_ignored_by_type_path_text_or_message() {
             "{pattern}"
         );
     }
+    let regex = Mapper::new().with_ignored_errors([Pattern::regex("^(gone|item .*)$")]);
+    assert_eq!(texts(&map(&regex, vec![work()])), ["deadline has elapsed"]);
     let mapped = map(&Mapper::new().with_ignored_errors(["*"]), vec![work()]);
     assert_eq!((mapped.events.len(), mapped.ignored_errors), (0, 3));
+}
+
+#[test]
+fn rules_for_errors_see_what_the_scrubbing_takes_out() {
+    let work = || {
+        vec![
+            span(2, 1, "step", (1, 3)).status(Status::error("no answer for bob@example.com")),
+            span(3, 1, "step", (1, 3))
+                .event("exception", 2, exception("no answer for ann@example.com"))
+                .event("bye eve@example.com", 3, logged("ERROR", "shop")),
+            span(1, 0, "work", (0, 9)),
+        ]
+    };
+    let whole = map(&Mapper::new(), work());
+    assert!(texts(&whole).iter().all(|text| !text.contains("example")), "{whole:?}");
+    for (pattern, ignored) in [
+        ("no answer for ann@example.com", 1),
+        ("no answer for bob@example.com", 1),
+        ("bye eve@*", 1),
+        ("*@example.com", 3),
+        ("*Filtered*", 0),
+    ] {
+        let mapped = map(&Mapper::new().with_ignored_errors([pattern]), work());
+        assert_eq!((mapped.events.len(), mapped.ignored_errors), (3 - ignored, ignored));
+    }
+}
+
+#[test]
+fn what_the_scrubbing_takes_out_of_an_event_does_not_change_what_it_is() {
+    let denied = Scrubbing::default().with_denied_keys(["level", "target", "exception.message"]);
+    let filter = EventFilter::new().with_target_issues("sqlx", LevelFilter::OFF);
+    let mapper = Mapper::new().with_scrubbing(denied).with_event_filter(filter);
+    let mapped = map(&mapper, vec![talkative()]);
+    assert_eq!(mapped.events.len(), 2, "{:?}", mapped.events);
+    assert_eq!(mapped.transaction.breadcrumbs.len(), 7);
+    assert_eq!(mapped.events.iter().filter(|event| !event.exception.is_empty()).count(), 1);
 }
 
 #[test]

@@ -533,6 +533,66 @@ fn rules_see_what_the_scrubbing_takes_out_and_hooks_do_not() {
 }
 
 #[test]
+fn rules_for_spans_see_what_the_scrubbing_takes_out_as_well() {
+    let query = |id, query: &'static str, user: &'static str| {
+        span(1, id, 1, "query").kind(SpanKind::Client).attributes([
+            KeyValue::new("db.system.name", "postgresql"),
+            KeyValue::new("db.query.text", query),
+            KeyValue::new("user.email", user),
+        ])
+    };
+    let spans = || {
+        vec![
+            query(2, "SELECT 1", "ann@example.com"),
+            query(3, "SELECT 2", "ann@example.com"),
+            query(4, "SELECT 2", "bob@example.com"),
+            span(1, 1, 0, "root"),
+        ]
+    };
+    let left = |rule: Ignore| {
+        let mapped = Mapper::new().with_ignored_spans([rule]).map(spans()).remove(0);
+        let sent: Vec<_> = mapped.transaction.spans.iter().map(|it| it.span_id).collect();
+        assert_eq!(mapped.ignored_spans + sent.len(), 3);
+        sent
+    };
+    assert_eq!(left(Ignore::name("SELECT 1")), [3.into(), 4.into()]);
+    assert_eq!(left(Ignore::attribute("user.email", "ann@*")), [4.into()]);
+    assert_eq!(left(Ignore::name("SELECT ?").and_attribute("user.email", "bob@*")).len(), 2);
+    assert_eq!(left(Ignore::name("SELECT [?]")).len(), 3);
+    assert_eq!(left(Ignore::attribute("user.email", "*[Filtered]*")).len(), 3);
+}
+
+#[test]
+fn rules_see_what_is_known_of_a_span_besides_its_attributes() {
+    let orphan = || {
+        let mut orphan = span(1, 2, 1, "work")
+            .attributes([KeyValue::new("tier", "gold"), KeyValue::new("tier", "silver")]);
+        let scope = opentelemetry::InstrumentationScope::builder("h2").with_version("1.2");
+        orphan.instrumentation_scope = scope.build();
+        orphan
+    };
+    let resource = opentelemetry_sdk::Resource::builder_empty()
+        .with_service_name("shop")
+        .with_attribute(KeyValue::new("service.owner", "ann@example.com"))
+        .build();
+    for (key, value, is_ignored) in [
+        ("otel.scope.name", "h2", true),
+        ("otel.scope.version", "1.*", true),
+        ("otel.kind", "INTERNAL", true),
+        ("sentry.parent_span_missing", "true", true),
+        ("service.name", "shop", true),
+        ("service.owner", "ann@*", true),
+        ("tier", "silver", true),
+        ("tier", "gold", false),
+        ("none", "*", false),
+    ] {
+        let rule = [Ignore::attribute(key, value)];
+        let mapper = Mapper::new().with_resource(&resource).with_ignored_transactions(rule);
+        assert_eq!(mapper.map(vec![orphan()])[0].is_ignored, is_ignored, "{key}");
+    }
+}
+
+#[test]
 fn health_checks_are_ignored_on_demand_unless_they_failed() {
     watchdog(LIMIT, || {
         let failed = server(3, "/readyz").status(Status::error("no database"));
@@ -551,6 +611,7 @@ fn a_pattern_that_cannot_work_is_an_error_that_names_the_setting() {
     for (builder, setting) in [
         (builder().with_ignored_transactions(bad()), "with_ignored_transactions"),
         (builder().with_ignored_spans(bad()), "with_ignored_spans"),
+        (builder().with_ignored_errors([Pattern::regex("(")]), "with_ignored_errors"),
     ] {
         let error = builder.build().unwrap_err();
         assert!(matches!(&error, BuildError::InvalidSetting { setting: is, .. } if *is == setting));

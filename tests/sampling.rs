@@ -15,7 +15,7 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sentry::sampling::{Decision, Rule, Sampling};
 use opentelemetry_sentry::segment::{Segment, SegmentBuffer};
-use opentelemetry_sentry::{DropReason, SentrySpanExporter};
+use opentelemetry_sentry::{DropReason, Pattern, SentrySpanExporter};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -92,6 +92,9 @@ fn a_rule_is_about_the_name_the_op_and_the_attributes_of_the_root() {
     for (rule, is_match) in [
         (Rule::name("GET /users/{id}"), true),
         (Rule::name("GET /users/*"), true),
+        (Rule::name("GET /users/?id}"), true),
+        (Rule::name(Pattern::regex("^(GET|HEAD) /users/")), true),
+        (Rule::name(Pattern::regex("^/users/")), false),
         (Rule::name("work"), false),
         (Rule::name("step"), false),
         (Rule::op("http.server"), true),
@@ -99,6 +102,7 @@ fn a_rule_is_about_the_name_the_op_and_the_attributes_of_the_root() {
         (Rule::op("db"), false),
         (Rule::attribute("http.response.status_code", "404"), true),
         (Rule::attribute("http.response.status_code", "4*"), true),
+        (Rule::attribute("http.response.status_code", "4??"), true),
         (Rule::attribute("http.response.status_code", "5*"), false),
         (Rule::attribute("user.tier", "silver"), true),
         (Rule::attribute("user.tier", "gold"), false),
@@ -163,6 +167,17 @@ fn a_rate_that_is_no_share_is_an_error_that_names_the_setting() {
         assert!(error.starts_with(&says), "{error}");
     }
     assert!([0.0, -0.0, 1e-9, 0.5, 1.0].into_iter().all(|rate| build(rate).is_ok()));
+}
+
+#[test]
+fn a_rule_with_a_pattern_that_cannot_work_is_an_error_that_names_the_setting() {
+    let bad = || Rule::op("db").and(Rule::name(Pattern::regex("(")));
+    for sampling in [Sampling::at_rate(0.5).keep(bad()), Sampling::at_rate(0.5).drop(bad())] {
+        let builder = SentrySpanExporter::builder().with_dsn("https://key@sentry.invalid/42");
+        let builder = builder.with_transport(Recorder::default()).with_sampling(sampling);
+        let error = builder.build().err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with("with_sampling: `(` is no regular expression: "), "{error}");
+    }
 }
 
 /// Ids as random ones are, always the same; by Steele, Lea and Flood's SplitMix64.

@@ -1,15 +1,12 @@
-//! What is not worth sending, decided when everything about it is known.
+//! What is not worth sending, decided when everything about it is known and nothing taken out.
 
 mod health;
-mod pattern;
 mod rule;
 
-pub use self::pattern::Pattern;
 pub use self::rule::Ignore;
-
-use self::rule::Subject;
+pub(crate) use self::rule::Subject;
 use crate::error::BuildError;
-use crate::protocol::{Span, Transaction};
+use crate::pattern::Pattern;
 
 /// Which transactions and which spans are not sent.
 #[derive(Clone, Debug, Default)]
@@ -20,15 +17,17 @@ pub(crate) struct Ignoring {
 }
 
 impl Ignoring {
-    pub(crate) fn includes(&self, transaction: &Transaction) -> bool {
-        let subject = Subject::transaction(transaction);
+    pub(crate) fn includes(&self, subject: Subject<'_>) -> bool {
         self.transactions.iter().any(|rule| rule.includes(subject))
             || (self.health_checks && health::is_health_check(subject))
     }
 
-    pub(crate) fn includes_span(&self, span: &Span) -> bool {
-        let subject = Subject::span(span);
+    pub(crate) fn includes_span(&self, subject: Subject<'_>) -> bool {
         self.spans.iter().any(|rule| rule.includes(subject))
+    }
+
+    pub(crate) fn has_transaction_rules(&self) -> bool {
+        !self.transactions.is_empty() || self.health_checks
     }
 
     pub(crate) fn has_span_rules(&self) -> bool {
@@ -40,14 +39,7 @@ impl Ignoring {
         for (setting, rules) in
             [("with_ignored_transactions", &self.transactions), ("with_ignored_spans", &self.spans)]
         {
-            if let Some(fault) = rules.iter().find_map(Ignore::fault) {
-                return Err(BuildError::InvalidSetting {
-                    setting,
-                    reason: fault.to_owned(),
-                    remedy: "use a glob such as `GET /health*`, or an expression such as \
-                             `^GET /health`",
-                });
-            }
+            Pattern::check(setting, rules.iter().flat_map(Ignore::patterns))?;
         }
         Ok(())
     }

@@ -3,8 +3,7 @@ use std::borrow::Cow;
 use opentelemetry::{Array, Key, StringValue, Value};
 use sentry_types::protocol::v7::SpanStatus;
 
-use super::pattern::Pattern;
-use crate::protocol::{Data, Span, Transaction};
+use crate::pattern::Pattern;
 
 /// Which transactions or spans are not sent: those to which all conditions of one rule apply.
 ///
@@ -38,12 +37,13 @@ enum Condition {
 }
 
 /// What rules look at: a transaction by its root, or a span below it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
     pub(super) name: &'a str,
     pub(super) op: &'a str,
     pub(super) status: SpanStatus,
-    pub(super) data: &'a Data,
+    /// The attribute of a key.
+    pub(super) value: &'a dyn Fn(&str) -> Option<&'a Value>,
 }
 
 /// What Sentry writes where there is no op.
@@ -97,11 +97,10 @@ impl Ignore {
         self.conditions.iter().all(|condition| condition.applies(subject))
     }
 
-    /// What is wrong with a pattern, if anything.
-    pub(super) fn fault(&self) -> Option<&str> {
-        self.conditions.iter().find_map(|condition| match condition {
-            Condition::Name(pattern) | Condition::Op(pattern) => pattern.fault(),
-            Condition::Attribute(_, pattern) => pattern.fault(),
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.conditions.iter().filter_map(|condition| match condition {
+            Condition::Name(pattern) | Condition::Op(pattern) => Some(pattern),
+            Condition::Attribute(_, pattern) => Some(pattern),
             Condition::Status(_) => None,
         })
     }
@@ -128,43 +127,28 @@ impl Condition {
         match self {
             Self::Name(pattern) => pattern.fits(subject.name),
             Self::Op(pattern) => pattern.fits(subject.op),
-            Self::Attribute(key, pattern) => subject
-                .data
-                .value(key.as_str())
-                .is_some_and(|value| texts(value).iter().any(|text| pattern.fits(text))),
+            Self::Attribute(key, pattern) => {
+                subject.texts(key.as_str()).iter().any(|text| pattern.fits(text))
+            }
             Self::Status(status) => *status == subject.status,
         }
     }
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn transaction(transaction: &'a Transaction) -> Self {
-        let root = &transaction.trace;
-        Self {
-            name: transaction.name.as_str(),
-            op: op(&root.op),
-            status: root.status,
-            data: &root.data,
-        }
-    }
-
-    pub(super) fn span(span: &'a Span) -> Self {
-        Self {
-            name: span.description.as_str(),
-            op: op(&span.op),
-            status: span.status,
-            data: &span.data,
-        }
+    pub(crate) fn new(
+        name: &'a str,
+        op: Option<&'a StringValue>,
+        status: SpanStatus,
+        value: &'a dyn Fn(&str) -> Option<&'a Value>,
+    ) -> Self {
+        Self { name, op: op.map_or(DEFAULT_OP, StringValue::as_str), status, value }
     }
 
     /// The texts of an attribute, one or several.
     pub(super) fn texts(self, key: &str) -> Vec<Cow<'a, str>> {
-        self.data.value(key).map(texts).unwrap_or_default()
+        (self.value)(key).map(texts).unwrap_or_default()
     }
-}
-
-fn op(op: &Option<StringValue>) -> &str {
-    op.as_ref().map_or(DEFAULT_OP, StringValue::as_str)
 }
 
 fn texts(value: &Value) -> Vec<Cow<'_, str>> {
@@ -188,6 +172,7 @@ mod tests {
     use opentelemetry::KeyValue;
 
     use super::*;
+    use crate::protocol::Data;
 
     fn includes(rule: &Ignore) -> bool {
         let data = Data::from(vec![
@@ -202,7 +187,7 @@ mod tests {
             KeyValue::new("ports", Value::Array(vec![80_i64, 443].into())),
         ]);
         let (name, op, status) = ("GET /metrics", "http.server", SpanStatus::Ok);
-        rule.includes(Subject { name, op, status, data: &data })
+        rule.includes(Subject { name, op, status, value: &|key| data.value(key) })
     }
 
     #[test]

@@ -1,13 +1,13 @@
 use super::Mapper;
 use super::event_filter::EventFilter;
-use super::glob::Glob;
+use crate::pattern::Pattern;
 
 /// What the user wants to become of errors.
 #[derive(Clone, Debug)]
 pub(super) struct ErrorRules {
     pub(super) filter: EventFilter,
     pub(super) is_deduplicated: bool,
-    pub(super) ignored: Vec<Glob>,
+    pub(super) ignored: Vec<Pattern>,
     pub(super) max_per_segment: usize,
     pub(super) max_per_minute: Option<usize>,
 }
@@ -43,17 +43,17 @@ impl Mapper {
         self
     }
 
-    /// Errors that make no event, by patterns for their type or text, where `*` stands for any
-    /// letters and `?` for one; by default none.
+    /// Errors that make no event, by patterns for their type or text, before anything is scrubbed;
+    /// by default none.
     ///
-    /// A pattern is for the whole of the type with or without its path, of the text, of both as
-    /// `type: text`, or of the message that was logged. Further calls add to the list.
+    /// A pattern is for the type with or without its path, for the text, for both as
+    /// `type: text`, or for the message that was logged. Further calls add to the list.
     #[must_use]
-    pub fn with_ignored_errors<P: Into<String>>(
+    pub fn with_ignored_errors<P: Into<Pattern>>(
         mut self,
         patterns: impl IntoIterator<Item = P>,
     ) -> Self {
-        self.errors.ignored.extend(patterns.into_iter().map(Glob::new));
+        self.errors.ignored.extend(patterns.into_iter().map(Into::into));
         self
     }
 

@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use opentelemetry::trace::{Event, SpanId, Status};
+use opentelemetry::trace::{Event, SpanId};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Level;
 
@@ -8,7 +8,9 @@ use super::error_rules::ErrorRules;
 use super::event_filter::EventFilter;
 use super::exception::{Identity, Recorded, Role};
 use super::panic::Panics;
+use super::reading::Reading;
 use super::stacktrace::InApp;
+use super::status::has_error;
 use crate::segment::Segment;
 
 /// With how many records of the same error a further one is compared.
@@ -39,19 +41,20 @@ pub(super) struct Failures<'a> {
 impl<'a> Failures<'a> {
     pub(super) fn of(
         segment: &'a Segment,
+        reading: &Reading,
         with_status: bool,
         rules: &ErrorRules,
         in_app: &InApp,
     ) -> Self {
-        let (mut sent, repeated) = failures(&segment.spans, with_status, rules, in_app);
+        let (mut sent, repeated) = failures(&segment.spans, reading, with_status, rules, in_app);
         if !segment.told.is_empty() {
             let told: HashSet<SpanId> = segment.told.iter().copied().collect();
             sent.retain(|failure| !told.contains(&failure.span.span_context.span_id()));
         }
         let all = sent.len();
-        if !rules.ignored.is_empty() {
-            sent.retain(|failure| !failure.is_ignored(rules));
-        }
+        sent.retain(|failure| {
+            !reading.ignores(failure.span, failure.event.map(|(index, _)| index))
+        });
         let ignored = all.saturating_sub(sent.len());
         // What is fatal, such as a panic, is not lost among what is not.
         let mut room = rules.max_per_segment;
@@ -67,26 +70,8 @@ impl<'a> Failures<'a> {
 }
 
 impl Failure<'_> {
-    fn is_ignored(&self, rules: &ErrorRules) -> bool {
-        match &self.recorded {
-            Some(recorded) => recorded.is_one_of(&rules.ignored),
-            None => {
-                let text = status_text(self.span);
-                rules.ignored.iter().any(|pattern| pattern.matches(text))
-            }
-        }
-    }
-
     fn is_fatal(&self) -> bool {
         self.recorded.as_ref().is_some_and(|recorded| recorded.level == Level::Fatal)
-    }
-}
-
-/// What an error status says: its description, else which span it is of.
-pub(super) fn status_text(span: &SpanData) -> &str {
-    match &span.status {
-        Status::Error { description } if !description.trim().is_empty() => description,
-        _ => &span.name,
     }
 }
 
@@ -97,11 +82,12 @@ pub(super) fn status_text(span: &SpanData) -> &str {
 /// recorded below or above it and no deeper span failed.
 fn failures<'a>(
     spans: &'a [SpanData],
+    reading: &Reading,
     with_status: bool,
     rules: &ErrorRules,
     in_app: &InApp,
 ) -> (Vec<Failure<'a>>, usize) {
-    let mut recorded = recorded(spans, &rules.filter, in_app);
+    let mut recorded = recorded(spans, reading, in_app);
     let statuses = spans.iter().any(|span| with_status && has_error(span));
     if recorded.is_empty() && !statuses {
         return (recorded, 0);
@@ -169,17 +155,15 @@ fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>, panics: &Pan
 }
 
 /// What events recorded, the deepest spans first, for where clocks tell no difference.
-fn recorded<'a>(spans: &'a [SpanData], filter: &EventFilter, in_app: &InApp) -> Vec<Failure<'a>> {
-    let mut failures = Vec::new();
-    for span in spans.iter().rev() {
-        for (index, event) in span.events.iter().enumerate() {
-            let role = Role::of(event, span, filter);
-            if role.is_error() {
-                let recorded = Some(Recorded::of(event, role, span, in_app));
-                failures.push(Failure { span, event: Some((index, event)), recorded });
-            }
-        }
-    }
+fn recorded<'a>(spans: &'a [SpanData], reading: &Reading, in_app: &InApp) -> Vec<Failure<'a>> {
+    let errors = reading.events(spans, Role::is_error).rev().map(|(span, event, role)| {
+        let recorded = Some(Recorded::of(event.1, role, span, in_app));
+        Failure { span, event: Some(event), recorded }
+    });
+    let mut failures: Vec<_> = errors.collect();
+    // The events of one span stay in their order.
+    let are_of_one_span = |a: &Failure<'_>, b: &Failure<'_>| std::ptr::eq(a.span, b.span);
+    failures.chunk_by_mut(are_of_one_span).for_each(<[_]>::reverse);
     failures
 }
 
@@ -187,10 +171,6 @@ fn recorded<'a>(spans: &'a [SpanData], filter: &EventFilter, in_app: &InApp) -> 
 pub(super) fn is_failure(span: &SpanData, with_status: bool, filter: &EventFilter) -> bool {
     (with_status && has_error(span))
         || span.events.iter().any(|event| Role::of(event, span, filter).is_error())
-}
-
-fn has_error(span: &SpanData) -> bool {
-    matches!(span.status, Status::Error { .. })
 }
 
 /// The spans of a segment by id, to walk from a span to its root.

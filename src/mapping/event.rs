@@ -8,7 +8,7 @@ use sentry_types::protocol::v7::{
 use serde_json::json;
 
 use super::Mapper;
-use super::errors::{Failure, status_text};
+use super::errors::Failure;
 use super::exception::{Location, fingerprint, message};
 use super::facts::Facts;
 use super::id::event_id;
@@ -17,7 +17,7 @@ use super::op;
 use super::resource::limited_map;
 use super::severity::Severity;
 use super::span::{self, parent};
-use super::status;
+use super::status::{self, status_text};
 use super::transaction::{Crumb, Root};
 use super::user::user;
 use crate::protocol::{Data, Timestamp, client_sdk, limited};

@@ -8,11 +8,11 @@ use sentry_types::protocol::v7::{Exception, Level, Mechanism, Stacktrace, Thread
 use super::error_text::{ErrorText, split_type, type_of_debug};
 use super::event_filter::{Capture, EventFilter};
 use super::facts::Facts;
-use super::glob::Glob;
 use super::panic;
 use super::severity::Severity;
 use super::span::texts;
 use super::stacktrace::{self, InApp};
+use crate::pattern::Pattern;
 use crate::protocol::limited;
 use crate::semconv::Attribute::{self, ThreadId as ThreadIdKey, *};
 
@@ -161,8 +161,8 @@ impl Recorded {
     }
 
     /// Whether one of these patterns fits the type, the text, both, or the message.
-    pub(super) fn is_one_of(&self, patterns: &[Glob]) -> bool {
-        let fits = |text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+    pub(super) fn is_one_of(&self, patterns: &[Pattern]) -> bool {
+        let fits = |text: &str| patterns.iter().any(|pattern| pattern.fits(text));
         self.message.as_deref().is_some_and(fits)
             || self.chain.last().is_some_and(|Exception { ty, module, value, .. }| {
                 let module = module.as_ref().map(|module| format!("{module}::{ty}"));

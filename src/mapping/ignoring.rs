@@ -1,10 +1,24 @@
 use std::sync::Arc;
 
+use opentelemetry::Key;
 use opentelemetry::trace::SpanId;
+use opentelemetry_sdk::trace::SpanData;
 
-use super::{Mapped, Mapper};
+use super::facts::Facts;
+use super::transaction::flags;
+use super::{Mapped, Mapper, span};
 use crate::error::BuildError;
-use crate::ignore::{Ignore, Ignoring};
+use crate::ignore::{Ignore, Ignoring, Subject};
+use crate::pattern::Pattern;
+use crate::segment::Segment;
+
+/// What the rules say of the spans of a segment.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    pub(super) is_ignored: bool,
+    /// Whether each span below the root is ignored; empty if none is.
+    spans: Vec<bool>,
+}
 
 impl Mapper {
     /// Which transactions are not sent; by default none. Further calls add rules.
@@ -34,8 +48,37 @@ impl Mapper {
         self
     }
 
-    pub(crate) fn check_ignoring(&self) -> Result<(), BuildError> {
-        self.ignoring.check()
+    /// Whether all patterns can work.
+    pub(crate) fn check_patterns(&self) -> Result<(), BuildError> {
+        self.ignoring.check()?;
+        Pattern::check("with_ignored_errors", &self.errors.ignored)
+    }
+
+    /// What the rules say of a segment from which nothing is taken out yet.
+    pub(super) fn judge(&self, segment: &Segment) -> Verdict {
+        let ignoring = &*self.ignoring;
+        let Some((root, below)) = segment.spans.split_first() else { return Verdict::default() };
+        let is_ignored = ignoring.has_transaction_rules() && self.ignores(root, segment);
+        let mut spans = Vec::new();
+        if ignoring.has_span_rules() {
+            spans.extend(below.iter().map(|span| ignores_span(ignoring, span)));
+        }
+        Verdict { is_ignored, spans }
+    }
+
+    fn ignores(&self, root: &SpanData, segment: &Segment) -> bool {
+        let shown = span::Mapped::of(root, &Facts::of(&root.attributes), true);
+        let flags = flags(segment.kind, segment.part);
+        let value = |key: &str| {
+            let flag = || flags.iter().find(|flag| flag.key.as_str() == key);
+            let of_resource = || self.given_resource.as_ref()?.get_ref(&Key::from(key.to_owned()));
+            shown
+                .value(key, &root.attributes)
+                .or_else(|| flag().map(|flag| &flag.value))
+                .or_else(of_resource)
+        };
+        let op = shown.op.as_ref();
+        self.ignoring.includes(Subject::new(shown.name.as_str(), op, shown.status, &value))
     }
 
     fn ignoring_mut(&mut self) -> &mut Ignoring {
@@ -44,9 +87,10 @@ impl Mapper {
 }
 
 impl Mapped {
-    pub(super) fn ignore_spans(&mut self, ignoring: &Ignoring) {
-        if ignoring.has_span_rules() {
-            let gone = self.transaction.retain_spans(|span| !ignoring.includes_span(span));
+    pub(super) fn ignore_spans(&mut self, verdict: &Verdict) {
+        if verdict.spans.contains(&true) {
+            let mut verdicts = verdict.spans.iter();
+            let gone = self.transaction.retain_spans(|_| verdicts.next() != Some(&true));
             self.ignored_spans = gone.len();
             self.forget_breadcrumbs(&gone);
         }
@@ -63,4 +107,11 @@ impl Mapped {
             .retain(|_| recorders.next().is_none_or(|recorder| !spans.contains(recorder)));
         self.crumb_spans.retain(|recorder| !spans.contains(recorder));
     }
+}
+
+fn ignores_span(ignoring: &Ignoring, span: &SpanData) -> bool {
+    let shown = span::Mapped::of(span, &Facts::of(&span.attributes), false);
+    let value = |key: &str| shown.value(key, &span.attributes);
+    let op = shown.op.as_ref();
+    ignoring.includes_span(Subject::new(shown.name.as_str(), op, shown.status, &value))
 }

@@ -52,7 +52,6 @@ mod event_filter;
 mod exception;
 mod facts;
 mod foreign;
-mod glob;
 mod http;
 mod id;
 mod ignoring;
@@ -67,6 +66,7 @@ mod name;
 mod op;
 mod panic;
 mod product;
+mod reading;
 mod resource;
 mod severity;
 mod span;
@@ -92,6 +92,8 @@ use self::error_rules::ErrorRules;
 use self::errors::Failures;
 use self::facts::Facts;
 use self::id::event_id;
+use self::ignoring::Verdict;
+use self::reading::Reading;
 use self::resource::ResourceFields;
 use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
@@ -288,7 +290,7 @@ impl Mapper {
     /// How many error events the segment would make, of which some are too many, and how many
     /// errors are ignored.
     pub(crate) fn count_errors(&self, segment: &Segment) -> (usize, usize) {
-        let Failures { sent, ignored, surplus, .. } = self.failures(segment);
+        let Failures { sent, ignored, surplus, .. } = self.failures(segment, &self.read(segment));
         (sent.len().saturating_add(surplus), ignored)
     }
 
@@ -331,11 +333,17 @@ impl Mapper {
     }
 
     fn map_part(&self, mut segment: Segment, extent: Extent) -> Option<Mapped> {
+        // Rules see what is taken out.
+        let verdict = match extent {
+            Extent::Whole => self.judge(&segment),
+            Extent::Errors => Verdict::default(),
+        };
+        let reading = self.read(&segment);
         segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
-        let crumbs = Crumb::all(&segment.spans, &self.errors.filter);
+        let crumbs = Crumb::all(&segment.spans, &reading);
         let root_span = segment.root()?;
         let root = Root::of(root_span, self);
-        let failures = self.failures(&segment);
+        let failures = self.failures(&segment, &reading);
         let (repeated_errors, ignored_errors) = (failures.repeated, failures.ignored);
         let surplus_errors = failures.surplus;
         let error_spans = failures.sent.iter().map(|failure| failure.span.span_context.span_id());
@@ -359,19 +367,18 @@ impl Mapper {
             };
             transaction.spans = spans.map(child).collect();
         }
-        let is_ignored = self.ignoring.includes(&transaction);
         let mut mapped = Mapped {
             transaction,
             events,
             repeated_errors,
             ignored_errors,
             surplus_errors,
-            is_ignored,
+            is_ignored: verdict.is_ignored,
             ignored_spans: 0,
             crumb_spans,
             error_spans,
         };
-        mapped.ignore_spans(&self.ignoring);
+        mapped.ignore_spans(&verdict);
         Some(mapped)
     }
 
@@ -382,9 +389,13 @@ impl Mapper {
         self
     }
 
-    fn failures<'a>(&self, segment: &'a Segment) -> Failures<'a> {
+    fn read(&self, segment: &Segment) -> Reading {
+        Reading::of(&segment.spans, &self.errors, &self.in_app)
+    }
+
+    fn failures<'a>(&self, segment: &'a Segment, reading: &Reading) -> Failures<'a> {
         let with_status = self.status_errors == StatusErrors::Sent;
-        Failures::of(segment, with_status, &self.errors, &self.in_app)
+        Failures::of(segment, reading, with_status, &self.errors, &self.in_app)
     }
 }
 

@@ -124,6 +124,15 @@ impl Mapped {
         }
     }
 
+    /// What the span says under a key, or what is known of it besides.
+    pub(super) fn value<'a>(&'a self, key: &str, attributes: &'a [KeyValue]) -> Option<&'a Value> {
+        let is_it = |entry: &&KeyValue| entry.key.as_str() == key;
+        let replaced = self.replaced.iter().rfind(is_it);
+        let own = || attributes.iter().rfind(is_it);
+        let added = || self.added.iter().find(is_it);
+        replaced.or_else(own).or_else(added).map(|entry| &entry.value)
+    }
+
     /// The typed data of the span: its own attributes and what is known besides.
     pub(super) fn data(&mut self, attributes: Vec<KeyValue>) -> Data {
         let mut data = Data::from(attributes);

@@ -1,5 +1,6 @@
 use opentelemetry::Value;
 use opentelemetry::trace::Status;
+use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::SpanStatus;
 
 use super::facts::{Facts, integer};
@@ -36,6 +37,19 @@ const ALIASES: [(&str, SpanStatus); 4] = [
     ("timeout", SpanStatus::DeadlineExceeded),
     ("unknown_error", SpanStatus::UnknownError),
 ];
+
+/// Whether a span has an error status.
+pub(super) fn has_error(span: &SpanData) -> bool {
+    matches!(span.status, Status::Error { .. })
+}
+
+/// What an error status says: its description, else which span it is of.
+pub(super) fn status_text(span: &SpanData) -> &str {
+    match &span.status {
+        Status::Error { description } if !description.trim().is_empty() => description,
+        _ => &span.name,
+    }
+}
 
 /// How a span ended, in Sentry's words (rules STAT-1 to STAT-6).
 pub(super) fn status(status: &Status, facts: &Facts<'_>) -> SpanStatus {

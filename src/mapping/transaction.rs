@@ -9,12 +9,12 @@ use serde_json::{Map, json};
 
 use super::Mapper;
 use super::breadcrumb::{self, breadcrumb};
-use super::event_filter::EventFilter;
 use super::exception::Role;
 use super::facts::Facts;
 use super::http::request;
 use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
+use super::reading::Reading;
 use super::span::{self, DROPPED_LINKS, parent};
 use super::status::http_code;
 use super::user::user;
@@ -144,12 +144,10 @@ impl Root {
 
 impl<'a> Crumb<'a> {
     /// Everything that happened on the way through a segment, in order of time.
-    pub(super) fn all(spans: &'a [SpanData], filter: &EventFilter) -> Vec<Self> {
-        let mut crumbs: Vec<_> = spans
-            .iter()
-            .flat_map(|span| span.events.iter().map(move |event| (span, event)))
-            .filter(|(span, event)| Role::of(event, span, filter) == Role::Breadcrumb)
-            .map(|(span, event)| Self { time: event.timestamp.into(), event, span })
+    pub(super) fn all(spans: &'a [SpanData], reading: &Reading) -> Vec<Self> {
+        let mut crumbs: Vec<_> = reading
+            .events(spans, |role| role == Role::Breadcrumb)
+            .map(|(span, (_, event), _)| Self { time: event.timestamp.into(), event, span })
             .collect();
         crumbs.sort_by_key(|crumb| crumb.time);
         crumbs
@@ -168,7 +166,7 @@ impl<'a> Crumb<'a> {
 }
 
 /// Why this segment is not what a root and its children would be.
-fn flags(kind: SegmentKind, part: Option<Part>) -> Vec<KeyValue> {
+pub(super) fn flags(kind: SegmentKind, part: Option<Part>) -> Vec<KeyValue> {
     let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     let mut flags = Vec::new();
     match kind {

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use opentelemetry::trace::TraceId;
 
-use super::known::{Known, Limits, Weight};
 use super::registry::{Service, TraceRegistry};
 use super::sampling;
+use crate::generations::{Generations, Limits, Weight};
 use crate::protocol::{TraceHeader, TraceKey, Transaction, TransactionSource};
 use crate::sampling::{Decision, told_rate};
 
@@ -14,7 +14,7 @@ pub(crate) struct TraceHead {
     /// What came with a trace, or left with it.
     traces: Arc<TraceRegistry>,
     /// The traces that did neither.
-    known: Known<Shared>,
+    known: Generations<TraceId, Shared>,
 }
 
 /// A header, and the name of the head of the trace, which not all segments may tell.
@@ -25,11 +25,11 @@ struct Shared {
 }
 
 /// What a generation holds; nothing in it is long.
-const LIMITS: Limits = Limits { traces: 2000, bytes: usize::MAX };
+const LIMITS: Limits = Limits::entries(2000);
 
 impl TraceHead {
     pub(crate) fn of(traces: Arc<TraceRegistry>) -> Self {
-        Self { traces, known: Known::new(LIMITS) }
+        Self { traces, known: Generations::new(LIMITS) }
     }
 
     /// The `trace` header of everything that belongs to the segment of this transaction, by which
@@ -78,11 +78,7 @@ impl TraceHead {
     }
 }
 
-impl Weight for Shared {
-    fn bytes(&self) -> usize {
-        0
-    }
-}
+impl Weight for Shared {}
 
 /// Tells the rate of a segment, the sampler before and the decision taken together, and a number
 /// that is below it if and only if the segment is sampled (rule DSC-5).

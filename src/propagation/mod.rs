@@ -3,7 +3,6 @@
 mod baggage;
 mod continuation;
 mod dynamic_sampling;
-mod known;
 mod member;
 mod propagator;
 mod received;

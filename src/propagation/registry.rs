@@ -4,9 +4,9 @@ use opentelemetry::trace::TraceId;
 use sentry_types::Dsn;
 
 use super::continuation::Continuation;
-use super::known::{Known, Limits, Weight};
 use super::sampling;
 use super::sampling_context::SamplingContext;
+use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::Mapper;
 use crate::protocol::{TraceHeader, TraceKey};
 
@@ -25,9 +25,9 @@ pub(crate) struct TraceRegistry {
 #[derive(Debug)]
 struct State {
     service: Service,
-    contexts: Known<Entry>,
+    contexts: Generations<TraceId, Entry>,
     /// By which this process decided about traces.
-    rates: Known<Rate>,
+    rates: Generations<TraceId, Rate>,
 }
 
 /// What a trace that begins here says of the software.
@@ -59,7 +59,7 @@ struct Rate(f64);
 
 /// What a generation holds: the traces of 5 seconds, which spans may wait for their export, at
 /// 4000 new ones a second.
-const LIMITS: Limits = Limits { traces: 20_000, bytes: 8 * 1024 * 1024 };
+const LIMITS: Limits = Limits { entries: 20_000, bytes: 8 * 1024 * 1024 };
 
 impl TraceRegistry {
     pub(crate) fn new(dsn: Option<&Dsn>, continuation: Continuation, service: Service) -> Self {
@@ -71,8 +71,8 @@ impl TraceRegistry {
             },
             state: Mutex::new(State {
                 service,
-                contexts: Known::new(LIMITS),
-                rates: Known::new(LIMITS),
+                contexts: Generations::new(LIMITS),
+                rates: Generations::new(LIMITS),
             }),
         }
     }
@@ -212,11 +212,7 @@ impl Weight for Entry {
     }
 }
 
-impl Weight for Rate {
-    fn bytes(&self) -> usize {
-        0
-    }
-}
+impl Weight for Rate {}
 
 /// The context with the rate by which this process decided.
 fn with_rate(context: &Arc<SamplingContext>, rate: f64, is_own: bool) -> Arc<SamplingContext> {

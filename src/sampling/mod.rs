@@ -5,7 +5,6 @@
 //! down never comes here. See [`Sampling`].
 
 mod decision;
-mod pattern;
 mod policy;
 mod rule;
 mod sampler;

@@ -33,6 +33,14 @@ impl Policy {
         !matches!(self, Self::Drop(_))
     }
 
+    /// The rule that tells which segments this policy is about.
+    pub(super) fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Keep(rule) | Self::Drop(rule) => Some(rule),
+            Self::KeepErrors | Self::KeepSlowerThan(_) | Self::KeepIf(_) => None,
+        }
+    }
+
     /// Whether the policy is about this segment; one that panics keeps it.
     pub(super) fn matches(&self, subject: &Subject<'_>) -> bool {
         let look = AssertUnwindSafe(|| match self {

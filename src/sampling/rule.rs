@@ -1,19 +1,22 @@
 use opentelemetry_sdk::trace::SpanData;
 
-use super::pattern::Pattern;
 use crate::mapping::RootTitle;
+use crate::pattern::Pattern;
 
 /// What a segment looks like, by its root span.
 ///
-/// In every text `*` stands for any characters, or none; all others stand for themselves, and
-/// upper and lower case differ.
+/// A text is a glob for the whole, in which `*` stands for any characters and `?` for one; a
+/// [`Pattern`] can be a regular expression as well. One that cannot be read is an error of
+/// [`build`](crate::SentrySpanExporterBuilder::build).
 ///
 /// ```
+/// use opentelemetry_sentry::Pattern;
 /// use opentelemetry_sentry::sampling::Rule;
 ///
 /// let health = Rule::name("GET /health*");
 /// let probes = Rule::op("http.server").and(Rule::attribute("user_agent.original", "kube-probe/*"));
-/// # let _ = (health, probes);
+/// let numbered = Rule::name(Pattern::regex("^job [0-9]+$"));
+/// # let _ = (health, probes, numbered);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rule(Vec<Condition>);
@@ -27,20 +30,20 @@ enum Condition {
 
 impl Rule {
     /// Transactions of this name, as Sentry shows it, such as `GET /users/{id}`.
-    pub fn name(name: impl Into<String>) -> Self {
-        Self(vec![Condition::Name(name.into().into())])
+    pub fn name(pattern: impl Into<Pattern>) -> Self {
+        Self(vec![Condition::Name(pattern.into())])
     }
 
     /// Transactions of this op, such as `http.server` or `queue.*`. One without an op has an empty
     /// one.
-    pub fn op(op: impl Into<String>) -> Self {
-        Self(vec![Condition::Op(op.into().into())])
+    pub fn op(pattern: impl Into<Pattern>) -> Self {
+        Self(vec![Condition::Op(pattern.into())])
     }
 
     /// Segments whose root span has this attribute with this value; `*` is any. Numbers, booleans
     /// and lists are compared as they are written.
-    pub fn attribute(key: impl Into<String>, value: impl Into<String>) -> Self {
-        Self(vec![Condition::Attribute(key.into(), value.into().into())])
+    pub fn attribute(key: impl Into<String>, pattern: impl Into<Pattern>) -> Self {
+        Self(vec![Condition::Attribute(key.into(), pattern.into())])
     }
 
     /// Only what the other rule says as well.
@@ -50,15 +53,22 @@ impl Rule {
         self
     }
 
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.0.iter().map(|condition| match condition {
+            Condition::Name(pattern) | Condition::Op(pattern) => pattern,
+            Condition::Attribute(_, pattern) => pattern,
+        })
+    }
+
     pub(super) fn matches<'a>(&self, root: &SpanData, title: impl Fn() -> &'a RootTitle) -> bool {
         self.0.iter().all(|condition| match condition {
-            Condition::Name(pattern) => pattern.matches(title().name.as_str()),
+            Condition::Name(pattern) => pattern.fits(title().name.as_str()),
             Condition::Op(pattern) => {
-                pattern.matches(title().op.as_ref().map(|op| op.as_str()).unwrap_or_default())
+                pattern.fits(title().op.as_ref().map(|op| op.as_str()).unwrap_or_default())
             }
             Condition::Attribute(key, pattern) => {
                 let last = root.attributes.iter().rfind(|entry| entry.key.as_str() == key);
-                last.is_some_and(|entry| pattern.matches(&entry.value.as_str()))
+                last.is_some_and(|entry| pattern.fits(&entry.value.as_str()))
             }
         })
     }

@@ -1,19 +1,17 @@
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use opentelemetry::trace::TraceId;
 
 use super::decision::Decision;
 use super::policy::Subject;
 use super::settings::Sampling;
 use super::share;
+use crate::generations::{Generations, Limits, Weight};
 use crate::segment::{Segment, SegmentKind};
 
 /// Settings, and what was decided by policies about the traces of the last while.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     sampling: Sampling,
-    known: Known,
+    known: Generations<TraceId, Past>,
 }
 
 /// What later segments of a trace need to know of those before.
@@ -27,19 +25,12 @@ struct Past {
     before: Option<f64>,
 }
 
-/// Pasts in two generations: when the young one is full, it takes the place of the old one.
-#[derive(Debug, Default)]
-struct Known {
-    young: HashMap<TraceId, Past, RandomState>,
-    old: HashMap<TraceId, Past, RandomState>,
-}
-
 /// How many traces a generation holds.
 const GENERATION: usize = 5000;
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling) -> Self {
-        Self { sampling, known: Known::default() }
+        Self { sampling, known: Generations::new(Limits::entries(GENERATION)) }
     }
 
     /// Decides about a segment as if all that came of its trace before were a part of it.
@@ -51,7 +42,7 @@ impl Sampler {
         let Some(subject) = Subject::new(segment) else { return Decision::KEPT };
         let root = subject.root();
         let trace = root.span_context.trace_id();
-        let past = self.known.get(trace);
+        let past = self.known.peek(trace).copied().unwrap_or_default();
         let is_late = segment.kind == SegmentKind::Late;
         let recalled = past.kept.or(past.dropped.filter(|_| is_late));
         let found = self.sampling.first_match(&subject, recalled);
@@ -75,19 +66,7 @@ impl Sampler {
     }
 }
 
-impl Known {
-    fn get(&self, trace: TraceId) -> Past {
-        let past = self.young.get(&trace).or_else(|| self.old.get(&trace));
-        past.copied().unwrap_or_default()
-    }
-
-    fn insert(&mut self, trace: TraceId, past: Past) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(trace, past);
-    }
-}
+impl Weight for Past {}
 
 #[cfg(test)]
 mod tests {
@@ -216,7 +195,7 @@ mod tests {
         let mut keeps = |trace: usize, status| {
             let segment = segment(trace as u128, SegmentKind::Late, "a", status);
             let is_kept = sampler.decide(&segment).is_kept;
-            assert!(sampler.known.young.len() + sampler.known.old.len() <= 2 * GENERATION);
+            assert!(sampler.known.len() <= 2 * GENERATION);
             is_kept
         };
         assert!((1..=2 * GENERATION).all(|trace| keeps(trace, ERROR)));

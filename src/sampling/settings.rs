@@ -5,6 +5,8 @@ use super::decision::Decision;
 use super::policy::{Policy, Subject};
 use super::rule::Rule;
 use super::share;
+use crate::error::BuildError;
+use crate::pattern::Pattern;
 use crate::segment::Segment;
 
 /// Which segments are sent: what the policies say, in their order, and of the rest a share.
@@ -37,6 +39,9 @@ pub struct Sampling {
     policies: Vec<Policy>,
     errors_of_dropped: bool,
 }
+
+/// Who is given these settings.
+const SETTER: &str = "with_sampling";
 
 impl Sampling {
     /// Keeps this share of the traces that no policy is about, from 0 to 1.
@@ -92,10 +97,17 @@ impl Sampling {
         self.decision(self.first_match(&subject, None), &subject, before)
     }
 
-    /// Why these settings cannot work, if they cannot.
-    pub(crate) fn fault(&self) -> Option<String> {
-        let is_share = (0.0..=1.0).contains(&self.rate);
-        (!is_share).then(|| format!("the rate {} is not between 0 and 1", self.rate))
+    /// Whether these settings can work.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        if !(0.0..=1.0).contains(&self.rate) {
+            return Err(BuildError::InvalidSetting {
+                setting: SETTER,
+                reason: format!("the rate {} is not between 0 and 1", self.rate),
+                remedy: "use the share of traces to keep, such as `Sampling::at_rate(0.1)`",
+            });
+        }
+        let rules = self.policies.iter().filter_map(Policy::rule);
+        Pattern::check(SETTER, rules.flat_map(Rule::patterns))
     }
 
     pub(super) fn sends_errors_of_dropped(&self) -> bool {

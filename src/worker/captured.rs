@@ -1,22 +1,20 @@
 //! Errors that Sentry's own SDK has sent, of which no second copy leaves.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sentry_types::protocol::v7::{Context, Event, SpanId, TraceId};
 
+use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::Mapper;
 use crate::sentry_sdk::{Capture, Registry};
 
-/// What the SDK has sent, in two generations: when the young one is full, it takes the place of
-/// the old one.
-#[derive(Debug, Default)]
+/// What the SDK has sent in the last while.
+#[derive(Debug)]
 pub(super) struct Captured {
     registry: Arc<Registry>,
-    young: HashMap<Key, Times>,
-    old: HashMap<Key, Times>,
+    known: Generations<Key, Times>,
 }
 
 /// A trace, and what is told of it.
@@ -48,7 +46,7 @@ const APART: Duration = Duration::from_secs(60);
 
 impl Captured {
     pub(super) fn of(registry: Arc<Registry>) -> Self {
-        Self { registry, ..Self::default() }
+        Self { registry, known: Generations::new(Limits::entries(GENERATION)) }
     }
 
     /// Leaves out the errors that the SDK has sent; tells how many.
@@ -60,7 +58,7 @@ impl Captured {
             self.note(capture, mapper);
         }
         let before = events.len();
-        if !self.young.is_empty() || !self.old.is_empty() {
+        if !self.known.is_empty() {
             events.retain(|event| !self.includes(event));
         }
         before.saturating_sub(events.len())
@@ -83,24 +81,21 @@ impl Captured {
     }
 
     fn insert(&mut self, key: Key, time: SystemTime) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        let known = self.old.get(&key).copied().unwrap_or(Times { first: time, last: time });
-        let times = self.young.entry(key).or_insert(known);
-        *times = Times { first: times.first.min(time), last: times.last.max(time) };
+        let known = self.times(key).unwrap_or(Times { first: time, last: time });
+        let times = Times { first: known.first.min(time), last: known.last.max(time) };
+        self.known.insert(key, times);
     }
 
     fn includes(&self, event: &Event<'_>) -> bool {
         let Some((trace, span)) = recorder(event) else { return false };
         let is_near =
-            |key: Key| self.times(&key).is_some_and(|times| times.is_near(event.timestamp));
+            |key: Key| self.times(key).is_some_and(|times| times.is_near(event.timestamp));
         let Some(itself) = event.exception.values.last() else {
             let message = event.logentry.as_ref().map(|entry| entry.message.as_str());
             // A status may come long after the error that led to it.
             return message.is_some_and(|text| is_near(Mark::Text(text).of(trace)))
                 || (Mapper::is_of_status(event)
-                    && self.times(&Mark::Failure(span).of(trace)).is_some());
+                    && self.times(Mark::Failure(span).of(trace)).is_some());
         };
         let Some(text) = itself.value.as_deref() else { return false };
         if itself.ty == "panic" {
@@ -114,8 +109,8 @@ impl Captured {
             || (is_debug && is_near(Mark::Type(span, &itself.ty).of(trace)))
     }
 
-    fn times(&self, key: &Key) -> Option<Times> {
-        self.young.get(key).or_else(|| self.old.get(key)).copied()
+    fn times(&self, key: Key) -> Option<Times> {
+        self.known.peek(key).copied()
     }
 }
 
@@ -139,6 +134,8 @@ impl Mark<'_> {
         (trace, hasher.finish())
     }
 }
+
+impl Weight for Times {}
 
 impl Times {
     fn is_near(self, time: SystemTime) -> bool {
@@ -286,12 +283,12 @@ mod tests {
 
     #[test]
     fn as_many_as_two_generations_are_remembered() {
-        let mut captured = Captured::default();
+        let mut captured = Captured::of(Arc::default());
         let note = |captured: &mut Captured, number: usize| {
             let said = Said { texts: vec![number.to_string()], ..Said::default() };
             let capture = Capture { is_failure: false, said, ..capture("Error", "") };
             captured.note(capture, &Mapper::new());
-            assert!(captured.young.len() + captured.old.len() <= 2 * GENERATION);
+            assert!(captured.known.len() <= 2 * GENERATION);
         };
         (0..2 * GENERATION).for_each(|number| note(&mut captured, number));
         assert!(captured.includes(&event("Error", "0")));

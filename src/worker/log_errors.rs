@@ -1,6 +1,5 @@
 //! Errors that logs tell of, and that spans may tell of as well.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
@@ -11,6 +10,7 @@ use sentry_types::protocol::v7::{Context, Event};
 use super::inbox::Record;
 use super::intake::{Intake, Prepared};
 use super::run::Worker;
+use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
 use crate::sampling::Decision;
@@ -18,16 +18,14 @@ use crate::segment::Segment;
 use crate::stats::{Amount, count};
 use crate::transport::RateLimits;
 
-/// The errors of late and who told them first, in two generations: when the young one is full, it
-/// takes the place of the old one.
+/// The errors of late and who told them first.
 ///
 /// An error is one and the same where trace, span, type and text agree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Twins {
     /// Without errors of logs there are no twins.
     is_on: bool,
-    young: HashMap<u64, Teller>,
-    old: HashMap<u64, Teller>,
+    known: Generations<u64, Teller>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +55,7 @@ impl Twins {
         let before = events.len();
         events.retain(|event| match key(event) {
             Some(key) => {
-                let is_new = self.known(key).is_none();
+                let is_new = self.known.peek(key).is_none();
                 self.first(key, Teller::Log);
                 is_new
             }
@@ -66,22 +64,23 @@ impl Twins {
         count(before.saturating_sub(events.len()))
     }
 
-    fn known(&self, key: u64) -> Option<Teller> {
-        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
-    }
-
     /// Who told it first, which is this one if nobody did before.
     fn first(&mut self, key: u64, teller: Teller) -> Teller {
-        if let Some(known) = self.known(key) {
-            return known;
+        if let Some(known) = self.known.peek(key) {
+            return *known;
         }
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, teller);
+        self.known.insert(key, teller);
         teller
     }
 }
+
+impl Default for Twins {
+    fn default() -> Self {
+        Self { is_on: false, known: Generations::new(Limits::entries(GENERATION)) }
+    }
+}
+
+impl Weight for Teller {}
 
 impl Worker {
     /// Sends the error that a record tells of, unless its span has told it.
@@ -180,7 +179,7 @@ mod tests {
         }
         let mut off = Twins::default();
         assert_eq!(off.leave_out_logged(&mut vec![event(1, "a")]), 0);
-        assert!(off.young.is_empty());
+        assert!(off.known.is_empty());
     }
 
     #[test]
@@ -189,7 +188,7 @@ mod tests {
         for key in 0..50_000 {
             twins.first(key, Teller::Log);
         }
-        assert!(twins.young.len() + twins.old.len() <= 2 * GENERATION);
-        assert_eq!(twins.known(49_999 - 9_999), Some(Teller::Log));
+        assert!(twins.known.len() <= 2 * GENERATION);
+        assert_eq!(twins.known.peek(49_999 - 9_999), Some(&Teller::Log));
     }
 }
