@@ -1,4 +1,5 @@
 mod filters;
+mod routing;
 
 use std::env::VarError;
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::mapping::{
 };
 use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::router::Router;
 use crate::sampling::Sampling;
 use crate::scrub::Scrubbing;
 use crate::segment::{Bounds, SegmentBuffer};
@@ -55,6 +57,7 @@ pub struct SentrySpanExporterBuilder {
     continuation: Continuation,
     spotlight: Option<Spotlight>,
     spool: Option<Spool>,
+    router: Option<Router>,
 }
 
 const DSN_VARIABLE: &str = "SENTRY_DSN";
@@ -468,13 +471,25 @@ impl SentrySpanExporterBuilder {
             });
         }
         let spotlight = Spotlight::url(self.spotlight, environment)?;
-        if dsn.is_none() && spotlight.is_none() {
+        if dsn.is_none() && spotlight.is_none() && self.router.is_none() {
             return Ok(None);
         }
-        let destination = match dsn {
-            Some((setting, dsn)) => Some(destination(setting, &dsn, self.transport, &self.client)?),
+        if self.router.is_some() && self.spool.is_some() {
+            return Err(routing::no_spool());
+        }
+        let transport = self.transport;
+        let mut destination = match dsn {
+            Some((setting, dsn)) => {
+                Some(destination(setting, &dsn, transport.clone(), &self.client)?)
+            }
             None => None,
         };
+        let to = &mut destination;
+        let (client, continuation) = (&self.client, &self.continuation);
+        let routing = self
+            .router
+            .map(|router| routing::routing(router, to, transport.as_ref(), client, continuation));
+        let routing = routing.transpose()?;
         let spotlight = match spotlight {
             Some(url) => Some((url, client::of_spotlight()?)),
             None => None,
@@ -492,6 +507,7 @@ impl SentrySpanExporterBuilder {
         Ok(Some(Settings {
             traces: Arc::new(traces),
             destination,
+            routing,
             spotlight,
             mapper,
             sampling: self.sampling,
@@ -520,6 +536,7 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("error_timeout", &self.error_timeout)
             .field("max_in_flight", &self.max_in_flight)
             .field("queue_bytes", &self.queue_bytes)
+            .field("router", &self.router)
             .finish_non_exhaustive()
     }
 }
@@ -552,7 +569,8 @@ fn destination(
     };
     // The client's own limit comes first, and says more.
     let limit = client.timeout.unwrap_or(client::DEFAULT_TIMEOUT).saturating_mul(2);
-    Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport, limit })
+    let headers = headers(&dsn, setting)?;
+    Ok(Destination { endpoint, headers, dsn, origin: None, transport, limit })
 }
 
 /// Takes hold of the directory; one that another process has still is waited for later.

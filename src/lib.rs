@@ -91,6 +91,7 @@ mod otlp_endpoint;
 mod panic;
 mod propagation;
 pub mod protocol;
+mod router;
 pub mod sampling;
 mod scrub;
 pub mod segment;
@@ -119,6 +120,7 @@ pub use otlp_endpoint::OtlpEndpoint;
 #[cfg(feature = "panic")]
 pub use panic::PanicHook;
 pub use propagation::{SentryPropagator, SentrySampler};
+pub use router::Router;
 pub use sampling::Sampling;
 pub use scrub::{Family, Scrubbing};
 #[cfg(feature = "sentry")]

@@ -5,6 +5,7 @@ mod continuation;
 mod dynamic_sampling;
 mod known;
 mod member;
+mod origin;
 mod propagator;
 mod received;
 mod registry;
@@ -18,4 +19,5 @@ pub use sampler::SentrySampler;
 
 pub(crate) use continuation::Continuation;
 pub(crate) use dynamic_sampling::TraceHead;
+pub(crate) use origin::Origin;
 pub(crate) use registry::{Service, TraceRegistry};
