@@ -15,6 +15,7 @@ mod flights;
 mod inbox;
 mod intake;
 mod lanes;
+mod losing;
 mod minute;
 mod outbox;
 mod outboxes;

@@ -10,10 +10,9 @@ use super::Destination;
 use super::inbox::Source;
 use super::outboxes::Way;
 use super::run::Worker;
-use crate::mapping::Mapper;
 use crate::router::Router;
 use crate::segment::{Segment, SegmentKind};
-use crate::stats::{Amount, DropReason, count};
+use crate::stats::DropReason;
 
 /// A router with what it has to know.
 pub(crate) struct Routing {
@@ -67,7 +66,7 @@ impl Routing {
         std::mem::take(&mut self.destinations)
     }
 
-    pub(super) fn note(&mut self, source: Source, resource: Resource) {
+    fn note(&mut self, source: Source, resource: Resource) {
         self.sources.insert(source, resource);
     }
 
@@ -134,6 +133,12 @@ impl Recent {
 }
 
 impl Worker {
+    pub(super) fn note_resource(&mut self, source: Source, resource: Resource) {
+        if let Some(routing) = &mut self.routing {
+            routing.note(source, resource);
+        }
+    }
+
     /// Where a segment goes, with all its parts; nowhere if no route is for it.
     pub(super) fn way_of(&mut self, source: Source, segment: &Segment) -> Option<Way> {
         let Some(routing) = &mut self.routing else { return Some(Way::DEFAULT) };
@@ -151,18 +156,6 @@ impl Worker {
     /// Where that goes of which the source is all that is known.
     pub(super) fn way_of_source(&self, source: Source) -> Option<Way> {
         self.routing.as_ref().map_or(Some(Way::DEFAULT), |routing| routing.of_source(source))
-    }
-
-    /// Counts a loss of which the source is all that is known.
-    pub(super) fn lose_of(&mut self, source: Source, amount: Amount, reason: DropReason) {
-        let way = self.way_of_source(source).unwrap_or(Way::DEFAULT);
-        self.lose_at(way, amount, reason);
-    }
-
-    /// Counts a segment that no route is for.
-    pub(super) fn unrouted(&mut self, segment: &Segment, whole: Amount, mapper: &Mapper) {
-        let events = count(mapper.count_errors(segment).0);
-        self.lose(Amount { events, ..whole }, DropReason::Unrouted);
     }
 
     fn router_panicked(&mut self, fallback: Option<Way>) -> Option<Way> {

@@ -75,8 +75,8 @@ impl Worker {
         let outboxes = Outboxes::new(&mut settings, &to_self);
         let own_traffic = OwnTraffic::to_all(outboxes.destinations().map(|to| &to.dsn));
         let head = TraceHead::of(Arc::clone(&settings.traces));
-        let intake = outboxes.destinations().next().is_some();
-        let intake = intake.then(|| Intake::new(head, sampling, hooks, captured));
+        let intake = outboxes.destinations().next();
+        let intake = intake.map(|_| Intake::new(head, sampling, hooks, captured));
         Self {
             routing: settings.routing.take(),
             spotlight,
@@ -132,9 +132,7 @@ impl Worker {
         match message {
             Message::Resource(source, resource) => {
                 self.source(source).1 = self.settings.mapper.clone().with_resource(&resource);
-                if let Some(routing) = &mut self.routing {
-                    routing.note(source, resource);
-                }
+                self.note_resource(source, resource);
             }
             Message::Batch { source, spans, answer } => {
                 self.ledger.take(spans.len());
@@ -260,8 +258,8 @@ impl Worker {
             }
             let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
             let Some(way) = way else {
-                let mapper = mapper.clone();
-                self.unrouted(&segment, whole, &mapper);
+                let events = count(mapper.count_errors(&segment).0);
+                self.lose(Amount { events, ..whole }, DropReason::Unrouted);
                 continue;
             };
             let Some(intake) = &mut self.intake else {
@@ -304,34 +302,6 @@ impl Worker {
     /// Whether Spotlight has, or will never have, its copies.
     pub(super) fn is_copied(&self) -> bool {
         self.spotlight.as_ref().is_none_or(Spotlight::is_settled)
-    }
-
-    /// Counts a loss, and tells the default project of it.
-    pub(super) fn lose(&mut self, amount: Amount, reason: DropReason) {
-        self.lose_at(Way::DEFAULT, amount, reason);
-    }
-
-    /// The same, but tells the project that it was meant for.
-    pub(super) fn lose_at(&mut self, way: Way, amount: Amount, reason: DropReason) {
-        self.ledger.dropped(amount, reason);
-        self.lost(way, amount, reason);
-    }
-
-    /// Tells of a loss that is counted already.
-    fn lost(&mut self, way: Way, amount: Amount, reason: DropReason) {
-        let now = self.now();
-        self.outboxes.at_mut(way).lose(amount, reason, now);
-        self.voice.dropped(amount, reason);
-    }
-
-    fn hear_handles(&mut self) {
-        for (reason, spans) in self.ledger.take_unheard() {
-            self.lost(Way::DEFAULT, Amount::spans(spans), reason);
-        }
-        let events = self.ledger.take_surplus_panics();
-        if events > 0 {
-            self.lose(Amount { events, ..Amount::default() }, DropReason::QueueFull);
-        }
     }
 
     pub(super) fn now(&self) -> Duration {
