@@ -101,7 +101,8 @@ impl SentrySpanExporterBuilder {
 
     /// The address of the project, as Sentry shows it: `https://<key>@<host>/<project id>`.
     ///
-    /// Environment: `SENTRY_DSN`. Default: none, and the exporter does nothing.
+    /// Environment: `SENTRY_DSN`. Default: none, and the exporter does nothing, or only what
+    /// [`with_router`](Self::with_router) says.
     pub fn with_dsn(mut self, dsn: impl Into<String>) -> Self {
         self.dsn = Some(dsn.into());
         self

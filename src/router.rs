@@ -74,8 +74,8 @@ impl Router {
 
     /// Names the route by a closure, which is given the segment and the resource of its provider.
     ///
-    /// It runs on the exporter's thread. If it panics, the segment has no route, which is said
-    /// once. Errors wait for the root of their segment, as with
+    /// It runs on the exporter's thread. If it panics, the segment goes to
+    /// [`with_dsn`](crate::SentrySpanExporterBuilder::with_dsn), if there is one, which is said once. Errors wait for the root of their segment, as with
     /// [`by_attribute`](Self::by_attribute).
     ///
     /// ```

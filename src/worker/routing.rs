@@ -159,7 +159,7 @@ impl Worker {
     }
 
     fn router_panicked(&mut self, fallback: Option<Way>) -> Option<Way> {
-        let trouble = "the closure of with_router panicked; what it was given has no route";
+        let trouble = "the closure of with_router panicked; what it was given goes to with_dsn, if there is one";
         self.trouble(trouble.to_owned(), DropReason::HookPanicked);
         fallback
     }

@@ -111,3 +111,19 @@ impl Voice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_said_once_however_often_another_project_answers() {
+        let mut voice = Voice::new(Quiet::new());
+        let (away, up) = (Way::other(0), Way::DEFAULT);
+        assert!(voice.trouble(away, "gone", DropReason::Unreachable));
+        voice.works(up);
+        assert!(!voice.trouble(away, "gone", DropReason::Unreachable));
+        voice.works(away);
+        assert!(voice.trouble(away, "gone", DropReason::Unreachable));
+    }
+}
