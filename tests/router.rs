@@ -437,3 +437,33 @@ fn a_router_that_knows_everything_needs_no_default_project() {
         assert_eq!(stats(&exporter).spans_delivered, 2);
     });
 }
+
+#[cfg(feature = "panic")]
+#[test]
+fn a_panic_outside_of_spans_goes_to_the_project_of_its_resource_or_to_the_default_one() {
+    use opentelemetry_sentry::PanicHook;
+    watchdog(LIMIT, || {
+        let projects = Projects::start();
+        let by_resource = Router::by_resource_attribute("service.name", projects.routes());
+        let by_root = Router::by_attribute("tenant", projects.routes()).with_unknown_dropped();
+        let texts = ["no money", "no goods"];
+        let exporters = [by_resource, by_root].map(|router| {
+            let builder = SentrySpanExporter::builder().with_dsn(projects.default.dsn());
+            builder.with_router(router).build().unwrap()
+        });
+        for (exporter, text) in exporters.iter().zip(texts) {
+            let _billing = service(exporter, "billing");
+            let before = std::panic::take_hook();
+            PanicHook::new(exporter).install();
+            std::thread::spawn(move || panic!("{text}")).join().unwrap_err();
+            std::panic::set_hook(before);
+            exporter.flush(SOON).unwrap();
+            assert_eq!(stats(exporter).dropped_events.len(), 0);
+        }
+        let told = [&projects.default, &projects.shop, &projects.billing].map(|sentry| {
+            let texts = sentry.events().into_iter();
+            texts.map(|event| event["exception"]["values"][0]["value"].clone()).collect::<Vec<_>>()
+        });
+        assert_eq!(told, [vec!["no goods".into()], vec![], vec![serde_json::json!("no money")]]);
+    });
+}
