@@ -1,4 +1,5 @@
 mod filters;
+mod routing;
 
 use std::env::VarError;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::mapping::{
 use crate::pattern::Pattern;
 use crate::propagation::{Continuation, Service, TraceRegistry};
 use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::router::Router;
 use crate::sampling::Sampling;
 use crate::scrub::Scrubbing;
 use crate::segment::{Bounds, SegmentBuffer};
@@ -58,6 +60,7 @@ pub struct SentrySpanExporterBuilder {
     #[cfg(feature = "logs")]
     log_errors: bool,
     spool: Option<Spool>,
+    router: Option<Router>,
 }
 
 const DSN_VARIABLE: &str = "SENTRY_DSN";
@@ -101,7 +104,8 @@ impl SentrySpanExporterBuilder {
 
     /// The address of the project, as Sentry shows it: `https://<key>@<host>/<project id>`.
     ///
-    /// Environment: `SENTRY_DSN`. Default: none, and the exporter does nothing.
+    /// Environment: `SENTRY_DSN`. Default: none, and the exporter does nothing, or only what
+    /// [`with_router`](Self::with_router) says.
     pub fn with_dsn(mut self, dsn: impl Into<String>) -> Self {
         self.dsn = Some(dsn.into());
         self
@@ -478,13 +482,25 @@ impl SentrySpanExporterBuilder {
         }
         self.sampling.as_ref().map_or(Ok(()), Sampling::check)?;
         let spotlight = Spotlight::url(self.spotlight, environment)?;
-        if dsn.is_none() && spotlight.is_none() {
+        if dsn.is_none() && spotlight.is_none() && self.router.is_none() {
             return Ok(None);
         }
-        let destination = match dsn {
-            Some((setting, dsn)) => Some(destination(setting, &dsn, self.transport, &self.client)?),
+        if self.router.is_some() && self.spool.is_some() {
+            return Err(routing::no_spool());
+        }
+        let transport = self.transport;
+        let mut destination = match dsn {
+            Some((setting, dsn)) => {
+                Some(destination(setting, &dsn, transport.clone(), &self.client)?)
+            }
             None => None,
         };
+        let to = &mut destination;
+        let (client, continuation) = (&self.client, &self.continuation);
+        let routing = self
+            .router
+            .map(|router| routing::routing(router, to, transport.as_ref(), client, continuation));
+        let routing = routing.transpose()?;
         let spotlight = match spotlight {
             Some(url) => Some((url, client::of_spotlight()?)),
             None => None,
@@ -502,6 +518,7 @@ impl SentrySpanExporterBuilder {
         Ok(Some(Settings {
             traces: Arc::new(traces),
             destination,
+            routing,
             spotlight,
             mapper,
             sampling: self.sampling,
@@ -532,6 +549,7 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("error_timeout", &self.error_timeout)
             .field("max_in_flight", &self.max_in_flight)
             .field("queue_bytes", &self.queue_bytes)
+            .field("router", &self.router)
             .finish_non_exhaustive()
     }
 }
@@ -564,7 +582,8 @@ fn destination(
     };
     // The client's own limit comes first, and says more.
     let limit = client.timeout.unwrap_or(client::DEFAULT_TIMEOUT).saturating_mul(2);
-    Ok(Destination { endpoint, headers: headers(&dsn, setting)?, dsn, transport, limit })
+    let headers = headers(&dsn, setting)?;
+    Ok(Destination { endpoint, headers, dsn, origin: None, transport, limit })
 }
 
 /// Takes hold of the directory; one that another process has still is waited for later.

@@ -167,8 +167,9 @@ impl SentrySpanExporter {
     ///
     /// The probe goes the way of everything else, through the same transport, but past queues, rate
     /// limits and pauses after failures, so that it also tells how things stand while nothing is
-    /// sent. It is an envelope with an empty client report, so that nothing shows up in Sentry. An
-    /// answer comes within `timeout`, at the latest as [`Finding::TimedOut`].
+    /// sent. It is an envelope with an empty client report, so that nothing shows up in Sentry. With
+    /// a router all projects are asked, and the first that is not right is told. An answer comes
+    /// within `timeout`, at the latest as [`Finding::TimedOut`].
     ///
     /// Call it at the start of a program, or from a command that says how it is set up. It works on
     /// any thread, also inside of an asynchronous runtime, which it blocks. After a shutdown it

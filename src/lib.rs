@@ -94,6 +94,7 @@ mod panic;
 mod pattern;
 mod propagation;
 pub mod protocol;
+mod router;
 pub mod sampling;
 mod scrub;
 pub mod segment;
@@ -125,6 +126,7 @@ pub use otlp_endpoint::OtlpEndpoint;
 pub use panic::PanicHook;
 pub use pattern::Pattern;
 pub use propagation::{SentryPropagator, SentrySampler};
+pub use router::Router;
 pub use sampling::Sampling;
 pub use scrub::{Family, Scrubbing};
 #[cfg(feature = "sentry")]

@@ -111,6 +111,9 @@ pub enum DropReason {
     TooManyErrors,
     /// The server could not be reached.
     Unreachable,
+    /// The router named no project for it, and there was none for the rest; see
+    /// [`with_router`](crate::SentrySpanExporterBuilder::with_router).
+    Unrouted,
     /// The sampler had decided against the span.
     Unsampled,
 }
@@ -168,6 +171,7 @@ impl DropReason {
             | Self::NoDsn
             | Self::OtherDestination
             | Self::OwnTraffic
+            | Self::Unrouted
             | Self::Unsampled => None,
             Self::BeforeSend => Some("before_send"),
             Self::HookPanicked => Some("callback_error"),
@@ -212,6 +216,7 @@ impl DropReason {
             Self::TooLarge => "it is larger than Sentry takes",
             Self::TooManyErrors => "a segment, or a minute, had more errors than are sent",
             Self::Unreachable => "the server could not be reached",
+            Self::Unrouted => "no route of with_router is for it",
             Self::Unsampled => "the sampler decided against it",
         }
     }

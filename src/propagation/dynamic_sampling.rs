@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::TraceId;
 
+use super::origin::Origin;
 use super::registry::{Service, TraceRegistry};
 use super::sampling;
 use crate::generations::{Generations, Limits, Weight};
@@ -44,12 +45,27 @@ impl TraceHead {
         transaction: &Transaction,
         decision: Decision,
     ) -> Option<TraceHeader> {
-        let header = self.undecided(transaction)?;
+        self.context_at(None, transaction, decision)
+    }
+
+    /// The same for one of several projects, whose key and organization it tells where no other
+    /// service was told those of the exporter.
+    pub(crate) fn context_at(
+        &mut self,
+        origin: Option<&Origin>,
+        transaction: &Transaction,
+        decision: Decision,
+    ) -> Option<TraceHeader> {
+        let header = self.undecided(transaction, origin)?;
         Some(decided(header, transaction.trace.trace_id, decision))
     }
 
     /// The header as it is where every segment is sent.
-    fn undecided(&mut self, transaction: &Transaction) -> Option<TraceHeader> {
+    fn undecided(
+        &mut self,
+        transaction: &Transaction,
+        origin: Option<&Origin>,
+    ) -> Option<TraceHeader> {
         let trace = transaction.trace.trace_id;
         let rate = told_rate(transaction.trace.data.value("sentry.sample_rate"));
         if let Some(told) = self.traces.context_at(trace, rate) {
@@ -65,15 +81,20 @@ impl TraceHead {
                     release: transaction.release.as_ref().map(ToString::to_string),
                     environment: transaction.environment.as_ref().map(ToString::to_string),
                 };
-                let header = self.traces.own(trace, (rate, true), &service)?;
+                let header = self.traces.own(trace, (rate, true), &service, origin)?;
                 let shared = Shared { header, name };
                 self.known.insert(trace, shared.clone());
                 shared
             }
         };
-        Some(match shared.name.filter(|_| is_named) {
-            Some(name) => shared.header.with(TraceKey::Transaction, name),
+        // The segments of a trace may go to several projects.
+        let header = match origin {
+            Some(origin) => origin.on(shared.header),
             None => shared.header,
+        };
+        Some(match shared.name.filter(|_| is_named) {
+            Some(name) => header.with(TraceKey::Transaction, name),
+            None => header,
         })
     }
 }

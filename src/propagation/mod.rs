@@ -4,6 +4,7 @@ mod baggage;
 mod continuation;
 mod dynamic_sampling;
 mod member;
+mod origin;
 mod propagator;
 mod received;
 mod registry;
@@ -17,4 +18,5 @@ pub use sampler::SentrySampler;
 
 pub(crate) use continuation::Continuation;
 pub(crate) use dynamic_sampling::TraceHead;
+pub(crate) use origin::Origin;
 pub(crate) use registry::{Service, TraceRegistry};

@@ -4,6 +4,7 @@ use opentelemetry::trace::TraceId;
 use sentry_types::Dsn;
 
 use super::continuation::Continuation;
+use super::origin::Origin;
 use super::sampling;
 use super::sampling_context::SamplingContext;
 use crate::generations::{Generations, Limits, Weight};
@@ -145,23 +146,29 @@ impl TraceRegistry {
             return Some(known);
         }
         let rate = state.rates.find(trace).map(|rate| rate.0);
-        let header = self.own(trace, (rate, is_sampled), &state.service)?;
+        let header = self.own(trace, (rate, is_sampled), &state.service, None)?;
         let context = Arc::new(SamplingContext::own(&header));
         let kept = Arc::clone(&context);
         state.contexts.insert(trace, Entry { context: kept, is_own: true });
         Some(context)
     }
 
-    /// The header of a trace that began here (rules DSC-1, DSC-4, DSC-5 and DSC-7).
+    /// The header of a trace that began here (rules DSC-1, DSC-4, DSC-5 and DSC-7), as the project
+    /// of this origin is told it, or else that of the exporter.
     pub(super) fn own(
         &self,
         trace: TraceId,
         (rate, is_sampled): (Option<f64>, bool),
         service: &Service,
+        origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
+        let (key, org_id) = match origin {
+            Some(origin) => (&origin.public_key, &origin.org_id),
+            None => (self.public_key.as_ref()?, &self.continuation.org_id),
+        };
         let header = TraceHeader::default()
             .with(TraceKey::TraceId, trace.to_string())
-            .with(TraceKey::PublicKey, self.public_key.clone()?)
+            .with(TraceKey::PublicKey, key.as_str())
             .with(TraceKey::Sampled, is_sampled.to_string());
         // Somebody else's rate is not known, and 1 would not be the one that dropped a trace.
         let rate = rate.or(is_sampled.then_some(1.0));
@@ -177,7 +184,7 @@ impl TraceRegistry {
         let told = [
             (TraceKey::Release, &service.release),
             (TraceKey::Environment, &service.environment),
-            (TraceKey::OrgId, &self.continuation.org_id),
+            (TraceKey::OrgId, org_id),
         ];
         Some(told.into_iter().fold(header, |header, (key, text)| match text {
             Some(text) => header.with(key, text.as_str()),

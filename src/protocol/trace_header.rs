@@ -68,6 +68,11 @@ impl TraceHeader {
         self
     }
 
+    pub(crate) fn without(mut self, key: TraceKey) -> Self {
+        self.0.remove(&key);
+        self
+    }
+
     pub(crate) fn value(&self, key: TraceKey) -> Option<&str> {
         self.0.get(&key).map(String::as_str)
     }

@@ -220,7 +220,11 @@ mod tests {
             let text = piece.repeat(20_000);
             for text in [text.clone(), format!("{{\"m\":\"{text}")] {
                 let steps = steps::of(|| drop(clean(&text)));
-                assert!(steps <= MAX_PASSES * (text.len() * 8 + 100), "{piece}: {steps} for {}", text.len());
+                assert!(
+                    steps <= MAX_PASSES * (text.len() * 8 + 100),
+                    "{piece}: {steps} for {}",
+                    text.len()
+                );
             }
         }
     }

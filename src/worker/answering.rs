@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::inbox::{Delivery, Failure};
+use super::outboxes::Way;
 use super::run::Worker;
 use super::verdict::Verdict;
 use crate::stats::DropReason;
@@ -17,15 +18,18 @@ impl Worker {
         answer: Result<Response<Bytes>, Failure>,
     ) {
         let times = (self.now(), SystemTime::now());
+        let way = delivery.way;
         if let Ok(answer) = &answer {
-            self.outbox.heed(times, answer);
+            self.outboxes.at_mut(way).heed(times, answer);
             self.voice.answered(answer.status().as_u16(), &delivery);
-            self.voice.works();
-            self.ledger.reached();
+            self.voice.works(way);
+            if self.outboxes.is_up() {
+                self.ledger.reached();
+            }
         }
-        let verdict = Verdict::of(&answer, &self.outbox.server());
+        let verdict = Verdict::of(&answer, &self.outboxes.at(way).server());
         if let Some((trouble, reason)) = verdict.trouble() {
-            self.trouble(format!("could not deliver to Sentry: {trouble}"), reason);
+            self.trouble_at(way, format!("could not deliver to Sentry: {trouble}"), reason);
         }
         // A report that travelled alone has had its answer, whatever that says.
         let is_told =
@@ -36,30 +40,36 @@ impl Worker {
                 self.lose_sent(&delivery, reason, is_reported);
             }
             Verdict::Unanswered(how) => {
-                match self.outbox.again(delivery, &how, times.0, jitter()) {
+                match self.outboxes.at_mut(way).again(delivery, &how, times.0, jitter()) {
                     Ok(overflow) => {
-                        overflow.into_iter().for_each(|(amount, reason)| self.lose(amount, reason));
+                        for (amount, reason) in overflow {
+                            self.lose_at(way, amount, reason);
+                        }
                     }
                     Err(delivery) => {
                         self.lose_sent(&delivery, DropReason::Unreachable, true);
-                        self.outbox.settle(delivery, false, times.0);
+                        self.outboxes.at_mut(way).settle(delivery, false, times.0);
                     }
                 }
                 return;
             }
         }
-        self.outbox.settle(delivery, is_told, times.0);
+        self.outboxes.at_mut(way).settle(delivery, is_told, times.0);
     }
 
     pub(super) fn trouble(&mut self, trouble: String, reason: DropReason) {
-        let is_new = self.voice.trouble(&trouble, reason);
+        self.trouble_at(Way::DEFAULT, trouble, reason);
+    }
+
+    fn trouble_at(&mut self, way: Way, trouble: String, reason: DropReason) {
+        let is_new = self.voice.trouble(way, &trouble, reason);
         self.ledger.trouble(trouble, reason, is_new);
     }
 
     /// Counts an envelope that was sent in vain; a report that is lost is told again instead.
     fn lose_sent(&mut self, delivery: &Delivery, reason: DropReason, is_reported: bool) {
         match delivery.queued {
-            Some(_) if is_reported => self.lose(delivery.amount, reason),
+            Some(_) if is_reported => self.lose_at(delivery.way, delivery.amount, reason),
             Some(_) => self.ledger.dropped(delivery.amount, reason),
             None => {}
         }

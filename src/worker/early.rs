@@ -11,6 +11,8 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::inbox::{Deadline, Source};
 use super::intake::Prepared;
+use super::outboxes::Way;
+use super::routing::Routing;
 use super::run::Worker;
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
@@ -61,8 +63,11 @@ impl Early {
 impl Worker {
     /// From now on the errors of those that still wait for their root have some time left.
     pub(super) fn hold_back(&mut self, source: Source, failed: Vec<(TraceId, SpanId)>) {
-        // Where a segment that is not kept takes its errors along, they wait for what is decided.
-        if self.intake.as_ref().is_some_and(|intake| !intake.sends_errors_of_dropped()) {
+        // Where a segment that is not kept takes its errors along, they wait for what is decided;
+        // the same where the root decides which project they go to.
+        if self.intake.as_ref().is_some_and(|intake| !intake.sends_errors_of_dropped())
+            || self.routing.as_ref().is_some_and(Routing::needs_root)
+        {
             return;
         }
         let Some((buffer, _)) = self.sources.get(&source) else { return };
@@ -80,14 +85,16 @@ impl Worker {
         let Some(Waiting { source, span: (trace, span), .. }) = self.early.due(now) else {
             return false;
         };
-        // What Sentry does not want now leaves with its segment, if it wants it then.
-        if self.outbox.limits.is_limited(Category::Error, now) {
+        // What Sentry does not want now leaves with its segment, if it wants it then; what goes
+        // nowhere is counted with its segment.
+        let Some(way) = self.way_of_source(source) else { return true };
+        if self.outboxes.at(way).limits.is_limited(Category::Error, now) {
             return true;
         }
         let Some((buffer, mapper)) = self.sources.get(&source) else { return true };
         let Some(branch) = buffer.branch(trace, span) else { return true };
         let mapper = mapper.clone();
-        let told = self.send_errors(true, &mapper, branch, Mapper::map_errors);
+        let told = self.send_errors(true, (&mapper, way), branch, Mapper::map_errors);
         if let Some((buffer, _)) = self.sources.get_mut(&source) {
             buffer.tell(trace, &told);
         }
@@ -106,7 +113,7 @@ impl Worker {
         if self.early.is_empty_until(self.early.hurried) {
             let now = self.now();
             for (asked, answer) in std::mem::take(&mut self.early.flushes) {
-                self.waiting.flush(answer, asked, self.outbox.mark(), now);
+                self.waiting.flush(answer, asked, self.outboxes.mark(), now);
             }
         }
     }
@@ -115,7 +122,7 @@ impl Worker {
     pub(super) fn send_errors(
         &mut self,
         is_sampled: bool,
-        mapper: &Mapper,
+        (mapper, way): (&Mapper, Way),
         segment: Segment,
         map: fn(&Mapper, Segment) -> Option<Mapped>,
     ) -> Vec<SpanId> {
@@ -129,17 +136,17 @@ impl Worker {
             self.lose(Amount { events, ..Amount::default() }, DropReason::NoDsn);
             return told;
         };
-        let limits = &self.outbox.limits;
+        let to = self.outboxes.at(way).toward();
         let mut told = Vec::new();
         let prepare = AssertUnwindSafe(|| {
             let mut mapped = map(mapper, segment);
             told =
                 mapped.as_mut().map(|it| std::mem::take(&mut it.error_spans)).unwrap_or_default();
-            intake.prepare_errors(mapped, mapper, is_sampled, limits, times)
+            intake.prepare_errors(mapped, mapper, is_sampled, to, times)
         });
         let one = Amount::of(ItemKind::Event, 0);
         let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(one));
-        self.put_in_line(prepared, times.0);
+        self.put_in_line(way, prepared, times.0);
         told
     }
 }

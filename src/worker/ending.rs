@@ -17,7 +17,7 @@ impl Worker {
             let _ = answer.try_send(Err(OTelSdkError::AlreadyShutdown));
             return;
         }
-        self.outbox.close();
+        self.outboxes.close();
         // Errors leave with their segments, all of which leave now.
         self.early.clear();
         let stats = self.ledger.stats();
@@ -30,8 +30,8 @@ impl Worker {
         let now = self.now();
         let Some(closing) = &self.closing else { return };
         let is_time = now >= closing.store_at();
-        if is_time || self.outbox.is_down() {
-            for (amount, reason) in self.outbox.store_rest(is_time, now) {
+        if is_time || self.outboxes.first().is_down() {
+            for (amount, reason) in self.outboxes.first_mut().store_rest(is_time, now) {
                 self.lose(amount, reason);
             }
         }
@@ -47,18 +47,18 @@ impl Worker {
         if closing.is_late(now) {
             return Some(closing.timed_out());
         }
-        if !is_empty || !self.outbox.is_idle() {
+        if !is_empty || !self.outboxes.is_idle() {
             return None;
         }
         if closing.may_report() {
-            self.outbox.report(now, SystemTime::now(), true);
+            self.outboxes.report(now, SystemTime::now(), true);
         }
-        self.outbox.is_idle().then(|| closing.outcome(&self.ledger.stats()))
+        self.outboxes.is_idle().then(|| closing.outcome(&self.ledger.stats()))
     }
 
     pub(super) fn end(&mut self, result: OTelSdkResult) {
         self.left();
-        self.outbox.abandon(&self.ledger);
+        self.outboxes.abandon(&self.ledger);
         // What still waits for its parent was not reached in time.
         let waiting = self.sources.values().map(|(buffer, _)| count(buffer.len()));
         let waiting = waiting.fold(0, u64::saturating_add);
@@ -66,7 +66,7 @@ impl Worker {
             self.ledger.dropped(Amount::spans(waiting), DropReason::ShutDown);
         }
         self.voice.ended(&self.ledger.stats());
-        self.waiting.end(&self.outbox);
+        self.waiting.end(&self.outboxes);
         if let Some(closing) = self.closing.take() {
             closing.tell(result);
         }

@@ -5,8 +5,9 @@ use http::{HeaderValue, header};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
+use super::Destination;
 use super::inbox::{Delivery, Message};
-use super::{Destination, Settings};
+use super::outbox::Line;
 
 /// The requests on their way, bounded in number and in bytes.
 pub(super) struct Flights {
@@ -21,15 +22,15 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    pub(super) fn new(settings: &mut Settings, inbox: UnboundedSender<Message>) -> Self {
+    pub(super) fn new(line: Line, inbox: UnboundedSender<Message>) -> Self {
         Self {
-            destination: settings.destination.take(),
+            destination: line.destination,
             inbox,
             tasks: JoinSet::new(),
             open: 0,
-            max: settings.max_in_flight,
+            max: line.max_in_flight,
             bytes: 0,
-            max_bytes: settings.queue_bytes,
+            max_bytes: line.queue_bytes,
         }
     }
 

@@ -7,6 +7,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::lanes::Queued;
+use super::outboxes::Way;
 use super::spool_report::Report;
 use crate::check::Finding;
 use crate::mapping::Panic;
@@ -83,6 +84,8 @@ pub(crate) struct Delivery {
     /// To be sent again if no answer comes; a report that travels alone has none.
     pub(super) queued: Option<Queued>,
     pub(super) amount: Amount,
+    /// Which project it is for.
+    pub(super) way: Way,
     pub(super) bytes: u64,
     /// The losses that ride along.
     pub(super) losses: Losses,

@@ -8,6 +8,7 @@ use sentry_types::protocol::v7::{Event, Level};
 
 use super::captured::Captured;
 use super::minute::Minute;
+use super::toward::Toward;
 use super::{encode, window};
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
@@ -18,7 +19,7 @@ use crate::protocol::{
 use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
-use crate::transport::{Category, RateLimits};
+use crate::transport::Category;
 
 /// The way of a segment to envelopes.
 #[derive(Debug)]
@@ -104,13 +105,13 @@ impl Intake {
         &mut self,
         (segment, decision): (Segment, Decision),
         mapper: &Mapper,
-        limits: &RateLimits,
+        to: Toward<'_>,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
         let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
         let limited =
-            |category| limits.is_limited(category, now).then_some(DropReason::RateLimited);
+            |category| to.limits.is_limited(category, now).then_some(DropReason::RateLimited);
         let sampled = (!decision.is_kept).then_some(DropReason::Sampled);
         let no_transaction = sampled.or_else(|| limited(Category::Transaction));
         let sampled = sampled.filter(|_| !self.sends_errors_of_dropped());
@@ -128,16 +129,17 @@ impl Intake {
         self.leave_out(&mut mapped, mapper, &mut prepared);
         if let Some(reason) = no_transaction {
             prepared.dropped.push((whole, reason));
-            self.errors(mapped, Some(decision), mapper, (limits, now), wall, &mut prepared);
+            self.errors(mapped, Some(decision), mapper, (to, now), wall, &mut prepared);
             return prepared;
         }
         let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
         let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
         let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
         prepared.lost(losses);
-        let trace = transaction.as_ref().and_then(|it| self.head.context(it, decision));
+        let trace =
+            transaction.as_ref().and_then(|it| self.head.context_at(to.origin, it, decision));
         for event in events {
-            self.event(event, trace.as_ref(), mapper, (limits, now), wall, &mut prepared);
+            self.event(event, trace.as_ref(), mapper, (to, now), wall, &mut prepared);
         }
         if let Some(mut transaction) = transaction {
             if window::admit(&mut transaction, wall) {
@@ -155,14 +157,14 @@ impl Intake {
         mapped: Option<Mapped>,
         mapper: &Mapper,
         is_sampled: bool,
-        limits: &RateLimits,
+        to: Toward<'_>,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
         if let Some(mut mapped) = mapped {
             self.leave_out(&mut mapped, mapper, &mut prepared);
             let decision = is_sampled.then_some(Decision::KEPT);
-            self.errors(mapped, decision, mapper, (limits, now), wall, &mut prepared);
+            self.errors(mapped, decision, mapper, (to, now), wall, &mut prepared);
         }
         prepared
     }
@@ -183,7 +185,7 @@ impl Intake {
         mut mapped: Mapped,
         decision: Option<Decision>,
         mapper: &Mapper,
-        (limits, now): (&RateLimits, Duration),
+        (to, now): (Toward<'_>, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
     ) {
@@ -194,9 +196,10 @@ impl Intake {
             // Trace headers leave out the names of this source.
             mapped.transaction.source = TransactionSource::Url;
         }
-        let trace = decision.and_then(|decision| self.head.context(&mapped.transaction, decision));
+        let trace = decision
+            .and_then(|decision| self.head.context_at(to.origin, &mapped.transaction, decision));
         for event in events {
-            self.event(event, trace.as_ref(), mapper, (limits, now), wall, prepared);
+            self.event(event, trace.as_ref(), mapper, (to, now), wall, prepared);
         }
     }
 
@@ -217,12 +220,12 @@ impl Intake {
         mut event: Event<'static>,
         trace: Option<&TraceHeader>,
         mapper: &Mapper,
-        (limits, now): (&RateLimits, Duration),
+        (to, now): (Toward<'_>, Duration),
         wall: SystemTime,
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Event;
-        if limits.is_limited(Category::Error, now) {
+        if to.limits.is_limited(Category::Error, now) {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::RateLimited));
             return;
         }

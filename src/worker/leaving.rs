@@ -33,7 +33,7 @@ impl Worker {
         if self.sources.values().all(|(buffer, _)| buffer.is_empty())
             && let Some((deadline, answer)) = self.leaving.waits.take()
         {
-            self.waiting.flush(answer, deadline, self.outbox.mark(), self.now());
+            self.waiting.flush(answer, deadline, self.outboxes.mark(), self.now());
         }
     }
 }

@@ -9,14 +9,15 @@ use sentry_types::protocol::v7::{Context, Event};
 
 use super::inbox::Record;
 use super::intake::{Intake, Prepared};
+use super::outboxes::Way;
 use super::run::Worker;
+use super::toward::Toward;
 use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
 use crate::sampling::Decision;
 use crate::segment::Segment;
 use crate::stats::{Amount, count};
-use crate::transport::RateLimits;
 
 /// The errors of late and who told them first.
 ///
@@ -91,16 +92,19 @@ impl Worker {
         (trace, wall): (TraceId, SystemTime),
     ) {
         let now = self.now();
-        let Some(intake) = &mut self.intake else { return };
-        let limits = &self.outbox.limits;
+        let outbox = self.outboxes.first();
+        let Some(intake) = self.intake.as_mut().filter(|_| outbox.destination().is_some()) else {
+            return;
+        };
+        let toward = outbox.toward();
         let prepare = AssertUnwindSafe(|| {
             let logged = mapper.logged_error(record, scope, (trace, wall))?;
             let mapped = mapper.map_alone(Segment::of(logged.span))?;
-            Some(intake.prepare_logged(mapped, mapper, logged.is_sampled, limits, (now, wall)))
+            Some(intake.prepare_logged(mapped, mapper, logged.is_sampled, toward, (now, wall)))
         });
         let failed = || Some(Prepared::failed(Amount::of(ItemKind::Event, 0)));
         if let Some(prepared) = catch_unwind(prepare).unwrap_or_else(|_| failed()) {
-            self.put_in_line(prepared, now);
+            self.put_in_line(Way::DEFAULT, prepared, now);
         }
     }
 }
@@ -117,7 +121,7 @@ impl Intake {
         mut mapped: Mapped,
         mapper: &Mapper,
         is_sampled: bool,
-        limits: &RateLimits,
+        toward: Toward<'_>,
         (now, wall): (Duration, SystemTime),
     ) -> Prepared {
         let mut prepared = Prepared::default();
@@ -126,7 +130,7 @@ impl Intake {
         let captured = count(self.captured.leave_out(&mut mapped.events, mapper));
         prepared.repeated_errors = known.saturating_add(captured);
         let decision = is_sampled.then_some(Decision::KEPT);
-        self.errors(mapped, decision, mapper, (limits, now), wall, &mut prepared);
+        self.errors(mapped, decision, mapper, (toward, now), wall, &mut prepared);
         prepared
     }
 }

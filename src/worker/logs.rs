@@ -10,6 +10,7 @@ use sentry_types::Uuid;
 
 use super::inbox::{Answer, Record, Source};
 use super::intake::{Intake, Prepared};
+use super::outboxes::Way;
 use super::run::Worker;
 use crate::hooks::Losses;
 use crate::mapping::{Mapper, rough_bytes};
@@ -70,7 +71,7 @@ impl Worker {
         let now = self.now();
         self.take_in(source, records, now);
         if let Some(answer) = answer {
-            self.waiting.export(Answer::Room(answer), self.outbox.mark(), now);
+            self.waiting.export(Answer::Room(answer), self.outboxes.mark(), now);
         }
     }
 
@@ -83,8 +84,8 @@ impl Worker {
         }
         let refused = match () {
             () if self.closing.is_some() => Some(DropReason::ShutDown),
-            () if self.intake.is_none() => Some(DropReason::NoDsn),
-            () if self.outbox.limits.is_limited(Category::LogItem, now) => {
+            () if self.outboxes.first().destination().is_none() => Some(DropReason::NoDsn),
+            () if self.outboxes.first().limits.is_limited(Category::LogItem, now) => {
                 Some(DropReason::RateLimited)
             }
             () => None,
@@ -127,7 +128,7 @@ impl Worker {
         }
         let mut prepared = Prepared::default();
         prepared.lost(losses);
-        self.put_in_line(prepared, now);
+        self.put_in_line(Way::DEFAULT, prepared, now);
     }
 
     /// Sends the logs whose time has come, or all of them at the end.
@@ -147,7 +148,7 @@ impl Worker {
     fn send_logs_of(&mut self, logs: Logs, now: Duration) {
         let Some(intake) = self.intake.as_mut().filter(|_| !logs.is_empty()) else { return };
         let envelope = intake.logs(logs);
-        for (amount, reason) in self.outbox.push(envelope, now) {
+        for (amount, reason) in self.outboxes.first_mut().push(envelope, now) {
             self.lose(amount, reason);
         }
     }

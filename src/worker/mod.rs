@@ -20,17 +20,23 @@ mod leaving;
 mod log_errors;
 #[cfg(feature = "logs")]
 mod logs;
+mod losing;
 mod minute;
 mod outbox;
+mod outboxes;
 mod own_traffic;
 mod panics;
 mod probe;
+mod pulse;
 mod quiet;
+mod routing;
 mod run;
 mod spool_report;
 mod spooler;
 mod spotlight;
 mod storing;
+mod tickets;
+mod toward;
 mod verdict;
 mod voice;
 mod waiting;
@@ -47,12 +53,14 @@ use sentry_types::Dsn;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
+pub(crate) use self::outboxes::Way;
 pub(crate) use self::quiet::Quiet;
+pub(crate) use self::routing::Routing;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;
-use crate::propagation::TraceRegistry;
+use crate::propagation::{Origin, TraceRegistry};
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::sentry_sdk::Registry;
@@ -63,6 +71,8 @@ use crate::transport::Transport;
 pub(crate) struct Settings {
     /// Absent without a DSN, where only Spotlight gets anything.
     pub(crate) destination: Option<Destination>,
+    /// Which segments go elsewhere, if there are several projects.
+    pub(crate) routing: Option<Routing>,
     /// Where Spotlight takes its copies, if it is wanted.
     pub(crate) spotlight: Option<(http::Uri, Arc<dyn Transport>)>,
     pub(crate) mapper: Mapper,
@@ -91,6 +101,8 @@ pub(crate) struct Settings {
 pub(crate) struct Destination {
     pub(crate) dsn: Dsn,
     pub(crate) endpoint: http::Uri,
+    /// What trace headers say of it; absent where there is one project alone.
+    pub(crate) origin: Option<Origin>,
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
     pub(crate) transport: Arc<dyn Transport>,

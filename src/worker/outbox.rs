@@ -5,12 +5,16 @@ use bytes::Bytes;
 use http::Response;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::Destination;
 use super::flights::Flights;
 use super::inbox::{Delivery, Message};
 use super::lanes::{Lanes, Queued};
-use super::spooler::Spooler;
+use super::outboxes::Way;
+use super::pulse::Pulse;
+use super::spooler::{Opening, Spooler};
+use super::tickets::Tickets;
+use super::toward::Toward;
 use super::verdict::Unanswered;
-use super::{Destination, Settings};
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
 use crate::spool::{Entry, MAX_TRYING, Parcel};
@@ -19,22 +23,36 @@ use crate::transport::{Backoff, Losses, RateLimits};
 
 /// What is on its way to Sentry: the lanes, the requests in flight and what was lost.
 pub(super) struct Outbox {
+    way: Way,
     lanes: Lanes,
     flights: Flights,
     /// The envelopes whose fate is open, by number, and what is lost if they are; nothing where a
     /// file in the spool keeps it.
     open: BTreeMap<u64, Option<Amount>>,
-    next_ticket: u64,
+    tickets: Tickets,
     losses: Losses,
     /// When losses that found no envelope to ride on are told on their own.
     report_due: Option<Duration>,
     pub(super) limits: RateLimits,
     backoff: Backoff,
+    pulse: Pulse,
     phase: Phase,
     pub(super) spooler: Spooler,
     is_reporting: bool,
     /// The DSN, for the header of envelopes.
     dsn: String,
+}
+
+/// What an outbox is made of.
+pub(super) struct Line {
+    pub(super) way: Way,
+    /// Absent where nothing is sent to Sentry.
+    pub(super) destination: Option<Destination>,
+    pub(super) opening: Option<Opening>,
+    pub(super) tickets: Tickets,
+    pub(super) max_in_flight: usize,
+    pub(super) queue_bytes: usize,
+    pub(super) client_reports: bool,
 }
 
 /// How long an envelope waits that surely never arrived; Sentry refuses transactions of 5 days.
@@ -60,29 +78,36 @@ const MAX_STRIKES: u32 = 5;
 const REPORT_DELAY: Duration = Duration::from_secs(30);
 
 impl Outbox {
-    pub(super) fn new(settings: &mut Settings, inbox: UnboundedSender<Message>) -> Self {
-        let spooler = Spooler::new(settings.spool.take(), inbox.clone());
-        let flights = Flights::new(settings, inbox);
-        let dsn = flights.destination().map(|to| dsn_text(&to.dsn));
+    pub(super) fn new(mut line: Line, inbox: UnboundedSender<Message>) -> Self {
+        let spooler = Spooler::new(line.opening.take(), inbox.clone());
+        let dsn = line.destination.as_ref().map(|to| dsn_text(&to.dsn));
         Self {
-            lanes: Lanes::new(settings.queue_bytes),
+            way: line.way,
+            lanes: Lanes::new(line.queue_bytes),
             open: BTreeMap::new(),
-            next_ticket: 0,
+            tickets: line.tickets.clone(),
             losses: Losses::default(),
             report_due: None,
             limits: RateLimits::default(),
             backoff: Backoff::of_sentry(),
+            pulse: Pulse::default(),
             phase: Phase::Open,
             spooler,
-            is_reporting: settings.client_reports && dsn.is_some(),
+            is_reporting: line.client_reports && dsn.is_some(),
             dsn: dsn.unwrap_or_default(),
-            flights,
+            flights: Flights::new(line, inbox),
         }
     }
 
-    /// The number that the next envelope will get: all before it are older.
-    pub(super) fn mark(&self) -> u64 {
-        self.next_ticket
+    /// Which project it is for.
+    pub(super) fn way(&self) -> Way {
+        self.way
+    }
+
+    /// What segments have to know that are to go here.
+    pub(super) fn toward(&self) -> Toward<'_> {
+        let origin = self.destination().and_then(|to| to.origin.as_ref());
+        Toward { limits: &self.limits, origin }
     }
 
     /// Whether the fate of all envelopes before this mark is known.
@@ -112,14 +137,23 @@ impl Outbox {
         self.backoff.is_down()
     }
 
+    /// Whether the server lets its requests hang.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.pulse.is_stalled()
+    }
+
+    /// When to see whether it does.
+    pub(super) fn next_look(&self) -> Option<Duration> {
+        self.pulse.next_look()
+    }
+
     /// From now on every envelope gets one more try.
     pub(super) fn close(&mut self) {
         self.phase = Phase::Sending;
     }
 
     pub(super) fn push(&mut self, envelope: Envelope, now: Duration) -> Vec<(Amount, DropReason)> {
-        let ticket = self.next_ticket;
-        self.next_ticket = ticket.saturating_add(1);
+        let ticket = self.tickets.take();
         self.open.insert(ticket, Some(Amount::of_envelope(&envelope)));
         self.queue(Queued::new(ticket, envelope, now), now)
     }
@@ -130,8 +164,7 @@ impl Outbox {
             self.spooler.give_back(entry, false);
             return;
         }
-        let ticket = self.next_ticket;
-        self.next_ticket = ticket.saturating_add(1);
+        let ticket = self.tickets.take();
         self.open.insert(ticket, None);
         let tried = parcel.first_tried.filter(|_| entry.was_tried());
         let tried = tried.map(|tried| wall.duration_since(tried).unwrap_or_default());
@@ -217,6 +250,7 @@ impl Outbox {
             let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
                 amount: Amount::of_envelope(&queued.envelope),
+                way: self.way,
                 queued: Some(queued),
                 bytes: count(body.len()),
                 losses,
@@ -226,6 +260,7 @@ impl Outbox {
         if self.may_replay() && self.backoff.allows(now, self.flights.len()) {
             self.spooler.ask(&self.limits, now);
         }
+        self.pulse.look(now, self.flights.len());
         lost
     }
 
@@ -238,12 +273,14 @@ impl Outbox {
         }
         let losses = self.take_losses();
         let body = report_envelope(&self.dsn, wall, &losses.report(wall));
-        let delivery = Delivery { losses, bytes: count(body.len()), ..Delivery::default() };
+        let (way, bytes) = (self.way, count(body.len()));
+        let delivery = Delivery { losses, bytes, way, ..Delivery::default() };
         self.flights.start(delivery, body, None);
     }
 
     /// Takes note of an answer, or of the last try; the losses it told are told now, or again.
     pub(super) fn settle(&mut self, delivery: Box<Delivery>, is_told: bool, now: Duration) {
+        self.pulse.beat();
         self.flights.landed(&delivery);
         if let Some(queued) = delivery.queued {
             self.open.remove(&queued.ticket);
@@ -291,6 +328,7 @@ impl Outbox {
         if !has_place || !delivery.queued.as_ref().is_some_and(is_worth_it) {
             return Err(delivery);
         }
+        self.pulse.beat();
         self.flights.landed(&delivery);
         self.tell_again(std::mem::take(&mut delivery.losses), now);
         // At the end of the line, so that one that no server can take does not block the others.
@@ -392,13 +430,9 @@ mod tests {
     use sentry_types::Uuid;
     use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-    use super::super::Destination;
     use super::super::inbox::Failure;
     use super::*;
-    use crate::hooks::Hooks;
-    use crate::mapping::Mapper;
     use crate::protocol::{Item, ItemKind};
-    use crate::segment::Bounds;
     use crate::transport::{Transport, TransportError, TransportErrorKind};
 
     /// Fails at once, in a way that leaves open whether the request arrived.
@@ -416,31 +450,22 @@ mod tests {
         let destination = Destination {
             dsn: "https://key@sentry.invalid/42".parse().unwrap(),
             endpoint: "https://sentry.invalid/api/42/envelope/".parse().unwrap(),
+            origin: None,
             headers: HeaderMap::new(),
             transport: Arc::new(Closing),
             limit: Duration::from_secs(60),
         };
-        let mut settings = Settings {
-            traces: Arc::default(),
+        let line = Line {
+            way: Way::DEFAULT,
             destination: Some(destination),
-            spotlight: None,
-            mapper: Mapper::new(),
-            sampling: None,
-            hooks: Hooks::new(),
-            segment_timeout: Duration::from_secs(300),
-            error_timeout: Duration::from_secs(10),
-            pending: Bounds::default(),
-            max_spans: 1000,
+            opening: None,
+            tickets: Tickets::default(),
             max_in_flight: 1,
             queue_bytes: 100_000,
             client_reports: true,
-            #[cfg(feature = "logs")]
-            log_errors: false,
-            spool: None,
-            registry: Arc::default(),
         };
         let (inbox, told) = mpsc::unbounded_channel();
-        (Outbox::new(&mut settings, inbox), told)
+        (Outbox::new(line, inbox), told)
     }
 
     fn envelope(kind: ItemKind, id: u128) -> Envelope {
@@ -479,7 +504,7 @@ mod tests {
         // No try between this and the end of its time.
         let too_late = fail(&mut outbox, &mut told, 55 * 60).await;
         assert_eq!(too_late, (None, vec![DropReason::Unreachable]));
-        assert!(outbox.is_idle() && outbox.is_settled(outbox.mark()));
+        assert!(outbox.is_idle() && outbox.is_settled(outbox.tickets.mark()));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use url::Url;
 ///
 /// The exporter's own requests make no spans; but another one in the process may send to the same
 /// Sentry through an instrumented client.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct OwnTraffic {
     host: String,
     port: u16,
@@ -26,9 +26,20 @@ const PATH: [&str; 2] = ["url.path", "http.target"];
 const ENDPOINTS: [&str; 3] = ["envelope", "store", "integration/otlp"];
 
 impl OwnTraffic {
-    pub(super) fn to(dsn: &Dsn) -> Self {
+    fn to(dsn: &Dsn) -> Self {
         let prefix = format!("{}api/", dsn.path());
         Self { host: dsn.host().to_ascii_lowercase(), port: dsn.port(), prefix }
+    }
+
+    /// Those of all these projects, each server once.
+    pub(super) fn to_all<'a>(dsns: impl Iterator<Item = &'a Dsn>) -> Vec<Self> {
+        let mut all = Vec::new();
+        for own in dsns.map(Self::to) {
+            if !all.contains(&own) {
+                all.push(own);
+            }
+        }
+        all
     }
 
     pub(super) fn includes(&self, span: &SpanData) -> bool {

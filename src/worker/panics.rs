@@ -7,6 +7,7 @@ use std::time::Duration;
 use opentelemetry::trace::{Event, SpanContext, TraceFlags, TraceState};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SpanData};
 
+use super::inbox::Source;
 use super::run::Worker;
 use crate::mapping::{Mapper, Panic, join, stand_in};
 use crate::protocol::ItemKind;
@@ -110,11 +111,17 @@ impl Worker {
         for (context, panic) in panics {
             let context = if context.is_valid() { context } else { new_context() };
             let is_sampled = context.is_sampled();
-            let span = stand_in(context, panic);
+            let alone = Segment::of(stand_in(context, panic));
             // A panic says nothing of the provider, if there are several.
             let latest = self.sources.iter().max_by_key(|(source, _)| source.0);
             let mapper = latest.map_or(&self.settings.mapper, |(_, (_, mapper))| mapper).clone();
-            self.send_errors(is_sampled, &mapper, Segment::of(span), Mapper::map_alone);
+            let source = latest.map_or(Source::default(), |(source, _)| *source);
+            match self.way_of_panic(source, &alone) {
+                Some(way) => {
+                    drop(self.send_errors(is_sampled, (&mapper, way), alone, Mapper::map_alone));
+                }
+                None => self.lose(Amount::of(ItemKind::Event, 0), DropReason::Unrouted),
+            }
         }
     }
 }

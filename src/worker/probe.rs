@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
 
+use tokio::task::JoinHandle;
+
 use super::Destination;
 use super::inbox::Deadline;
 use crate::check::Finding;
@@ -12,11 +14,31 @@ use crate::transport::{Losses, TransportError};
 /// What is kept of the time for telling that it is over.
 const KEPT: Duration = Duration::from_millis(50);
 
-/// Asks the server whether it takes envelopes, past all queues and limits, and tells.
+/// Asks each server whether it takes envelopes, past all queues and limits, and tells what the
+/// first of them says that does not, or else the first.
 ///
 /// The probe reports that nothing was lost, so that nothing of it is to be seen in Sentry.
-pub(super) fn start(to: Option<&Destination>, deadline: Deadline, answer: SyncSender<Finding>) {
-    let Some(to) = to else { return drop(answer.try_send(Finding::Disabled)) };
+pub(super) fn start<'a>(
+    to: impl Iterator<Item = &'a Destination>,
+    deadline: Deadline,
+    answer: SyncSender<Finding>,
+) {
+    let asked: Vec<_> = to.map(|to| ask(to, deadline)).collect();
+    tokio::spawn(async move {
+        let mut told = None;
+        for finding in asked {
+            let Ok(finding) = finding.await else { continue };
+            if told.as_ref().is_none_or(Finding::is_ok) && !(told.is_some() && finding.is_ok()) {
+                told = Some(finding);
+            }
+        }
+        // Whoever gave up waiting has dropped the other end.
+        let _ = answer.try_send(told.unwrap_or(Finding::Disabled));
+    });
+}
+
+/// Asks one of them.
+fn ask(to: &Destination, deadline: Deadline) -> JoinHandle<Finding> {
     let (server, transport) = (to.endpoint.to_string(), Arc::clone(&to.transport));
     let sent = SystemTime::now();
     let report = Losses::default().report(sent);
@@ -26,15 +48,13 @@ pub(super) fn start(to: Option<&Destination>, deadline: Deadline, answer: SyncSe
     // A task of its own, because a transport that panics ends it.
     let sending = tokio::spawn(sending);
     tokio::spawn(async move {
-        let finding = match sending.await {
+        match sending.await {
             Ok(Ok(answer)) => Finding::of(&answer, &server, sent, SystemTime::now()),
             Ok(Err(_)) => Finding::TimedOut { after: deadline.timeout },
             Err(_) => {
                 let error = Err(TransportError::new("the transport panicked"));
                 Finding::of(&error, &server, sent, SystemTime::now())
             }
-        };
-        // Whoever gave up waiting has dropped the other end.
-        let _ = answer.try_send(finding);
-    });
+        }
+    })
 }

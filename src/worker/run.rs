@@ -16,11 +16,12 @@ use super::intake::{Intake, Prepared};
 use super::leaving::Leaving;
 #[cfg(feature = "logs")]
 use super::logs::LogBatch;
-use super::outbox::Outbox;
+use super::outboxes::{Outboxes, Way};
 use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
 use super::probe;
 use super::quiet::Quiet;
+use super::routing::Routing;
 use super::spotlight::Spotlight;
 use super::voice::Voice;
 use super::waiting::Waiting;
@@ -40,8 +41,10 @@ pub(super) struct Worker {
     pub(super) sources: HashMap<Source, (SegmentBuffer, Mapper)>,
     /// Absent where nothing is sent to Sentry.
     pub(super) intake: Option<Intake>,
-    own_traffic: Option<OwnTraffic>,
-    pub(super) outbox: Outbox,
+    own_traffic: Vec<OwnTraffic>,
+    pub(super) outboxes: Outboxes,
+    /// Absent where there is one project alone.
+    pub(super) routing: Option<Routing>,
     pub(super) spotlight: Option<Spotlight>,
     pub(super) panics: Panics,
     to_self: UnboundedSender<Message>,
@@ -75,15 +78,19 @@ impl Worker {
         });
         let (sampling, hooks) = (settings.sampling.take(), settings.hooks.clone());
         let captured = Captured::of(Arc::clone(&settings.registry));
-        let intake = head().map(|head| Intake::new(head, sampling, hooks, captured));
+        let outboxes = Outboxes::new(&mut settings, &to_self);
+        let own_traffic = OwnTraffic::to_all(outboxes.destinations().map(|to| &to.dsn));
+        let head = TraceHead::of(Arc::clone(&settings.traces));
+        let intake = outboxes.destinations().next();
+        let intake = intake.map(|_| Intake::new(head, sampling, hooks, captured));
         #[cfg(feature = "logs")]
         let intake = intake.map(|intake| intake.with_log_errors(settings.log_errors));
-        let own_traffic = dsn.map(OwnTraffic::to);
         Self {
+            routing: settings.routing.take(),
             spotlight,
             intake,
             own_traffic,
-            outbox: Outbox::new(&mut settings, to_self.clone()),
+            outboxes,
             to_self,
             settings,
             ledger,
@@ -106,10 +113,10 @@ impl Worker {
             self.left();
             self.store_in_time();
             self.dispatch();
-            self.waiting.answer(&self.outbox, self.is_copied(), self.now());
+            self.waiting.answer(&self.outboxes, self.is_copied(), self.now());
             if let Some(result) = self.closed(has_more) {
                 // What it was told to do about files is done by then, or never.
-                self.outbox.spooler.end();
+                self.outboxes.first_mut().spooler.end();
                 inbox.close();
                 // Unlike `try_recv`, this waits for senders that were about to put theirs in.
                 while let Some(message) = inbox.recv().await {
@@ -137,6 +144,7 @@ impl Worker {
         match message {
             Message::Resource(source, resource) => {
                 self.source(source).1 = self.settings.mapper.clone().with_resource(&resource);
+                self.note_resource(source, resource);
             }
             Message::Batch { source, spans, answer } => {
                 self.ledger.take(spans.len());
@@ -145,7 +153,7 @@ impl Worker {
                 self.waiting.came(&spans, came);
                 self.ingest(source, spans);
                 if let Some(answer) = answer {
-                    self.waiting.export(answer, self.outbox.mark(), came);
+                    self.waiting.export(answer, self.outboxes.mark(), came);
                 }
             }
             #[cfg(feature = "logs")]
@@ -163,7 +171,7 @@ impl Worker {
             }
             Message::Panic(panic) => self.panicked(&panic),
             Message::Check(deadline, answer) => {
-                probe::start(self.outbox.destination(), deadline, answer);
+                probe::start(self.outboxes.destinations(), deadline, answer);
             }
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
             Message::Spool(report) => self.spooled(*report),
@@ -184,13 +192,13 @@ impl Worker {
         let now = self.now();
         #[cfg(feature = "logs")]
         self.send_due_logs(now);
-        self.outbox.report(now, SystemTime::now(), false);
+        self.outboxes.report(now, SystemTime::now(), false);
         let alone = self.panics.due(now);
         self.send_alone(alone);
         let mut left = STRETCH;
         while left > 0
             && self.closing.is_none()
-            && self.outbox.has_room()
+            && self.outboxes.has_room()
             && self.send_next_early(now)
         {
             left = left.saturating_sub(1);
@@ -198,7 +206,7 @@ impl Worker {
         self.flush_hurried();
         let sources: Vec<_> = self.sources.keys().copied().collect();
         for source in sources {
-            while left > 0 && self.outbox.has_room() {
+            while left > 0 && self.outboxes.has_room() {
                 let is_closing = self.is_draining();
                 let buffer = &mut self.source(source).0;
                 let next = if is_closing { buffer.drain_next() } else { buffer.expire_next(now) };
@@ -221,10 +229,10 @@ impl Worker {
     fn ingest(&mut self, source: Source, mut spans: Vec<SpanData>) {
         let all = spans.len();
         if self.closing.is_some() {
-            self.lose(Amount::spans(count(all)), DropReason::ShutDown);
+            self.lose_of(source, Amount::spans(count(all)), DropReason::ShutDown);
             return;
         }
-        spans.retain(|span| !self.own_traffic.as_ref().is_some_and(|own| own.includes(span)));
+        spans.retain(|span| !self.own_traffic.iter().any(|own| own.includes(span)));
         let own = count(all.saturating_sub(spans.len()));
         self.panics.join(&mut spans);
         let now = self.now();
@@ -238,7 +246,7 @@ impl Worker {
             (ingested.duplicates, DropReason::Duplicate),
         ] {
             if spans > 0 {
-                self.lose(Amount::spans(spans), reason);
+                self.lose_of(source, Amount::spans(spans), reason);
             }
         }
         self.process(source, ingested.segments);
@@ -250,11 +258,17 @@ impl Worker {
         for segment in segments {
             let decision = self.intake.as_mut().map(|intake| intake.decide(&segment));
             let decision = decision.unwrap_or(Decision::KEPT);
-            self.process_parts(source, segment.in_parts(max_spans), decision);
+            let way = self.way_of(source, &segment);
+            self.process_parts((source, way), segment.in_parts(max_spans), decision);
         }
     }
 
-    fn process_parts(&mut self, source: Source, parts: Vec<Segment>, decision: Decision) {
+    fn process_parts(
+        &mut self,
+        (source, way): (Source, Option<Way>),
+        parts: Vec<Segment>,
+        decision: Decision,
+    ) {
         for segment in parts {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
@@ -262,19 +276,24 @@ impl Worker {
                 spotlight.copy(&segment, mapper, times);
             }
             let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
+            let Some(way) = way else {
+                let events = count(mapper.count_errors(&segment).0);
+                self.lose(Amount { events, ..whole }, DropReason::Unrouted);
+                continue;
+            };
             let Some(intake) = &mut self.intake else {
                 self.lose(whole, DropReason::NoDsn);
                 continue;
             };
-            let limits = &self.outbox.limits;
+            let to = self.outboxes.at(way).toward();
             let prepare =
-                AssertUnwindSafe(|| intake.prepare((segment, decision), mapper, limits, times));
+                AssertUnwindSafe(|| intake.prepare((segment, decision), mapper, to, times));
             let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
-            self.put_in_line(prepared, times.0);
+            self.put_in_line(way, prepared, times.0);
         }
     }
 
-    pub(super) fn put_in_line(&mut self, prepared: Prepared, now: Duration) {
+    pub(super) fn put_in_line(&mut self, way: Way, prepared: Prepared, now: Duration) {
         self.ledger.repeated(prepared.repeated_errors);
         for setter in prepared.panicked {
             let trouble = format!("the hook of {setter} panicked; what it was given is not sent");
@@ -282,17 +301,17 @@ impl Worker {
         }
         let mut dropped = prepared.dropped;
         for envelope in prepared.envelopes {
-            dropped.extend(self.outbox.push(envelope, now));
+            dropped.extend(self.outboxes.at_mut(way).push(envelope, now));
         }
         for (amount, reason) in dropped {
-            self.lose(amount, reason);
+            self.lose_at(way, amount, reason);
         }
     }
 
     fn dispatch(&mut self) {
-        let limited = self.outbox.dispatch(self.now(), SystemTime::now());
-        for (amount, reason) in limited {
-            self.lose(amount, reason);
+        let limited = self.outboxes.dispatch(self.now(), SystemTime::now());
+        for (way, amount, reason) in limited {
+            self.lose_at(way, amount, reason);
         }
         if let Some(spotlight) = &mut self.spotlight {
             spotlight.dispatch(&self.to_self);
@@ -304,27 +323,6 @@ impl Worker {
         self.spotlight.as_ref().is_none_or(Spotlight::is_settled)
     }
 
-    pub(super) fn lose(&mut self, amount: Amount, reason: DropReason) {
-        self.ledger.dropped(amount, reason);
-        self.lost(amount, reason);
-    }
-
-    /// Tells of a loss that is counted already.
-    fn lost(&mut self, amount: Amount, reason: DropReason) {
-        self.outbox.lose(amount, reason, self.now());
-        self.voice.dropped(amount, reason);
-    }
-
-    fn hear_handles(&mut self) {
-        for (reason, amount) in self.ledger.take_unheard() {
-            self.lost(amount, reason);
-        }
-        let events = self.ledger.take_surplus_panics();
-        if events > 0 {
-            self.lose(Amount { events, ..Amount::default() }, DropReason::QueueFull);
-        }
-    }
-
     pub(super) fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -332,20 +330,20 @@ impl Worker {
     /// When there is something to do even if nobody says anything.
     fn next_deadline(&self) -> Duration {
         // Without room, the end of a request is the next thing to happen.
-        let buffers = self.sources.values().filter(|_| self.outbox.has_room());
+        let buffers = self.sources.values().filter(|_| self.outboxes.has_room());
         let is_closing = self.is_draining();
         let buffers = buffers.filter_map(|(buffer, _)| match is_closing {
             true => (!buffer.is_empty()).then_some(Duration::ZERO),
             false => buffer.next_deadline(),
         });
         let closing = self.closing.iter().map(|closing| {
-            if self.outbox.can_be_cut() { closing.store_at() } else { closing.deadline() }
+            if self.outboxes.first().can_be_cut() { closing.store_at() } else { closing.deadline() }
         });
-        let outbox = self.outbox.next_deadline().into_iter().chain(self.outbox.next_try());
-        let others = self.waiting.next_deadline().into_iter().chain(outbox);
+        let outboxes = self.outboxes.next_deadline();
+        let others = self.waiting.next_deadline().into_iter().chain(outboxes);
         #[cfg(feature = "logs")]
         let others = others.chain(self.log_batch.next_deadline());
-        let early = self.early.next_deadline().filter(|_| !is_closing && self.outbox.has_room());
+        let early = self.early.next_deadline().filter(|_| !is_closing && self.outboxes.has_room());
         let others = others.chain(self.panics.next_deadline()).chain(early);
         let due = buffers.chain(closing).chain(others).min();
         due.unwrap_or(Duration::MAX)

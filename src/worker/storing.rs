@@ -10,7 +10,7 @@ impl Worker {
     /// Takes note of what became of an envelope in the directory.
     pub(super) fn spooled(&mut self, report: Report) {
         let now = self.now();
-        self.outbox.spooler.heard(&report, now);
+        self.outboxes.first_mut().spooler.heard(&report, now);
         self.ledger.spooled(report.amount);
         if let Done::Opened(found) = &report.done {
             let lost = report.lost.iter().map(|lost| lost.amount);
@@ -21,16 +21,16 @@ impl Worker {
             self.lose(lost.amount, lost.reason);
         }
         match report.done {
-            Done::Kept(written) => drop(self.outbox.stored(written.ticket)),
+            Done::Kept(written) => drop(self.outboxes.first_mut().stored(written.ticket)),
             Done::Failed(written, reason) => {
                 self.trouble(reason, DropReason::SpoolFull);
-                if let Some(amount) = self.outbox.stored(written.ticket) {
+                if let Some(amount) = self.outboxes.first_mut().stored(written.ticket) {
                     self.lose(amount, DropReason::SpoolFull);
                 }
             }
             Done::Taken(Some(taken)) => {
                 let (entry, parcel) = *taken;
-                self.outbox.replay(entry, parcel, now, SystemTime::now());
+                self.outboxes.first_mut().replay(entry, parcel, now, SystemTime::now());
             }
             Done::Noted(Some(reason)) => {
                 self.trouble(reason, DropReason::SpoolFull);

@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use opentelemetry::{otel_debug, otel_info, otel_warn};
 
 use super::inbox::Delivery;
+use super::outboxes::Way;
 use super::quiet::Quiet;
 use crate::stats::{Amount, DropReason, Stats};
 
@@ -11,9 +12,9 @@ use crate::stats::{Amount, DropReason, Stats};
 pub(super) struct Voice {
     quiet: Quiet,
     /// Troubles that have been said and need not be said again.
-    said: HashSet<String>,
+    said: HashSet<(Way, String)>,
     /// The same, until the server is reached again.
-    said_of_outage: HashSet<String>,
+    said_of_outage: HashSet<(Way, String)>,
     said_drops: HashSet<DropReason>,
 }
 
@@ -50,12 +51,12 @@ impl Voice {
 
     /// What keeps envelopes from being delivered, once; an outage, once each time. Tells whether
     /// it was new.
-    pub(super) fn trouble(&mut self, what: &str, reason: DropReason) -> bool {
+    pub(super) fn trouble(&mut self, way: Way, what: &str, reason: DropReason) -> bool {
         let said = match reason {
             DropReason::Unreachable => &mut self.said_of_outage,
             _ => &mut self.said,
         };
-        let is_new = said.len() < MAX_SAID && said.insert(what.to_owned());
+        let is_new = said.len() < MAX_SAID && said.insert((way, what.to_owned()));
         if is_new {
             self.quiet.speak(|| {
                 otel_warn!(name: "SentryExporter.DeliveryFailed", reason = what);
@@ -75,9 +76,10 @@ impl Voice {
         });
     }
 
-    pub(super) fn works(&mut self) {
-        if !self.said_of_outage.is_empty() {
-            self.said_of_outage.clear();
+    pub(super) fn works(&mut self, now_up: Way) {
+        let before = self.said_of_outage.len();
+        self.said_of_outage.retain(|(way, _)| *way != now_up);
+        if self.said_of_outage.len() < before {
             self.quiet.speak(|| {
                 otel_info!(name: "SentryExporter.DeliveryWorks");
             });
@@ -109,5 +111,21 @@ impl Voice {
                 otel_warn!(name: "SentryExporter.Shutdown", summary = stats.to_string());
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_said_once_however_often_another_project_answers() {
+        let mut voice = Voice::new(Quiet::new());
+        let (away, up) = (Way::other(0), Way::DEFAULT);
+        assert!(voice.trouble(away, "gone", DropReason::Unreachable));
+        voice.works(up);
+        assert!(!voice.trouble(away, "gone", DropReason::Unreachable));
+        voice.works(away);
+        assert!(voice.trouble(away, "gone", DropReason::Unreachable));
     }
 }

@@ -5,7 +5,7 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::inbox::{Answer, Deadline};
-use super::outbox::Outbox;
+use super::outboxes::Outboxes;
 
 /// Those who wait for delivery or for room.
 #[derive(Debug, Default)]
@@ -88,13 +88,12 @@ impl Waiting {
     }
 
     /// Tells those whose wait is over.
-    pub(super) fn answer(&mut self, outbox: &Outbox, is_copied: bool, now: Duration) {
+    pub(super) fn answer(&mut self, outboxes: &Outboxes, is_copied: bool, now: Duration) {
         self.waiters.retain(|waiter| {
             let is_over = match &waiter.until {
-                Until::Room(_) => outbox.has_room(),
-                // While the server is down, a processor would wait for nothing.
-                Until::Settled(mark, _) => outbox.is_settled(*mark) || outbox.is_down(),
-                Until::Flushed { mark, .. } => is_copied && outbox.is_settled(*mark),
+                Until::Room(_) => outboxes.has_room(),
+                Until::Settled(mark, _) => outboxes.is_settled_or_down(*mark),
+                Until::Flushed { mark, .. } => is_copied && outboxes.is_settled(*mark),
             };
             if !is_over && waiter.deadline > now {
                 return true;
@@ -112,8 +111,8 @@ impl Waiting {
     }
 
     /// Tells those who wait for delivery at the end what they have waited for in vain.
-    pub(super) fn end(&mut self, outbox: &Outbox) {
-        self.answer(outbox, true, Duration::MAX);
+    pub(super) fn end(&mut self, outboxes: &Outboxes) {
+        self.answer(outboxes, true, Duration::MAX);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
