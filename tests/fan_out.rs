@@ -19,8 +19,8 @@ fn seen_by_another(place: Option<bool>) -> Vec<(String, Vec<KeyValue>, Vec<Strin
     let (ours, other) = (exporter(&sentry), InMemorySpanExporter::default());
     let builder = SdkTracerProvider::builder();
     let provider = match place {
-        Some(true) => builder.with_batch_exporter(ours.clone()).with_batch_exporter(other.clone()),
-        Some(false) => builder.with_batch_exporter(other.clone()).with_batch_exporter(ours.clone()),
+        Some(true) => builder.with_batch_exporter(ours).with_batch_exporter(other.clone()),
+        Some(false) => builder.with_batch_exporter(other.clone()).with_batch_exporter(ours),
         None => builder.with_batch_exporter(other.clone()),
     };
     let provider = provider.build();

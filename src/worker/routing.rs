@@ -10,6 +10,7 @@ use super::Destination;
 use super::inbox::Source;
 use super::outboxes::Way;
 use super::run::Worker;
+use crate::generations::{Generations, Limits, Weight};
 use crate::router::Router;
 use crate::segment::{Segment, SegmentKind};
 use crate::stats::DropReason;
@@ -25,23 +26,16 @@ pub(crate) struct Routing {
     /// Where that goes which was never asked about; nowhere without a default project.
     fallback: Option<Way>,
     sources: HashMap<Source, Resource>,
-    recent: Recent,
-}
-
-/// Where the traces of the last while went, in two generations: when the young one is full, it
-/// takes the place of the old one.
-#[derive(Debug, Default)]
-struct Recent {
-    young: HashMap<(Source, TraceId), Option<Way>>,
-    old: HashMap<(Source, TraceId), Option<Way>>,
+    /// Where the traces of the last while went.
+    recent: Generations<(Source, TraceId), Option<Way>>,
 }
 
 /// The application's closure panicked.
 #[derive(Debug, PartialEq, Eq)]
 struct Panicked;
 
-/// How many traces a generation holds.
-const GENERATION: usize = 5000;
+/// How much is known of traces.
+const LIMITS: Limits = Limits::entries(5000);
 
 impl Routing {
     pub(crate) fn new(
@@ -58,7 +52,7 @@ impl Routing {
             ways,
             destinations,
             sources: HashMap::new(),
-            recent: Recent::default(),
+            recent: Generations::new(LIMITS),
         }
     }
 
@@ -88,7 +82,9 @@ impl Routing {
         }
         let trace = segment.root().map(|root| (source, root.span_context.trace_id()));
         let is_rest = segment.kind != SegmentKind::Root;
-        if let Some(way) = trace.filter(|_| is_rest).and_then(|trace| self.recent.find(trace)) {
+        if let Some(way) =
+            trace.filter(|_| is_rest).and_then(|trace| self.recent.peek(trace).copied())
+        {
             return Ok(way);
         }
         let way = self.asked(source, segment);
@@ -119,18 +115,7 @@ impl Routing {
     }
 }
 
-impl Recent {
-    fn find(&self, trace: (Source, TraceId)) -> Option<Option<Way>> {
-        self.young.get(&trace).or_else(|| self.old.get(&trace)).copied()
-    }
-
-    fn insert(&mut self, trace: (Source, TraceId), way: Option<Way>) {
-        if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(trace, way);
-    }
-}
+impl Weight for Option<Way> {}
 
 impl Worker {
     pub(super) fn note_resource(&mut self, source: Source, resource: Resource) {
@@ -215,17 +200,6 @@ mod tests {
         assert_eq!(way(2, SegmentKind::Late, None), Ok(Some(Way::other(1))));
         assert_eq!(way(3, SegmentKind::Late, None), Ok(Some(Way::DEFAULT)));
         assert_eq!(way(1, SegmentKind::Root, None), Ok(Some(Way::DEFAULT)));
-    }
-
-    #[test]
-    fn two_generations_of_traces_are_remembered() {
-        let mut recent = Recent::default();
-        for trace in 0..=u128::try_from(2 * GENERATION).unwrap() {
-            recent.insert((SOURCE, trace.into()), Some(Way::DEFAULT));
-            assert!(recent.young.len() + recent.old.len() <= 2 * GENERATION);
-        }
-        assert_eq!(recent.find((SOURCE, 0.into())), None);
-        assert_eq!(recent.find((SOURCE, 9000.into())), Some(Some(Way::DEFAULT)));
     }
 
     #[test]
