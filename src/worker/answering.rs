@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::Response;
 
 use super::inbox::{Delivery, Failure};
-use super::outboxes::Way;
 use super::run::Worker;
 use super::verdict::Verdict;
+use super::way::Way;
 use crate::stats::DropReason;
 
 /// What follows from the end of a request.

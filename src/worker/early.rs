@@ -11,9 +11,9 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::inbox::{Deadline, Source};
 use super::intake::Prepared;
-use super::outboxes::Way;
 use super::routing::Routing;
 use super::run::Worker;
+use super::way::Way;
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
 use crate::segment::Segment;

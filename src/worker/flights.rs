@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::Destination;
 use super::inbox::{Delivery, Message};
-use super::outbox::Line;
+use super::line::Line;
 
 /// The requests on their way, bounded in number and in bytes.
 pub(super) struct Flights {

@@ -7,8 +7,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::lanes::Queued;
-use super::outboxes::Way;
 use super::spool_report::Report;
+use super::way::Way;
 use crate::check::Finding;
 use crate::mapping::Panic;
 use crate::stats::Amount;

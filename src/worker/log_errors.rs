@@ -9,9 +9,9 @@ use sentry_types::protocol::v7::{Context, Event};
 
 use super::inbox::Record;
 use super::intake::{Intake, Prepared};
-use super::outboxes::Way;
 use super::run::Worker;
 use super::toward::Toward;
+use super::way::Way;
 use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;

@@ -10,8 +10,8 @@ use sentry_types::Uuid;
 
 use super::inbox::{Answer, Record, Source};
 use super::intake::{Intake, Prepared};
-use super::outboxes::Way;
 use super::run::Worker;
+use super::way::Way;
 use crate::hooks::Losses;
 use crate::mapping::{Mapper, rough_bytes};
 use crate::protocol::{Envelope, Item, ItemKind, Log, Logs};

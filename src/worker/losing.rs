@@ -1,8 +1,8 @@
 //! What is not delivered: it is counted, told the project that it was meant for, and said.
 
 use super::inbox::Source;
-use super::outboxes::Way;
 use super::run::Worker;
+use super::way::Way;
 use crate::stats::{Amount, DropReason};
 
 impl Worker {

@@ -16,6 +16,7 @@ mod inbox;
 mod intake;
 mod lanes;
 mod leaving;
+mod line;
 #[cfg(feature = "logs")]
 mod log_errors;
 #[cfg(feature = "logs")]
@@ -40,6 +41,7 @@ mod toward;
 mod verdict;
 mod voice;
 mod waiting;
+mod way;
 mod window;
 
 use std::io;
@@ -53,11 +55,11 @@ use sentry_types::Dsn;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
-pub(crate) use self::outboxes::Way;
 pub(crate) use self::quiet::Quiet;
 pub(crate) use self::routing::Routing;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
+pub(crate) use self::way::Way;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;
 use crate::propagation::{Origin, TraceRegistry};

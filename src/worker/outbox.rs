@@ -9,12 +9,13 @@ use super::Destination;
 use super::flights::Flights;
 use super::inbox::{Delivery, Message};
 use super::lanes::{Lanes, Queued};
-use super::outboxes::Way;
+use super::line::Line;
 use super::pulse::Pulse;
-use super::spooler::{Opening, Spooler};
+use super::spooler::Spooler;
 use super::tickets::Tickets;
 use super::toward::Toward;
 use super::verdict::Unanswered;
+use super::way::Way;
 use crate::dsn::dsn_text;
 use crate::protocol::{Envelope, report_envelope};
 use crate::spool::{Entry, MAX_TRYING, Parcel};
@@ -41,18 +42,6 @@ pub(super) struct Outbox {
     is_reporting: bool,
     /// The DSN, for the header of envelopes.
     dsn: String,
-}
-
-/// What an outbox is made of.
-pub(super) struct Line {
-    pub(super) way: Way,
-    /// Absent where nothing is sent to Sentry.
-    pub(super) destination: Option<Destination>,
-    pub(super) opening: Option<Opening>,
-    pub(super) tickets: Tickets,
-    pub(super) max_in_flight: usize,
-    pub(super) queue_bytes: usize,
-    pub(super) client_reports: bool,
 }
 
 /// How long an envelope waits that surely never arrived; Sentry refuses transactions of 5 days.

@@ -3,8 +3,10 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::inbox::Message;
-use super::outbox::{Line, Outbox};
+use super::line::Line;
+use super::outbox::Outbox;
 use super::tickets::Tickets;
+use super::way::Way;
 use super::{Destination, Settings};
 use crate::stats::{Amount, DropReason, Ledger};
 
@@ -18,22 +20,8 @@ pub(super) struct Outboxes {
     tickets: Tickets,
 }
 
-/// Which project something goes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Way(usize);
-
 /// How much a project's share of the queue is at least, in bytes, unless the whole is less.
 const MIN_SHARE: usize = 1024 * 1024;
-
-impl Way {
-    /// That of `with_dsn`.
-    pub(crate) const DEFAULT: Self = Self(0);
-
-    /// That of the project at this place of the router's list.
-    pub(crate) fn other(place: usize) -> Self {
-        Self(place.saturating_add(1))
-    }
-}
 
 impl Outboxes {
     pub(super) fn new(settings: &mut Settings, inbox: &UnboundedSender<Message>) -> Self {
@@ -69,12 +57,12 @@ impl Outboxes {
     }
 
     pub(super) fn at(&self, way: Way) -> &Outbox {
-        let other = way.0.checked_sub(1).and_then(|place| self.others.get(place));
+        let other = way.place().and_then(|place| self.others.get(place));
         other.unwrap_or(&self.first)
     }
 
     pub(super) fn at_mut(&mut self, way: Way) -> &mut Outbox {
-        let other = way.0.checked_sub(1).and_then(|place| self.others.get_mut(place));
+        let other = way.place().and_then(|place| self.others.get_mut(place));
         other.unwrap_or(&mut self.first)
     }
 

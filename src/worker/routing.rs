@@ -8,8 +8,8 @@ use opentelemetry_sdk::Resource;
 
 use super::Destination;
 use super::inbox::Source;
-use super::outboxes::Way;
 use super::run::Worker;
+use super::way::Way;
 use crate::generations::{Generations, Limits, Weight};
 use crate::router::Router;
 use crate::segment::{Segment, SegmentKind};

@@ -16,7 +16,7 @@ use super::intake::{Intake, Prepared};
 use super::leaving::Leaving;
 #[cfg(feature = "logs")]
 use super::logs::LogBatch;
-use super::outboxes::{Outboxes, Way};
+use super::outboxes::Outboxes;
 use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
 use super::probe;
@@ -25,6 +25,7 @@ use super::routing::Routing;
 use super::spotlight::Spotlight;
 use super::voice::Voice;
 use super::waiting::Waiting;
+use super::way::Way;
 use crate::dsn::dsn_text;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;

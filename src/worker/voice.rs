@@ -3,8 +3,8 @@ use std::collections::HashSet;
 use opentelemetry::{otel_debug, otel_info, otel_warn};
 
 use super::inbox::Delivery;
-use super::outboxes::Way;
 use super::quiet::Quiet;
+use super::way::Way;
 use crate::stats::{Amount, DropReason, Stats};
 
 /// What the thread says in OpenTelemetry's internal log; never a key or a body.
