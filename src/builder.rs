@@ -488,6 +488,10 @@ impl SentrySpanExporterBuilder {
         if self.router.is_some() && self.spool.is_some() {
             return Err(routing::no_spool());
         }
+        #[cfg(feature = "logs")]
+        if self.router.is_some() && self.log_errors {
+            return Err(routing::no_log_errors());
+        }
         let transport = self.transport;
         let mut destination = match dsn {
             Some((setting, dsn)) => {

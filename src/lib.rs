@@ -75,6 +75,8 @@
     )
 )]
 
+#[cfg(any(feature = "panic", feature = "sentry"))]
+mod active_span;
 mod builder;
 mod check;
 mod client;

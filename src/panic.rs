@@ -1,12 +1,9 @@
 use std::backtrace::Backtrace;
-use std::cell::Cell;
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
-
+use crate::active_span::{active_span, is_asked};
 use crate::exporter::{SentrySpanExporter, WeakExporter};
 use crate::mapping::{Panic, Place};
 use crate::worker::is_own_thread;
@@ -86,19 +83,6 @@ struct Moment {
     is_in_task: bool,
 }
 
-struct ContextIsThere;
-
-thread_local! {
-    /// Whether this thread was asked for its span before.
-    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
-    /// It is gone before the context of its thread is, because `std` drops the newest first.
-    static CONTEXT: ContextIsThere = {
-        Context::map_current(|_| ());
-        IS_ASKED.set(true);
-        ContextIsThere
-    };
-}
-
 /// What `std` says before it aborts because of a panic that it has told of already.
 const FOLLOWING: [&str; 2] =
     ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
@@ -149,7 +133,7 @@ impl PanicHook {
         panic::set_hook(Box::new(move |info| {
             let time = SystemTime::now();
             // Should asking for the span end the process, the message is at least printed.
-            let may_abort = !installed.settings.exits && !IS_ASKED.get();
+            let may_abort = !installed.settings.exits && !is_asked();
             let comes_second = may_abort || installed.comes_second();
             if comes_second {
                 previous(info);
@@ -218,25 +202,9 @@ impl Drop for Installed {
     }
 }
 
-impl Drop for ContextIsThere {
-    /// That there is one makes the thread drop it.
-    fn drop(&mut self) {}
-}
-
 impl Moment {
     fn is_fatal(self) -> bool {
         self.aborts || self.exits || (self.is_on_main && !self.is_in_task)
-    }
-}
-
-/// The span that is active on this thread, invalid if there is none.
-///
-/// A thread that ends drops its context, and OpenTelemetry panics when it is asked for it then,
-/// which in a hook aborts the process. A thread that was asked before cannot get there.
-fn active_span() -> SpanContext {
-    match CONTEXT.try_with(|_| ()) {
-        Ok(()) => Context::map_current(|context| context.span().span_context().clone()),
-        Err(_) => SpanContext::NONE,
     }
 }
 

@@ -292,3 +292,18 @@ fn what_the_head_did_not_sample_is_not_sampled_behind_it_but_told_on() {
     assert!(sent("traceparent").ends_with("-00"));
     assert_eq!(sent("baggage"), told);
 }
+
+#[test]
+fn a_provider_shows_no_key_and_no_trace_to_whoever_debugs_it() {
+    let exporter = opentelemetry_sentry::SentrySpanExporter::builder()
+        .with_dsn("https://publickey@sentry.invalid/42")
+        .build()
+        .unwrap();
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_sampler(exporter.sampler(0.5))
+        .with_batch_exporter(exporter.clone())
+        .build();
+    for text in [format!("{provider:?}"), format!("{:?}", exporter.propagator())] {
+        assert!(!text.contains("publickey"), "{text}");
+    }
+}

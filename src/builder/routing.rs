@@ -92,6 +92,13 @@ pub(super) fn no_spool() -> BuildError {
     fault("it cannot be combined with with_spool yet".into(), "leave one of the two out")
 }
 
+/// Why a router and errors of logs do not: of these nobody knows the root that says the way.
+#[cfg(feature = "logs")]
+pub(super) fn no_log_errors() -> BuildError {
+    let remedy = "leave one of the two out";
+    fault("it cannot be combined with with_log_errors yet".into(), remedy)
+}
+
 fn fault(reason: String, remedy: &'static str) -> BuildError {
     BuildError::InvalidSetting { setting: SETTING, reason, remedy }
 }

@@ -174,8 +174,8 @@ impl Hooks {
         Outgoing { transaction, events, losses }
     }
 
-    /// Whether the name of a transaction is not known before its hook has spoken.
-    pub(crate) fn may_rename(&self) -> bool {
+    /// Whether a transaction may be dropped.
+    pub(crate) fn may_drop_transactions(&self) -> bool {
         self.transaction.is_some()
     }
 

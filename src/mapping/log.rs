@@ -116,13 +116,14 @@ impl Mapper {
         let release = self.release.as_ref().or(resource.release.as_ref());
         let environment = self.environment.as_ref().or(resource.environment.as_ref());
         let environment = environment.cloned().unwrap_or_else(|| StringValue::from(ENVIRONMENT));
+        let clean = |text: StringValue| StringValue::from(self.scrubber.scrub_text(text.as_str()));
         for (key, value) in [
             ("sentry.release", release.cloned()),
             ("sentry.environment", Some(environment)),
             ("sentry.sdk.name", Some(NAME.into())),
             ("sentry.sdk.version", Some(VERSION.into())),
             ("server.address", resource.server_name.clone()),
-            ("logger.name", logger(record, scope)),
+            ("logger.name", logger(record, scope).map(clean)),
         ] {
             match value {
                 // What is set in code wins over what a record says, as for spans.
@@ -147,10 +148,10 @@ impl Mapper {
             }
         }
         if !scope.name().is_empty() {
-            data.insert_missing("otel.scope.name", scope.name().to_owned());
+            data.insert_missing("otel.scope.name", clean(scope.name().to_owned().into()));
         }
         if let Some(name) = record.event_name().filter(|name| !is_place(name)) {
-            data.insert_missing("event.name", name);
+            data.insert_missing("event.name", clean(name.into()));
         }
         let text = record
             .severity_text()

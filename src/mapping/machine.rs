@@ -4,7 +4,10 @@ use std::env::consts::{ARCH, OS};
 use sentry_types::protocol::v7::Context;
 
 /// The version of the compiler; empty if it is not known.
-const RUSTC: &str = env!("BUILT_BY_RUSTC");
+const RUSTC: &str = match option_env!("BUILT_BY_RUSTC") {
+    Some(version) => version,
+    None => "",
+};
 
 /// What the kernel says of itself, which only the machine at hand knows.
 #[derive(Clone, Debug, Default)]

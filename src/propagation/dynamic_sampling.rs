@@ -56,8 +56,25 @@ impl TraceHead {
         transaction: &Transaction,
         decision: Decision,
     ) -> Option<TraceHeader> {
-        let header = self.undecided(transaction, origin)?;
+        let header = self.undecided(transaction, origin, true)?;
         Some(decided(header, transaction.trace.trace_id, decision))
+    }
+
+    /// The same for errors whose transaction is not sent, or not yet: what stands for it has
+    /// nothing to say about the trace, least of all its name.
+    pub(crate) fn context_of_errors(
+        &mut self,
+        origin: Option<&Origin>,
+        transaction: &Transaction,
+        decision: Decision,
+    ) -> Option<TraceHeader> {
+        let header = self.undecided(transaction, origin, false)?;
+        Some(decided(header, transaction.trace.trace_id, decision))
+    }
+
+    /// The rate by which a trace was sampled before it came here, if anybody told it.
+    pub(crate) fn rate_of(&self, trace: TraceId) -> Option<f64> {
+        self.traces.rate_of(trace)
     }
 
     /// The header as it is where every segment is sent.
@@ -65,14 +82,15 @@ impl TraceHead {
         &mut self,
         transaction: &Transaction,
         origin: Option<&Origin>,
+        is_sent: bool,
     ) -> Option<TraceHeader> {
         let trace = transaction.trace.trace_id;
         let rate = told_rate(transaction.trace.data.value("sentry.sample_rate"));
         if let Some(told) = self.traces.context_at(trace, rate) {
             return told.header();
         }
-        let is_named = transaction.source != TransactionSource::Url;
-        let is_head = transaction.trace.parent_span_id.is_none();
+        let is_named = is_sent && transaction.source != TransactionSource::Url;
+        let is_head = is_sent && transaction.trace.parent_span_id.is_none();
         let shared = match self.known.find(trace).filter(|_| !is_head) {
             Some(known) => known.clone(),
             None => {
@@ -81,9 +99,16 @@ impl TraceHead {
                     release: transaction.release.as_ref().map(ToString::to_string),
                     environment: transaction.environment.as_ref().map(ToString::to_string),
                 };
-                let header = self.traces.own(trace, (rate, true), &service, origin)?;
+                let header = self.traces.own(
+                    trace,
+                    (rate.or(self.rate_of(trace)), true),
+                    &service,
+                    origin,
+                )?;
                 let shared = Shared { header, name };
-                self.known.insert(trace, shared.clone());
+                if is_sent {
+                    self.known.insert(trace, shared.clone());
+                }
                 shared
             }
         };
@@ -315,5 +340,33 @@ mod tests {
         let told = head.traces.begin(TraceId::from(1), false).unwrap();
         assert_eq!(told.value(TraceKey::Sampled).as_deref(), Some("false"));
         assert_eq!((told.value(TraceKey::SampleRate), told.rand()), (None, None));
+    }
+
+    #[test]
+    fn errors_without_their_transaction_say_nothing_that_stays() {
+        let mut head = head();
+        let alone = Mapper::new().map(vec![span(1, 9, 0, 1.0)]).remove(0);
+        let early = head.context_of_errors(None, &alone.transaction, Decision::KEPT).unwrap();
+        assert_eq!(
+            (early.value(TraceKey::SampleRate), early.value(TraceKey::Transaction)),
+            (Some("1"), None)
+        );
+        let root = header(&mut head, span(1, 1, 0, 0.25));
+        assert_eq!(root["sample_rate"], "0.25");
+        let after = head.context_of_errors(None, &alone.transaction, Decision::KEPT).unwrap();
+        assert_eq!(after.value(TraceKey::SampleRate), Some("0.25"), "what the head said");
+        assert_eq!(header(&mut head, span(1, 3, 1, 1.0)), root);
+    }
+
+    #[test]
+    fn the_rate_of_a_sampler_here_or_before_is_known() {
+        let head = head();
+        assert_eq!(head.rate_of(TraceId::from(1)), None);
+        head.traces.rate(TraceId::from(1), 0.25);
+        assert_eq!(head.rate_of(TraceId::from(1)), Some(0.25));
+        let told = "sentry-trace_id=00000000000000000000000000000002,sentry-public_key=theirs,\
+            sentry-sample_rate=0.5";
+        head.traces.keep(TraceId::from(2), incoming(told));
+        assert_eq!(head.rate_of(TraceId::from(2)), Some(0.5));
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::trace::TraceId;
@@ -15,7 +16,6 @@ use crate::protocol::{TraceHeader, TraceKey};
 ///
 /// The one thing that threads of the application and the exporter's thread share under a lock,
 /// which is held for a look into a map.
-#[derive(Debug)]
 pub(crate) struct TraceRegistry {
     /// Absent without a DSN.
     public_key: Option<String>,
@@ -124,6 +124,16 @@ impl TraceRegistry {
         self.state().context(trace)
     }
 
+    /// The rate by which a trace was sampled, as far as somebody told it.
+    pub(super) fn rate_of(&self, trace: TraceId) -> Option<f64> {
+        let mut state = self.state();
+        if let Some(Rate(rate)) = state.rates.find(trace) {
+            return Some(*rate);
+        }
+        let context = state.context(trace)?;
+        sampling::parse(&context.value(TraceKey::SampleRate)?)
+    }
+
     /// The same for an envelope, whose root may tell the rate by which it was sampled.
     pub(super) fn context_at(
         &self,
@@ -194,6 +204,13 @@ impl TraceRegistry {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for TraceRegistry {
+    /// Without the key, and without what thousands of traces say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceRegistry").finish_non_exhaustive()
     }
 }
 

@@ -76,7 +76,7 @@ impl Log {
             left = left.saturating_sub(1);
             has_room
         });
-        self.attributes.fit(Self::MAX_DATA_BYTES);
+        self.attributes.limit(Self::MAX_DATA_BYTES);
     }
 
     /// How much Sentry counts it for: the bytes of its texts, and 8 for a number.

@@ -38,7 +38,9 @@ impl Sampler {
     /// What follows of a trace that a policy has kept is kept, because half a trace helps nobody.
     /// What a policy dropped takes along only what ended after it, since the other segments of the
     /// trace may be the ones to keep. A policy that stands further up wins over both.
-    pub(crate) fn decide(&mut self, segment: &Segment) -> Decision {
+    ///
+    /// `before` is the rate of the sampler before where no root tells it.
+    pub(crate) fn decide(&mut self, segment: &Segment, before: Option<f64>) -> Decision {
         let Some(subject) = Subject::new(segment) else { return Decision::KEPT };
         let root = subject.root();
         let trace = root.span_context.trace_id();
@@ -48,7 +50,7 @@ impl Sampler {
         let found = self.sampling.first_match(&subject, recalled);
         let place = found.or(recalled);
         let told = share::told_by(root);
-        let before = told.or(past.before);
+        let before = told.or(past.before).or(before);
         let (kept, dropped) = match found {
             Some(place) if self.sampling.keeps(place) => (Some(place), past.dropped),
             Some(place) => (past.kept, Some(place)),
@@ -117,7 +119,7 @@ mod tests {
     ) -> Decision {
         let mut sampler = Sampler::new(sampling);
         let segments = segments.iter().map(|(trace, kind, name, status)| {
-            sampler.decide(&segment(*trace, *kind, name, status.clone()))
+            sampler.decide(&segment(*trace, *kind, name, status.clone()), None)
         });
         segments.last().expect("a segment")
     }
@@ -183,10 +185,10 @@ mod tests {
         // Below a half of all, but not below a half of that half.
         let mut root = segment(3 << 61, SegmentKind::Root, "a", Status::Unset);
         let late = segment(3 << 61, SegmentKind::Late, "b", Status::Unset);
-        assert!(sampler.decide(&root).is_kept);
+        assert!(sampler.decide(&root, None).is_kept);
         root.spans[0].attributes.push(KeyValue::new("sentry.sample_rate", 0.5));
-        assert!(!sampler.decide(&root).is_kept);
-        assert!(!sampler.decide(&late).is_kept);
+        assert!(!sampler.decide(&root, None).is_kept);
+        assert!(!sampler.decide(&late, None).is_kept);
     }
 
     #[test]
@@ -194,7 +196,7 @@ mod tests {
         let mut sampler = Sampler::new(Sampling::at_rate(0.0).keep_errors());
         let mut keeps = |trace: usize, status| {
             let segment = segment(trace as u128, SegmentKind::Late, "a", status);
-            let is_kept = sampler.decide(&segment).is_kept;
+            let is_kept = sampler.decide(&segment, None).is_kept;
             assert!(sampler.known.len() <= 2 * GENERATION);
             is_kept
         };
@@ -205,5 +207,15 @@ mod tests {
         (1..=2 * GENERATION)
             .for_each(|trace| assert!(keeps(trace, Status::Unset) == (trace > GENERATION)));
         assert!(keeps(GENERATION + 1, Status::Unset), "traces without a policy take no room");
+    }
+
+    #[test]
+    fn the_share_is_one_of_what_a_ratio_sampler_before_let_through() {
+        let mut sampler = Sampler::new(Sampling::at_rate(0.5));
+        // A quarter of all lies below 2^61 of 2^63.
+        for (number, is_kept) in [(1, true), ((1 << 60) - 1, true), (1 << 60, false)] {
+            let segment = segment(number << 1, SegmentKind::Root, "a", Status::Unset);
+            assert_eq!(sampler.decide(&segment, Some(0.25)).is_kept, is_kept, "{number}");
+        }
     }
 }

@@ -52,7 +52,19 @@ const CREDENTIALS: &[&str] = &[
 ];
 
 /// Parts of names of headers that say where a request came from.
-const ORIGINS: &[&str] = &["forwarded", "location", "referer", "remote-", "-ip", "via"];
+const ORIGINS: &[&str] = &[
+    "-ip",
+    "appengine-",
+    "clientip",
+    "external-address",
+    "forwarded",
+    "location",
+    "referer",
+    "remote-",
+    "socketip",
+    "via",
+    "viewer-",
+];
 
 impl Role {
     pub(super) fn of(key: &str) -> Self {
@@ -98,9 +110,13 @@ impl Role {
             | "mcp.tool.result.content"
             | "process.command_args"
             | "process.command_line"
+            | "process.owner"
+            | "source.address"
+            | "source.port"
             | "user.email"
             | "user.full_name"
             | "user.name" => Self::Personal,
+            _ if key.starts_with("geo.") || key.starts_with("user.geo.") => Self::Personal,
             "net.peer.ip" | "net.sock.peer.addr" | "network.peer.address" => Self::Peer,
             "http.target" => Self::Url,
             "url.query" | "url.fragment" | "http.query" | "http.fragment" => Self::Query,

@@ -15,8 +15,21 @@ pub(super) fn user_info(bytes: &[u8], start: usize, end: usize) -> Option<usize>
     let rest = bytes.get(start..end)?;
     let length = rest.iter().take_while(|byte| !matches!(byte, b'/' | b'?' | b'#')).count();
     steps::count(length);
-    let at = rest.get(..length)?.iter().rposition(|byte| *byte == b'@')?;
-    Some(start.saturating_add(at))
+    let authority = rest.get(..length)?;
+    let mut at = authority.iter().rposition(|byte| *byte == b'@');
+    if at.is_none() && holds_password(authority) {
+        steps::count(rest.len());
+        at = rest.iter().rposition(|byte| *byte == b'@');
+    }
+    Some(start.saturating_add(at?))
+}
+
+/// Whether what seems to be a host and a port is a user and the beginning of a password, in which
+/// somebody forgot to encode what ends an authority.
+fn holds_password(authority: &[u8]) -> bool {
+    let mut parts = authority.splitn(2, |byte| *byte == b':');
+    let (name, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    !name.is_empty() && !name.starts_with(b"[") && rest.iter().any(|byte| !byte.is_ascii_digit())
 }
 
 /// Whether a query string begins behind a `?` at `at`, in a text of people: with a key and `=`.
@@ -55,6 +68,22 @@ pub(super) fn is_end(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_may_have_what_ends_an_authority() {
+        for (url, found) in [
+            ("app:Ab/9xQ@db.host/x", Some("app:Ab/9xQ")),
+            ("app:a#b?c@db", Some("app:a#b?c")),
+            ("app@db/x", Some("app")),
+            ("h:8080/@me", None),
+            ("h/a:b@c", None),
+            ("[::1]:80/a@b", None),
+            ("h", None),
+        ] {
+            let at = user_info(url.as_bytes(), 0, url.len());
+            assert_eq!(at.map(|at| &url[..at]), found, "{url}");
+        }
+    }
 
     #[test]
     fn a_line_and_a_column_are_no_part_of_a_value() {

@@ -2,8 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::trace::SpanContext;
 use sentry_core::protocol::{Event, TraceContext};
 use sentry_core::{ClientOptions, EventSamplingStrategy, Integration, TransportFactory};
 
@@ -156,11 +155,8 @@ impl fmt::Debug for SentryIntegration {
     }
 }
 
-/// The span that is active on this thread. It is asked for nothing but its ids, because a panic
-/// may have begun while it was locked.
 fn active_span() -> Option<SpanContext> {
-    let span = Context::map_current(|context| context.span().span_context().clone());
-    span.is_valid().then_some(span)
+    Some(crate::active_span::active_span()).filter(SpanContext::is_valid)
 }
 
 fn ids(span: &SpanContext) -> (sentry_core::protocol::TraceId, sentry_core::protocol::SpanId) {

@@ -13,9 +13,7 @@ use super::{encode, window};
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
-use crate::protocol::{
-    Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction, TransactionSource,
-};
+use crate::protocol::{Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction};
 use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason, count};
@@ -96,7 +94,9 @@ impl Intake {
 
     /// What becomes of a segment as a whole.
     pub(super) fn decide(&mut self, segment: &Segment) -> Decision {
-        self.sampler.as_mut().map_or(Decision::KEPT, |sampler| sampler.decide(segment))
+        let Some(sampler) = &mut self.sampler else { return Decision::KEPT };
+        let trace = segment.root().map(|root| root.span_context.trace_id());
+        sampler.decide(segment, trace.and_then(|trace| self.head.rate_of(trace)))
     }
 
     /// Maps and compresses a segment, leaving out what the decision and the limits forbid before
@@ -132,12 +132,17 @@ impl Intake {
             self.errors(mapped, Some(decision), mapper, (to, now), wall, &mut prepared);
             return prepared;
         }
+        let may_go = mapped.is_ignored || self.hooks.may_drop_transactions();
+        let spare = (may_go && !mapped.events.is_empty())
+            .then(|| self.head.context_of_errors(to.origin, &mapped.transaction, decision));
         let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
         let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
         let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
         prepared.lost(losses);
-        let trace =
-            transaction.as_ref().and_then(|it| self.head.context_at(to.origin, it, decision));
+        let trace = match &transaction {
+            Some(sent) => self.head.context_at(to.origin, sent, decision),
+            None => spare.flatten(),
+        };
         for event in events {
             self.event(event, trace.as_ref(), mapper, (to, now), wall, &mut prepared);
         }
@@ -163,7 +168,8 @@ impl Intake {
         let mut prepared = Prepared::default();
         if let Some(mut mapped) = mapped {
             self.leave_out(&mut mapped, mapper, &mut prepared);
-            let decision = is_sampled.then_some(Decision::KEPT);
+            // What will be decided about their segment is not known.
+            let decision = Some(Decision::KEPT).filter(|_| is_sampled && self.sampler.is_none());
             self.errors(mapped, decision, mapper, (to, now), wall, &mut prepared);
         }
         prepared
@@ -192,12 +198,9 @@ impl Intake {
         let mut losses = Losses::default();
         let events = self.hooks.events(std::mem::take(&mut mapped.events), &mut losses);
         prepared.lost(losses);
-        if mapped.is_ignored || self.hooks.may_rename() {
-            // Trace headers leave out the names of this source.
-            mapped.transaction.source = TransactionSource::Url;
-        }
-        let trace = decision
-            .and_then(|decision| self.head.context_at(to.origin, &mapped.transaction, decision));
+        let (head, transaction) = (&mut self.head, &mapped.transaction);
+        let trace =
+            decision.and_then(|decision| head.context_of_errors(to.origin, transaction, decision));
         for event in events {
             self.event(event, trace.as_ref(), mapper, (to, now), wall, prepared);
         }
