@@ -408,7 +408,9 @@ fn what_a_hook_adds_is_made_to_fit() {
             assert!(span["op"].as_str().unwrap().chars().count() <= 128);
         }
         let event = &sent.events[0];
-        assert!(event["message"].as_str().unwrap().ends_with('…'));
+        assert!(event["logentry"]["message"].as_str().unwrap().ends_with('…'));
+        assert!(event["user"]["email"].as_str().unwrap().chars().count() <= 75);
+        assert!(event["culprit"].as_str().unwrap().chars().count() <= 200);
         assert_eq!(event["exception"]["values"][0]["type"], "Refused");
         assert_eq!(event["environment"], "a-b");
         assert_eq!(event["tags"]["two-words_"], "two lines");

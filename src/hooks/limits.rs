@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use opentelemetry::StringValue;
 use opentelemetry::trace::{SpanId, TraceId};
 use sentry_types::Uuid;
-use sentry_types::protocol::v7::Event;
+use sentry_types::protocol::v7::{Event, LogEntry, User};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -22,7 +22,13 @@ const MAX_NAME_CHARS: usize = 200;
 /// The longest op, origin or unit, in chars.
 const MAX_WORD_CHARS: usize = 128;
 
-const MAX_SERVER_NAME_BYTES: usize = 256;
+/// The longest name of a user and the longest address, in chars.
+const MAX_USER_CHARS: usize = 128;
+const MAX_MAIL_CHARS: usize = 75;
+
+/// The longest text of an error, and the longest other value of an event, in bytes.
+const MAX_VALUE_BYTES: usize = 8000;
+const MAX_EXTRA_BYTES: usize = 12_000;
 
 /// How much a single span may take with its data, and again with its links, in bytes of JSON.
 const MAX_DATA_BYTES: usize = 200_000;
@@ -80,11 +86,12 @@ pub(super) fn limit_transaction(transaction: &mut Transaction, identity: Identit
     bend(&mut transaction.release, legal_release);
     bend(&mut transaction.environment, legal_environment);
     transaction.dist.take_if(|dist| dist_fault(dist.as_str()).is_some());
-    bend(&mut transaction.server_name, |name| Some(limited(name, MAX_SERVER_NAME_BYTES)));
+    // Sentry makes a tag of it.
+    bend(&mut transaction.server_name, |name| Some(short(name, MAX_NAME_CHARS)));
     transaction.tags.truncate(MAX_TAGS);
     limit_measurements(&mut transaction.measurements);
     limit_contexts(transaction);
-    transaction.user = transaction.user.take().and_then(limited_part);
+    transaction.user = transaction.user.take().map(limited_user).and_then(limited_part);
     transaction.request = transaction.request.take().and_then(limited_part);
     let breadcrumbs = std::mem::take(&mut transaction.breadcrumbs);
     let surplus = breadcrumbs.len().saturating_sub(MAX_BREADCRUMBS);
@@ -101,18 +108,49 @@ pub(super) fn limit_event(event: &mut Event<'static>) {
     legal(&mut event.release, legal_release);
     legal(&mut event.environment, legal_environment);
     event.dist.take_if(|dist| dist_fault(dist).is_some());
-    if let Some(name) = &mut event.transaction
-        && let Some(short) = cut(name, MAX_NAME_CHARS)
-    {
-        *name = short;
+    legal(&mut event.server_name, |name| Some(short(name, MAX_NAME_CHARS)));
+    for text in [&mut event.transaction, &mut event.culprit].into_iter().flatten() {
+        *text = short(text, MAX_NAME_CHARS);
     }
+    if let Some(message) = event.message.take() {
+        // Sentry moves it there, if there is none.
+        event.logentry.get_or_insert_with(|| LogEntry { message, params: Vec::new() });
+    }
+    if let Some(entry) = &mut event.logentry {
+        entry.message = limited(&entry.message, MAX_VALUE_BYTES);
+    }
+    for exception in &mut event.exception.values {
+        exception.ty = short(&exception.ty, MAX_WORD_CHARS);
+        exception.value = exception.value.take().map(|text| limited(&text, MAX_VALUE_BYTES));
+        exception.module = exception.module.take().map(|text| short(&text, MAX_NAME_CHARS));
+    }
+    event.extra.retain(|key, value| {
+        limit_texts(value, MAX_EXTRA_BYTES);
+        // Escapes may double a text.
+        let fits = json_len(value) <= MAX_EXTRA_BYTES.saturating_mul(2);
+        fits && key.len() <= MAX_NAME_CHARS && !key.chars().any(char::is_control)
+    });
     let mut tags = Tags::default();
     for (key, value) in std::mem::take(&mut event.tags).into_iter().take(MAX_TAGS) {
         tags.insert(key.into(), value.into());
     }
     event.tags = tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-    event.user = event.user.take().and_then(limited_part);
+    event.user = event.user.take().map(limited_user).and_then(limited_part);
     event.request = event.request.take().and_then(limited_part);
+}
+
+fn limited_user(mut user: User) -> User {
+    let short = |text: &mut Option<String>, chars| {
+        *text = text.take().map(|text| short(&text, chars));
+    };
+    short(&mut user.id, MAX_USER_CHARS);
+    short(&mut user.username, MAX_USER_CHARS);
+    short(&mut user.email, MAX_MAIL_CHARS);
+    user
+}
+
+fn short(text: &str, max_chars: usize) -> String {
+    cut(text, max_chars).unwrap_or_else(|| text.to_owned())
 }
 
 fn limit_spans(transaction: &mut Transaction) {
