@@ -1,35 +1,29 @@
+mod destination;
 mod filters;
 mod routing;
+mod settings;
 
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use http::{HeaderMap, HeaderValue, header};
-use opentelemetry::StringValue;
-use sentry_types::Dsn;
+use std::time::Duration;
 
 use crate::client::{self, ClientSettings};
-use crate::dsn::parse_dsn;
 use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::exporter::SentrySpanExporter;
 use crate::hooks::Hooks;
-use crate::mapping::{
-    EventFilter, Kernel, Mapper, TagPolicy, dist_fault, environment_fault, release_fault,
-};
+use crate::mapping::{EventFilter, Mapper, TagPolicy};
 use crate::pattern::Pattern;
 use crate::propagation::{Continuation, Service, TraceRegistry};
-use crate::protocol::{CLIENT, MAX_SPANS};
+use crate::protocol::MAX_SPANS;
 use crate::router::Router;
 use crate::sampling::Sampling;
 use crate::scrub::Scrubbing;
-use crate::segment::{Bounds, SegmentBuffer};
-use crate::spool::{OpenError, Spool, Store};
+use crate::segment::Bounds;
+use crate::spool::Spool;
 use crate::spotlight::Spotlight;
 use crate::transport::{HttpTransport, Transport};
-use crate::worker::{Destination, Opening, Settings};
 
 /// Settings of a [`SentrySpanExporter`].
 ///
@@ -63,9 +57,6 @@ pub struct SentrySpanExporterBuilder {
     router: Option<Router>,
 }
 
-const DSN_VARIABLE: &str = "SENTRY_DSN";
-const RELEASE_VARIABLE: &str = "SENTRY_RELEASE";
-const ENVIRONMENT_VARIABLE: &str = "SENTRY_ENVIRONMENT";
 const BATCH_VARIABLE: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
 
 /// The largest batch of the SDK's processors where nothing else is said.
@@ -457,89 +448,6 @@ impl SentrySpanExporterBuilder {
             }
         }
     }
-
-    /// Everything checked; nothing without a DSN or a Spotlight.
-    fn settings<Read>(self, environment: &Environment<Read>) -> Result<Option<Settings>, BuildError>
-    where
-        Read: Fn(&str) -> Result<String, VarError>,
-    {
-        let dsn = environment.choose("with_dsn", self.dsn, DSN_VARIABLE)?;
-        let release = environment.choose("with_release", self.release, RELEASE_VARIABLE)?;
-        let place =
-            environment.choose("with_environment", self.environment, ENVIRONMENT_VARIABLE)?;
-        let dist = self.dist.map(|dist| ("with_dist", dist));
-        let release =
-            checked(release, release_fault, "use a name and a version, such as `shop@1.2.3`")?;
-        let place = checked(place, environment_fault, "use a short name, such as `production`")?;
-        let dist = checked(dist, dist_fault, "use a build number, such as `42`")?;
-        self.mapper.check_patterns()?;
-        if let (Some((transport, _)), Some(setting)) = (&self.transport, self.client.setter()) {
-            return Err(BuildError::InvalidSetting {
-                setting,
-                reason: format!("it would have no effect, because {transport} was called as well"),
-                remedy: "remove one of the two, or set it on what that brings along",
-            });
-        }
-        self.sampling.as_ref().map_or(Ok(()), Sampling::check)?;
-        let spotlight = Spotlight::url(self.spotlight, environment)?;
-        if dsn.is_none() && spotlight.is_none() && self.router.is_none() {
-            return Ok(None);
-        }
-        if self.router.is_some() && self.spool.is_some() {
-            return Err(routing::no_spool());
-        }
-        #[cfg(feature = "logs")]
-        if self.router.is_some() && self.log_errors {
-            return Err(routing::no_log_errors());
-        }
-        let transport = self.transport;
-        let mut destination = match dsn {
-            Some((setting, dsn)) => {
-                Some(destination(setting, &dsn, transport.clone(), &self.client)?)
-            }
-            None => None,
-        };
-        let to = &mut destination;
-        let (client, continuation) = (&self.client, &self.continuation);
-        let routing = self
-            .router
-            .map(|router| routing::routing(router, to, transport.as_ref(), client, continuation));
-        let routing = routing.transpose()?;
-        let spotlight = match spotlight {
-            Some(url) => Some((url, client::of_spotlight()?)),
-            None => None,
-        };
-        let spool = match (self.spool, &destination) {
-            (Some(spool), Some(to)) => Some(opening(spool, to.endpoint.to_string())?),
-            _ => None,
-        };
-        let mut mapper = self.mapper.with_kernel(kernel());
-        mapper = release.into_iter().fold(mapper, Mapper::with_release);
-        mapper = place.into_iter().fold(mapper, Mapper::with_environment);
-        mapper = dist.into_iter().fold(mapper, Mapper::with_dist);
-        let dsn = destination.as_ref().map(|to| &to.dsn);
-        let traces = TraceRegistry::new(dsn, self.continuation, Service::of(&mapper));
-        Ok(Some(Settings {
-            traces: Arc::new(traces),
-            destination,
-            routing,
-            spotlight,
-            mapper,
-            sampling: self.sampling,
-            hooks: self.hooks,
-            segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
-            error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
-            pending: self.pending,
-            max_spans: self.max_spans.unwrap_or(MAX_SPANS),
-            max_in_flight: self.max_in_flight.unwrap_or(Self::DEFAULT_MAX_IN_FLIGHT),
-            queue_bytes: self.queue_bytes.unwrap_or(Self::DEFAULT_QUEUE_BYTES),
-            client_reports: self.client_reports.unwrap_or(true),
-            #[cfg(feature = "logs")]
-            log_errors: self.log_errors,
-            spool,
-            registry: Arc::default(),
-        }))
-    }
 }
 
 impl fmt::Debug for SentrySpanExporterBuilder {
@@ -556,87 +464,4 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("router", &self.router)
             .finish_non_exhaustive()
     }
-}
-
-/// What Linux tells as files; other systems tell nothing here.
-fn kernel() -> Kernel {
-    let read = |name: &str| {
-        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok()?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    Kernel { release: read("osrelease"), version: read("version") }
-}
-
-fn destination(
-    setting: &'static str,
-    dsn: &str,
-    transport: Option<(&'static str, Arc<dyn Transport>)>,
-    client: &ClientSettings,
-) -> Result<Destination, BuildError> {
-    let dsn = parse_dsn(setting, dsn)?;
-    let endpoint =
-        dsn.envelope_api_url().as_str().parse().map_err(|_| BuildError::InvalidSetting {
-            setting,
-            reason: "its host or path cannot be part of an address".into(),
-            remedy: crate::dsn::EXAMPLE,
-        })?;
-    let transport = match transport {
-        Some((_, transport)) => transport,
-        None => Arc::new(client.transport(setting, &dsn)?),
-    };
-    // The client's own limit comes first, and says more.
-    let limit = client.timeout.unwrap_or(client::DEFAULT_TIMEOUT).saturating_mul(2);
-    let headers = headers(&dsn, setting)?;
-    Ok(Destination { endpoint, headers, dsn, origin: None, transport, limit })
-}
-
-/// Takes hold of the directory; one that another process has still is waited for later.
-fn opening(settings: Spool, destination: String) -> Result<Opening, BuildError> {
-    let store = match Store::open(&settings, &destination, SystemTime::now()) {
-        Ok(store) => Some(store),
-        Err(OpenError::InUse { .. }) => None,
-        Err(error) => {
-            return Err(BuildError::InvalidSetting {
-                setting: "with_spool",
-                reason: error.to_string(),
-                remedy: "use a directory that this process can create and write to",
-            });
-        }
-    };
-    Ok(Opening { settings, destination, store })
-}
-
-fn checked(
-    text: Option<(&'static str, String)>,
-    fault: fn(&str) -> Option<&'static str>,
-    remedy: &'static str,
-) -> Result<Option<StringValue>, BuildError> {
-    let Some((setting, text)) = text.filter(|(_, text)| !text.is_empty()) else {
-        return Ok(None);
-    };
-    match fault(&text) {
-        Some(reason) => Err(BuildError::InvalidSetting { setting, reason: reason.into(), remedy }),
-        None => Ok(Some(StringValue::from(text))),
-    }
-}
-
-/// The headers of every request; Sentry wants exactly one form of authentication.
-fn headers(dsn: &Dsn, setting: &'static str) -> Result<HeaderMap, BuildError> {
-    let mut auth =
-        format!("Sentry sentry_key={}, sentry_version=7, sentry_client={CLIENT}", dsn.public_key());
-    if let Some(secret) = dsn.secret_key().filter(|secret| !secret.is_empty()) {
-        auth.push_str(", sentry_secret=");
-        auth.push_str(secret);
-    }
-    let mut auth = HeaderValue::from_str(&auth).map_err(|_| BuildError::InvalidSetting {
-        setting,
-        reason: "its key has characters that no key has".into(),
-        remedy: crate::dsn::EXAMPLE,
-    })?;
-    auth.set_sensitive(true);
-    let mut headers = HeaderMap::new();
-    headers.insert("x-sentry-auth", auth);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-sentry-envelope"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
-    Ok(headers)
 }

@@ -1,3 +1,4 @@
+mod batch_sizes;
 #[cfg(feature = "logs")]
 mod logs;
 
@@ -5,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::{Context, otel_warn};
 use opentelemetry_sdk::Resource;
@@ -13,15 +14,17 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::batch_sizes::BatchSizes;
 #[cfg(feature = "logs")]
 pub use self::logs::SentryLogExporter;
 use crate::check::Finding;
+use crate::count::count;
 use crate::error::BuildError;
 use crate::mapping::Mapper;
 use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
 use crate::sentry_sdk::Registry;
-use crate::stats::{Amount, DropReason, Ledger, Stats, count};
-use crate::worker::{self, Answer, Deadline, Message, Settings, Source};
+use crate::stats::{Amount, DropReason, Ledger, Stats};
+use crate::worker::{self, Answer, Deadline, EXPORT_WAIT, Message, Settings, Source};
 
 /// Sends the spans of OpenTelemetry to Sentry.
 ///
@@ -64,22 +67,6 @@ struct Shared {
     batches: BatchSizes,
 }
 
-/// Tells a full batch from one that left the processor's queue empty.
-///
-/// The exporter is not told how large a batch of its processor can be, so it learns it: from the
-/// environment, from the largest batch seen, and from batches of the same size that follow each
-/// other at once, as they do while the queue is being emptied.
-#[derive(Debug)]
-struct BatchSizes {
-    largest: AtomicUsize,
-    previous: AtomicUsize,
-    /// How many batches of the same size in a row followed each other at once.
-    repeats: AtomicUsize,
-    started: Instant,
-    /// When the last `export` ended, in microseconds since the start.
-    ended: AtomicU64,
-}
-
 /// What other parts of the application share with the thread.
 #[derive(Debug)]
 struct Links {
@@ -97,20 +84,8 @@ struct Links {
 /// How long a call waits for the thread where the thread itself should have answered before.
 const ANSWER_WAIT: Duration = Duration::from_secs(4);
 
-/// How long an `export` waits in all, also if the thread has not come to its spans by then.
-const EXPORT_WAIT: Duration = Duration::from_secs(2);
-
 /// How long dropping the last handle may take.
 const DROP_WAIT: Duration = Duration::from_millis(900);
-
-/// Batches under this size are not taken for full ones because they repeat.
-const MIN_REPEATED: usize = 32;
-
-/// How many times a size has to repeat.
-const REPEATS: usize = 3;
-
-/// How soon after a full batch the next one comes.
-const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl SentrySpanExporter {
     pub(crate) fn start(settings: Settings, full_batch: usize) -> Result<Self, BuildError> {
@@ -413,39 +388,6 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         let _ = self.shut_down(DROP_WAIT);
-    }
-}
-
-impl BatchSizes {
-    fn new(full_batch: usize) -> Self {
-        Self {
-            largest: AtomicUsize::new(full_batch),
-            previous: AtomicUsize::new(0),
-            repeats: AtomicUsize::new(0),
-            started: Instant::now(),
-            ended: AtomicU64::new(0),
-        }
-    }
-
-    fn is_full(&self, len: usize) -> bool {
-        let largest = self.largest.fetch_max(len, Ordering::Relaxed);
-        let previous = self.previous.swap(len, Ordering::Relaxed);
-        let pause = self.micros().saturating_sub(self.ended.load(Ordering::Relaxed));
-        let follows_at_once = Duration::from_micros(pause) < AT_ONCE;
-        if len == previous && len >= MIN_REPEATED && follows_at_once {
-            self.repeats.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.repeats.store(0, Ordering::Relaxed);
-        }
-        len >= largest || self.repeats.load(Ordering::Relaxed) >= REPEATS
-    }
-
-    fn ended(&self) {
-        self.ended.store(self.micros(), Ordering::Relaxed);
-    }
-
-    fn micros(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -80,6 +80,7 @@ mod active_span;
 mod builder;
 mod check;
 mod client;
+mod count;
 mod dsn;
 mod environment;
 mod error;
@@ -109,6 +110,7 @@ mod sentry_sdk;
 mod spool;
 mod spotlight;
 mod stats;
+mod steps;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;

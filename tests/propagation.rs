@@ -8,13 +8,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use common::carrier::Carrier;
 use common::recorder::Recorder;
 use common::watchdog::watchdog;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use opentelemetry::Context;
-use opentelemetry::propagation::{
-    Extractor, Injector, TextMapCompositePropagator, TextMapPropagator,
-};
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter};
@@ -123,25 +122,6 @@ impl Sent {
 
     fn header(&self, name: &str) -> Option<&str> {
         self.received.get(name).map(|value| value.to_str().unwrap())
-    }
-}
-
-struct Carrier<'a>(&'a mut HeaderMap);
-
-impl Injector for Carrier<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        let value = HeaderValue::from_str(&value).expect("a value for a header");
-        self.0.insert(HeaderName::from_bytes(key.as_bytes()).unwrap(), value);
-    }
-}
-
-impl Extractor for Carrier<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(HeaderName::as_str).collect()
     }
 }
 

@@ -1,14 +1,17 @@
 //! A service for `conformance/trace-join/run`, which puts it between services with Sentry's SDKs.
 
+mod common;
+
 use std::io::{Read, stdin};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::get;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use common::carrier::Carrier;
+use http::HeaderMap;
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use opentelemetry_sentry::{SentryPropagator, SentrySpanExporter};
@@ -21,25 +24,6 @@ struct Service {
     provider: SdkTracerProvider,
     propagator: SentryPropagator,
     client: reqwest::Client,
-}
-
-struct Carrier<'a>(&'a mut HeaderMap);
-
-impl Injector for Carrier<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        let value = HeaderValue::from_str(&value).expect("a value for a header");
-        self.0.insert(HeaderName::from_bytes(key.as_bytes()).unwrap(), value);
-    }
-}
-
-impl Extractor for Carrier<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(HeaderName::as_str).collect()
-    }
 }
 
 async fn handle(State(service): State<Service>, uri: Uri, mut headers: HeaderMap) {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{SentrySpanExporterBuilder, destination};
+use super::SentrySpanExporterBuilder;
+use super::destination::destination;
 use crate::client::ClientSettings;
 use crate::dsn::parse_dsn;
 use crate::error::BuildError;

@@ -10,7 +10,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 
 use super::{DROP_WAIT, EXPORT_WAIT, SentrySpanExporter, Shared, may_wait};
-use crate::stats::{Amount, DropReason, Stats, count};
+use crate::count::count;
+use crate::stats::{Amount, DropReason, Stats};
 use crate::worker::{Message, Source};
 
 /// Sends the records of OpenTelemetry's logs to Sentry.

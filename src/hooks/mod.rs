@@ -47,11 +47,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use self::limits::{Identity, limit_event, limit_transaction};
+use crate::count::count;
 use crate::mapping::Mapped;
 #[cfg(feature = "logs")]
 use crate::protocol::Log;
 use crate::protocol::{Event, Span, Transaction};
-use crate::stats::{Amount, DropReason, count};
+use crate::stats::{Amount, DropReason};
 
 /// The hooks of an exporter; none of them is set at first.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::str::Chars;
 
 use super::location::{Location, number};
-use super::steps;
+use crate::steps;
 
 /// What the text of an error says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

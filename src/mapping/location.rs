@@ -1,4 +1,4 @@
-use super::steps;
+use crate::steps;
 
 /// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]

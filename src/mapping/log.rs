@@ -11,8 +11,8 @@ use super::exception::is_place;
 use super::log_value::{is_empty, value};
 use super::panic::stand_in;
 use super::transaction::ENVIRONMENT;
+use crate::count::count;
 use crate::protocol::{Data, Log, LogLevel, NAME, Timestamp, VERSION};
-use crate::stats::count;
 
 /// Where Sentry looks for the text of a record before its values were put in, and for these.
 const TEMPLATE: &str = "sentry.message.template";

@@ -72,7 +72,6 @@ mod severity;
 mod span;
 mod stacktrace;
 mod status;
-mod steps;
 mod symbol;
 mod tags;
 mod transaction;

@@ -6,8 +6,8 @@ use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
-use super::steps;
 use crate::semconv::Attribute::{self, ExceptionMessage, ExceptionType};
+use crate::steps;
 
 /// A panic, as the hook saw it.
 ///

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::steps;
+use crate::steps;
 
 /// A short mangled name can stand for a readable name of many megabytes.
 const DEMANGLED_BYTES: usize = 4096;

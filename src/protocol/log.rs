@@ -3,7 +3,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::data::Json;
 use super::{Data, MAX_ITEM_BYTES, Timestamp, limited};
-use crate::stats::count;
+use crate::count::count;
 
 /// A record of a log, as Sentry stores it.
 ///

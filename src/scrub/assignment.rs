@@ -1,8 +1,8 @@
 //! Keys in a text, and the values that are assigned to them.
 
 use super::shape::looks_random;
-use super::steps;
 use super::value::{self, Found, Mark, Style};
+use crate::steps;
 
 /// A key in a text.
 #[derive(Clone, Copy, Debug)]

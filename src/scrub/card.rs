@@ -1,6 +1,6 @@
 //! Numbers of payment cards (ISO/IEC 7812).
 
-use super::steps;
+use crate::steps;
 
 /// The most digits that a number has.
 const MAX_DIGITS: usize = 19;

@@ -1,6 +1,6 @@
 //! E-mail addresses.
 
-use super::steps;
+use crate::steps;
 
 /// The longest name before the `@`, in bytes.
 const MAX_LOCAL: usize = 64;

@@ -4,6 +4,7 @@
 //! of users, no cookies of requests, no values of query strings, no literals of queries. With or
 //! without: no passwords, keys, tokens and numbers of cards.
 
+mod around;
 mod assignment;
 mod attribute;
 mod card;
@@ -16,7 +17,6 @@ mod scrubber;
 mod settings;
 mod shape;
 mod sql;
-mod steps;
 mod text;
 mod url;
 mod value;

@@ -7,7 +7,8 @@ use super::key::{self, Verdict};
 use super::output::{Output, SHORT};
 use super::settings::Scrubbing;
 use super::value::{Found, Mark};
-use super::{assignment, card, mail, shape, steps, url};
+use super::{assignment, card, mail, shape, url};
+use crate::steps;
 
 /// What stands in place of user and password (rules URL-2 and URL-5).
 const NOBODY: &str = "[Filtered]:[Filtered]";

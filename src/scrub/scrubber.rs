@@ -8,6 +8,7 @@ use opentelemetry_sdk::trace::SpanData;
 #[cfg(feature = "logs")]
 use serde_json::Value as Json;
 
+use super::around::{Around, dialect};
 use super::attribute::Role;
 use super::card;
 use super::family::{Families, Family};
@@ -26,21 +27,6 @@ use super::value::is_placeholder;
 pub(crate) struct Scrubber {
     settings: Arc<Scrubbing>,
     send_default_pii: bool,
-}
-
-/// What there is to know of the span that a text belongs to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Around {
-    made_the_call: bool,
-    /// How its queries are written, if it asks a database.
-    dialect: Option<Dialect>,
-}
-
-impl Around {
-    /// What there is to know of something that belongs to the span.
-    fn of(self, attributes: &[KeyValue]) -> Self {
-        Self { made_the_call: false, dialect: dialect(attributes).or(self.dialect) }
-    }
 }
 
 impl Scrubber {
@@ -328,24 +314,6 @@ impl Scrubber {
             state,
         ))
     }
-}
-
-/// How the database writes that a span asks, if it asks one.
-fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
-    let (mut current, mut older, mut unknown) = (None, None, None);
-    for entry in attributes {
-        let key = entry.key.as_str();
-        if !key.starts_with("db.") {
-            continue;
-        }
-        match key {
-            "db.system.name" => current = Some(Dialect::of(&entry.value.as_str())),
-            "db.system" => older = Some(Dialect::of(&entry.value.as_str())),
-            "db.query.text" | "db.statement" => unknown = Some(Dialect::Unknown),
-            _ => {}
-        }
-    }
-    current.or(older).or(unknown)
 }
 
 /// Whether a key is one of those that conventions make, in which no secret can be.

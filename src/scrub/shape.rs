@@ -1,6 +1,6 @@
 //! Keys and tokens that are known by how they begin.
 
-use super::steps;
+use crate::steps;
 
 /// A beginning of tokens, what they consist of, and how many such chars follow at least.
 struct Shape {

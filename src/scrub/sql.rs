@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::output::Output;
-use super::steps;
+use crate::steps;
 
 /// How a database writes what is no name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::family::{Families, Family};
 use super::pass::Pass;
 use super::settings::Scrubbing;
-use super::steps;
+use crate::steps;
 
 pub(super) use super::pass::Kind;
 

@@ -1,6 +1,6 @@
 //! URLs in texts.
 
-use super::steps;
+use crate::steps;
 
 /// Where the URL ends that has a byte at `at`, in a text of people.
 pub(super) fn end(bytes: &[u8], at: usize) -> usize {

@@ -2,7 +2,7 @@
 
 use super::output::{FILTERED, SHORT};
 use super::shape::looks_random;
-use super::steps;
+use crate::steps;
 
 /// How a key and its value are put down.
 #[derive(Clone, Copy, Debug)]

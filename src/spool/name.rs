@@ -80,15 +80,7 @@ impl Name {
     }
 
     pub(super) fn amount(&self) -> Amount {
-        match self.kind {
-            ItemKind::Event => Amount { events: 1, ..Amount::default() },
-            ItemKind::Transaction => {
-                Amount { spans: self.spans, transactions: 1, ..Amount::default() }
-            }
-            ItemKind::Log => {
-                Amount { logs: self.spans, log_bytes: self.log_bytes, ..Amount::default() }
-            }
-        }
+        Amount { log_bytes: self.log_bytes, ..Amount::of(self.kind, self.spans) }
     }
 
     /// The same, marked as sent at this time if it was not before.

@@ -8,8 +8,9 @@ use super::directory::{Directory, MAX_FILE_BYTES};
 use super::name::{Name, Stage};
 use super::shelf::{Evicted, Shelf};
 use super::{Kinds, Lost, Parcel, Spool};
+use crate::count::count;
 use crate::protocol::Envelope;
-use crate::stats::{Amount, DropReason, count};
+use crate::stats::{Amount, DropReason};
 
 /// The envelopes in the directory, which no one else uses meanwhile.
 #[derive(Debug)]

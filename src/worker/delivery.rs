@@ -6,8 +6,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use super::inbox::{Delivery, Failure, Message};
-use crate::protocol::{Envelope, ItemKind};
-use crate::stats::Amount;
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 
 /// Tells the worker how a request ended, even if the transport panics.
@@ -15,21 +13,6 @@ use crate::transport::{Transport, TransportError, TransportErrorKind};
 struct Watch {
     inbox: UnboundedSender<Message>,
     delivery: Option<Box<Delivery>>,
-}
-
-impl Amount {
-    pub(super) fn of(kind: ItemKind, spans: u64) -> Self {
-        match kind {
-            ItemKind::Event => Self { events: 1, ..Self::default() },
-            ItemKind::Transaction => Self { spans, transactions: 1, ..Self::default() },
-            ItemKind::Log => Self { logs: spans, ..Self::default() },
-        }
-    }
-
-    /// What is lost if this envelope is.
-    pub(super) fn of_envelope(envelope: &Envelope) -> Self {
-        Self { log_bytes: envelope.log_bytes, ..Self::of(envelope.kind, envelope.spans) }
-    }
 }
 
 impl Delivery {

@@ -14,10 +14,11 @@ use super::intake::Prepared;
 use super::routing::Routing;
 use super::run::Worker;
 use super::way::Way;
+use crate::count::count;
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
 use crate::segment::Segment;
-use crate::stats::{Amount, DropReason, count};
+use crate::stats::{Amount, DropReason};
 use crate::transport::Category;
 
 /// The spans with errors that wait for their root.

@@ -8,7 +8,8 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use super::closing::Closing;
 use super::inbox::Deadline;
 use super::run::Worker;
-use crate::stats::{Amount, DropReason, count};
+use crate::count::count;
+use crate::stats::{Amount, DropReason};
 
 impl Worker {
     /// From now on nothing more is taken in, and everything that waits is sent.

@@ -10,13 +10,14 @@ use super::captured::Captured;
 use super::minute::Minute;
 use super::toward::Toward;
 use super::{encode, window};
+use crate::count::count;
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
 use crate::protocol::{Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction};
 use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
-use crate::stats::{Amount, DropReason, count};
+use crate::stats::{Amount, DropReason};
 use crate::transport::Category;
 
 /// The way of a segment to envelopes.

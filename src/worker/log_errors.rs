@@ -12,12 +12,13 @@ use super::intake::{Intake, Prepared};
 use super::run::Worker;
 use super::toward::Toward;
 use super::way::Way;
+use crate::count::count;
 use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::{Mapped, Mapper};
 use crate::protocol::ItemKind;
 use crate::sampling::Decision;
 use crate::segment::Segment;
-use crate::stats::{Amount, count};
+use crate::stats::Amount;
 
 /// The errors of late and who told them first.
 ///

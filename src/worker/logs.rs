@@ -12,10 +12,11 @@ use super::inbox::{Answer, Record, Source};
 use super::intake::{Intake, Prepared};
 use super::run::Worker;
 use super::way::Way;
+use crate::count::count;
 use crate::hooks::Losses;
 use crate::mapping::{Mapper, rough_bytes};
 use crate::protocol::{Envelope, Item, ItemKind, Log, Logs};
-use crate::stats::{Amount, DropReason, count};
+use crate::stats::{Amount, DropReason};
 use crate::transport::Category;
 
 /// The logs that wait to be sent together.

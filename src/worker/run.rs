@@ -1,18 +1,18 @@
+mod ingest;
+
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry_sdk::trace::SpanData;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::Settings;
 use super::captured::Captured;
 use super::closing::Closing;
-use super::early::{Early, failed};
+use super::early::Early;
 use super::inbox::{Message, Source};
-use super::intake::{Intake, Prepared};
+use super::intake::Intake;
 use super::leaving::Leaving;
 #[cfg(feature = "logs")]
 use super::logs::LogBatch;
@@ -25,14 +25,11 @@ use super::routing::Routing;
 use super::spotlight::Spotlight;
 use super::voice::Voice;
 use super::waiting::Waiting;
-use super::way::Way;
 use crate::dsn::dsn_text;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
-use crate::protocol::ItemKind;
-use crate::sampling::Decision;
-use crate::segment::{Segment, SegmentBuffer};
-use crate::stats::{Amount, DropReason, Ledger, count};
+use crate::segment::SegmentBuffer;
+use crate::stats::Ledger;
 
 /// The state of the thread.
 pub(super) struct Worker {
@@ -225,88 +222,6 @@ impl Worker {
             let buffer = SegmentBuffer::new().with_timeout(*segment_timeout);
             (buffer.with_max_pending(*pending).undivided(), mapper.clone())
         })
-    }
-
-    fn ingest(&mut self, source: Source, mut spans: Vec<SpanData>) {
-        let all = spans.len();
-        if self.closing.is_some() {
-            self.lose_of(source, Amount::spans(count(all)), DropReason::ShutDown);
-            return;
-        }
-        spans.retain(|span| !self.own_traffic.iter().any(|own| own.includes(span)));
-        let own = count(all.saturating_sub(spans.len()));
-        self.panics.join(&mut spans);
-        let now = self.now();
-        let (buffer, mapper) = self.source(source);
-        let failed = failed(&spans, mapper);
-        let ingested = buffer.ingest(spans, now);
-        for (spans, reason) in [
-            (own, DropReason::OwnTraffic),
-            (ingested.unsampled, DropReason::Unsampled),
-            (ingested.invalid, DropReason::InvalidId),
-            (ingested.duplicates, DropReason::Duplicate),
-        ] {
-            if spans > 0 {
-                self.lose_of(source, Amount::spans(spans), reason);
-            }
-        }
-        self.process(source, ingested.segments);
-        self.hold_back(source, failed);
-    }
-
-    fn process(&mut self, source: Source, segments: Vec<Segment>) {
-        let max_spans = self.settings.max_spans;
-        for segment in segments {
-            let decision = self.intake.as_mut().map(|intake| intake.decide(&segment));
-            let decision = decision.unwrap_or(Decision::KEPT);
-            let way = self.way_of(source, &segment);
-            self.process_parts((source, way), segment.in_parts(max_spans), decision);
-        }
-    }
-
-    fn process_parts(
-        &mut self,
-        (source, way): (Source, Option<Way>),
-        parts: Vec<Segment>,
-        decision: Decision,
-    ) {
-        for segment in parts {
-            let times = (self.now(), SystemTime::now());
-            let Some((_, mapper)) = self.sources.get(&source) else { return };
-            if let Some(spotlight) = &mut self.spotlight {
-                spotlight.copy(&segment, mapper, times);
-            }
-            let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
-            let Some(way) = way else {
-                let events = count(mapper.count_errors(&segment).0);
-                self.lose(Amount { events, ..whole }, DropReason::Unrouted);
-                continue;
-            };
-            let Some(intake) = &mut self.intake else {
-                self.lose(whole, DropReason::NoDsn);
-                continue;
-            };
-            let to = self.outboxes.at(way).toward();
-            let prepare =
-                AssertUnwindSafe(|| intake.prepare((segment, decision), mapper, to, times));
-            let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
-            self.put_in_line(way, prepared, times.0);
-        }
-    }
-
-    pub(super) fn put_in_line(&mut self, way: Way, prepared: Prepared, now: Duration) {
-        self.ledger.repeated(prepared.repeated_errors);
-        for setter in prepared.panicked {
-            let trouble = format!("the hook of {setter} panicked; what it was given is not sent");
-            self.trouble(trouble, DropReason::HookPanicked);
-        }
-        let mut dropped = prepared.dropped;
-        for envelope in prepared.envelopes {
-            dropped.extend(self.outboxes.at_mut(way).push(envelope, now));
-        }
-        for (amount, reason) in dropped {
-            self.lose_at(way, amount, reason);
-        }
     }
 
     fn dispatch(&mut self) {

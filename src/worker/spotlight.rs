@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::encode;
 use super::inbox::Message;
+use crate::count::count;
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
 use crate::propagation::TraceHead;
@@ -17,7 +18,6 @@ use crate::protocol::Logs;
 use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
 use crate::sampling::Decision;
 use crate::segment::Segment;
-use crate::stats::count;
 use crate::transport::{Backoff, Transport, TransportError};
 
 /// A copy of everything for the Spotlight of a developer (rule R40).

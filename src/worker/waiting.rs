@@ -43,8 +43,8 @@ enum Until {
     },
 }
 
-/// How long an `export` waits at most.
-const EXPORT_WAIT: Duration = Duration::from_secs(2);
+/// How long an `export` waits at most, also if the thread has not come to its spans by then.
+pub(crate) const EXPORT_WAIT: Duration = Duration::from_secs(2);
 
 /// How many spans may come while it waits; the queue of the processor holds twice as many.
 const MAX_SPANS_MEANWHILE: u32 = 1024;

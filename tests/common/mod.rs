@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod answer;
+pub mod carrier;
 pub mod envelope;
 pub mod place;
 pub mod proxy;

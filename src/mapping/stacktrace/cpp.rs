@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::call::{Call, Origin, Raised, Traceback};
 use super::lines::{begins, lines, number, path_and_line};
-use crate::mapping::steps;
+use crate::steps;
 
 const RUNTIME: [&str; 11] = [
     "std::",

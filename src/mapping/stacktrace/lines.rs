@@ -2,7 +2,7 @@
 
 use super::call::{Origin, last_name};
 pub(super) use crate::mapping::location::{number, path_and_line};
-use crate::mapping::steps;
+use crate::steps;
 
 /// The lines of a text, counted as work.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> + Clone {

@@ -6,7 +6,7 @@ use super::call::{Call, Origin, Raised, Traceback};
 use super::lines::{
     add_line, below, is_type, lines, number, origin, path_and_line, stable_name, type_and_text,
 };
-use crate::mapping::steps;
+use crate::steps;
 
 const PACKAGES: [&str; 2] = ["/vendor/", "\\vendor\\"];
 const NEXT: &str = "Next ";

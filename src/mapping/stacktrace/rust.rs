@@ -8,8 +8,8 @@ use super::crates::{is_library, is_library_path, package_of};
 use super::lines;
 use crate::mapping::error_text::{Heading, numbered, string_literal};
 use crate::mapping::location::Location;
-use crate::mapping::steps;
 use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, readable};
+use crate::steps;
 
 const SYSTEM_FUNCTIONS: [&str; 14] = [
     "_main",

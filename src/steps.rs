@@ -1,4 +1,4 @@
-//! How much work the scrubber does, counted in tests only.
+//! How much work parsers and scrubbing do, counted in tests only.
 
 #[cfg(test)]
 use std::cell::Cell;
@@ -10,7 +10,7 @@ thread_local! {
 
 /// Notes that this many bytes were looked at.
 #[inline]
-pub(super) fn count(bytes: usize) {
+pub(crate) fn count(bytes: usize) {
     #[cfg(test)]
     STEPS.with(|steps| steps.set(steps.get().saturating_add(bytes)));
     #[cfg(not(test))]
@@ -19,7 +19,7 @@ pub(super) fn count(bytes: usize) {
 
 /// The bytes that were looked at meanwhile.
 #[cfg(test)]
-pub(super) fn of(work: impl FnOnce()) -> usize {
+pub(crate) fn of(work: impl FnOnce()) -> usize {
     STEPS.with(|steps| steps.set(0));
     work();
     STEPS.with(Cell::get)

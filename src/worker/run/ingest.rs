@@ -1,0 +1,101 @@
+//! The way of spans from a batch to the lanes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, SystemTime};
+
+use opentelemetry_sdk::trace::SpanData;
+
+use super::super::early::failed;
+use super::super::inbox::Source;
+use super::super::intake::Prepared;
+use super::super::way::Way;
+use super::Worker;
+use crate::count::count;
+use crate::protocol::ItemKind;
+use crate::sampling::Decision;
+use crate::segment::Segment;
+use crate::stats::{Amount, DropReason};
+
+impl Worker {
+    pub(super) fn ingest(&mut self, source: Source, mut spans: Vec<SpanData>) {
+        let all = spans.len();
+        if self.closing.is_some() {
+            self.lose_of(source, Amount::spans(count(all)), DropReason::ShutDown);
+            return;
+        }
+        spans.retain(|span| !self.own_traffic.iter().any(|own| own.includes(span)));
+        let own = count(all.saturating_sub(spans.len()));
+        self.panics.join(&mut spans);
+        let now = self.now();
+        let (buffer, mapper) = self.source(source);
+        let failed = failed(&spans, mapper);
+        let ingested = buffer.ingest(spans, now);
+        for (spans, reason) in [
+            (own, DropReason::OwnTraffic),
+            (ingested.unsampled, DropReason::Unsampled),
+            (ingested.invalid, DropReason::InvalidId),
+            (ingested.duplicates, DropReason::Duplicate),
+        ] {
+            if spans > 0 {
+                self.lose_of(source, Amount::spans(spans), reason);
+            }
+        }
+        self.process(source, ingested.segments);
+        self.hold_back(source, failed);
+    }
+
+    pub(super) fn process(&mut self, source: Source, segments: Vec<Segment>) {
+        let max_spans = self.settings.max_spans;
+        for segment in segments {
+            let decision = self.intake.as_mut().map(|intake| intake.decide(&segment));
+            let decision = decision.unwrap_or(Decision::KEPT);
+            let way = self.way_of(source, &segment);
+            self.process_parts((source, way), segment.in_parts(max_spans), decision);
+        }
+    }
+
+    fn process_parts(
+        &mut self,
+        (source, way): (Source, Option<Way>),
+        parts: Vec<Segment>,
+        decision: Decision,
+    ) {
+        for segment in parts {
+            let times = (self.now(), SystemTime::now());
+            let Some((_, mapper)) = self.sources.get(&source) else { return };
+            if let Some(spotlight) = &mut self.spotlight {
+                spotlight.copy(&segment, mapper, times);
+            }
+            let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
+            let Some(way) = way else {
+                let events = count(mapper.count_errors(&segment).0);
+                self.lose(Amount { events, ..whole }, DropReason::Unrouted);
+                continue;
+            };
+            let Some(intake) = &mut self.intake else {
+                self.lose(whole, DropReason::NoDsn);
+                continue;
+            };
+            let to = self.outboxes.at(way).toward();
+            let prepare =
+                AssertUnwindSafe(|| intake.prepare((segment, decision), mapper, to, times));
+            let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
+            self.put_in_line(way, prepared, times.0);
+        }
+    }
+
+    pub(in crate::worker) fn put_in_line(&mut self, way: Way, prepared: Prepared, now: Duration) {
+        self.ledger.repeated(prepared.repeated_errors);
+        for setter in prepared.panicked {
+            let trouble = format!("the hook of {setter} panicked; what it was given is not sent");
+            self.trouble(trouble, DropReason::HookPanicked);
+        }
+        let mut dropped = prepared.dropped;
+        for envelope in prepared.envelopes {
+            dropped.extend(self.outboxes.at_mut(way).push(envelope, now));
+        }
+        for (amount, reason) in dropped {
+            self.lose_at(way, amount, reason);
+        }
+    }
+}
