@@ -82,7 +82,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry::StringValue;
-use opentelemetry::trace::SpanId;
+use opentelemetry::trace::{SpanId, Status};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Event;
@@ -401,4 +401,9 @@ impl Mapper {
 /// Whether a span failed, as far as that does not depend on settings.
 pub(crate) fn is_failure(span: &SpanData) -> bool {
     errors::is_failure(span, true, &EventFilter::new())
+}
+
+/// Whether a span is worth a look for errors; [`is_failure`] looks at all that it recorded.
+pub(crate) fn may_be_failure(span: &SpanData) -> bool {
+    !span.events.is_empty() || matches!(span.status, Status::Error { .. })
 }

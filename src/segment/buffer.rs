@@ -201,9 +201,9 @@ impl SegmentBuffer {
         self.ages.first().map(|(arrived, _)| arrived.saturating_add(self.timeout))
     }
 
-    /// Whether this span waits for its parent.
-    pub(crate) fn holds(&self, trace: TraceId, span: SpanId) -> bool {
-        self.traces.get(&trace).is_some_and(|trace| trace.waits(span))
+    /// The span of these ids, if it waits for its parent.
+    pub(crate) fn waiting(&self, trace: TraceId, span: SpanId) -> Option<&SpanData> {
+        self.traces.get(&trace)?.span(span)
     }
 
     /// A copy of a span that waits and of what waits above and below it, for the errors of it and
@@ -445,7 +445,7 @@ mod tests {
             assert_eq!(branch.told, [SpanId::from(3)], "this is not about what is above");
             assert_eq!(branch.root().unwrap().span_context.span_id(), SpanId::from(3));
             assert_eq!(ids(&[branch]), [(SegmentKind::Orphan, vec![3, 5, 6])]);
-            assert!(buffer.holds(TraceId::from(1), SpanId::from(5)));
+            assert!(buffer.waiting(TraceId::from(1), SpanId::from(5)).is_some());
             assert_eq!(buffer.len() as u64, count + 4);
             assert!(buffer.branch(TraceId::from(1), SpanId::from(2)).is_none());
             buffer.tell(TraceId::from(1), &[SpanId::from(5), SpanId::from(2)]);

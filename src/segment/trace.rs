@@ -171,7 +171,7 @@ impl Trace {
         top
     }
 
-    fn span(&self, id: SpanId) -> Option<&SpanData> {
+    pub(super) fn span(&self, id: SpanId) -> Option<&SpanData> {
         self.slot(id)?.span.as_ref()
     }
 

@@ -15,7 +15,7 @@ use super::routing::Routing;
 use super::run::Worker;
 use super::way::Way;
 use crate::count::count;
-use crate::mapping::{Mapped, Mapper};
+use crate::mapping::{Mapped, Mapper, may_be_failure};
 use crate::protocol::ItemKind;
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason};
@@ -63,7 +63,7 @@ impl Early {
 
 impl Worker {
     /// From now on the errors of those that still wait for their root have some time left.
-    pub(super) fn hold_back(&mut self, source: Source, failed: Vec<(TraceId, SpanId)>) {
+    pub(super) fn hold_back(&mut self, source: Source, suspects: Vec<(TraceId, SpanId)>) {
         // Where a segment that is not kept takes its errors along, they wait for what is decided;
         // the same where the root decides which project they go to.
         if self.intake.as_ref().is_some_and(|intake| !intake.sends_errors_of_dropped())
@@ -71,12 +71,20 @@ impl Worker {
         {
             return;
         }
-        let Some((buffer, _)) = self.sources.get(&source) else { return };
+        let Some((buffer, mapper)) = self.sources.get(&source) else { return };
         let (since, timeout) = (self.now(), self.settings.error_timeout);
         // After that the span itself is gone.
         let until = since.saturating_add(timeout.min(self.settings.segment_timeout));
-        let waiting = failed.into_iter().filter(|(trace, span)| buffer.holds(*trace, *span));
-        let waiting = waiting.map(|span| Waiting { source, span, since, until });
+        // Most spans have left with their root, and need no look at what they recorded.
+        let has_failed = |(trace, span): &(TraceId, SpanId)| {
+            buffer.waiting(*trace, *span).is_some_and(|span| mapper.is_failure(span))
+        };
+        let waiting = suspects.into_iter().filter(has_failed).map(|span| Waiting {
+            source,
+            span,
+            since,
+            until,
+        });
         self.early.waiting.extend(waiting);
     }
 
@@ -152,12 +160,12 @@ impl Worker {
     }
 }
 
-/// The spans of a batch whose errors may have to leave before their segment.
-pub(super) fn failed(spans: &[SpanData], mapper: &Mapper) -> Vec<(TraceId, SpanId)> {
+/// The spans of a batch that may have errors, which may have to leave before their segment.
+pub(super) fn suspects(spans: &[SpanData]) -> Vec<(TraceId, SpanId)> {
     let has_parent =
         |span: &&SpanData| span.parent_span_id != SpanId::INVALID && !span.parent_span_is_remote;
-    let failed = spans.iter().filter(has_parent).filter(|span| mapper.is_failure(span));
-    failed.map(|span| (span.span_context.trace_id(), span.span_context.span_id())).collect()
+    let suspects = spans.iter().filter(has_parent).filter(|span| may_be_failure(span));
+    suspects.map(|span| (span.span_context.trace_id(), span.span_context.span_id())).collect()
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
-use opentelemetry::trace::Status;
-use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{Event, Level};
 
 use super::captured::Captured;
@@ -12,7 +10,7 @@ use super::toward::Toward;
 use super::{encode, window};
 use crate::count::count;
 use crate::hooks::{Hooks, Losses, Outgoing};
-use crate::mapping::{Mapped, Mapper};
+use crate::mapping::{Mapped, Mapper, may_be_failure};
 use crate::propagation::TraceHead;
 use crate::protocol::{Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction};
 use crate::sampling::{Decision, Sampler, Sampling};
@@ -118,7 +116,7 @@ impl Intake {
         let sampled = sampled.filter(|_| !self.sends_errors_of_dropped());
         let no_errors = sampled.or_else(|| limited(Category::Error));
         if let Some(reason) = no_transaction
-            && (no_errors.is_some() || !may_have_errors(&segment.spans))
+            && (no_errors.is_some() || !segment.spans.iter().any(may_be_failure))
         {
             prepared.dropped.push((whole, reason));
             let (limited, ignored) = mapper.count_errors(&segment);
@@ -272,9 +270,4 @@ impl Intake {
         let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }
-}
-
-/// Whether it is worth mapping these spans for their errors alone.
-fn may_have_errors(spans: &[SpanData]) -> bool {
-    spans.iter().any(|span| !span.events.is_empty() || matches!(span.status, Status::Error { .. }))
 }

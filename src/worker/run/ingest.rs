@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry_sdk::trace::SpanData;
 
-use super::super::early::failed;
+use super::super::early::suspects;
 use super::super::inbox::Source;
 use super::super::intake::Prepared;
 use super::super::way::Way;
@@ -27,9 +27,8 @@ impl Worker {
         let own = count(all.saturating_sub(spans.len()));
         self.panics.join(&mut spans);
         let now = self.now();
-        let (buffer, mapper) = self.source(source);
-        let failed = failed(&spans, mapper);
-        let ingested = buffer.ingest(spans, now);
+        let suspects = suspects(&spans);
+        let ingested = self.source(source).0.ingest(spans, now);
         for (spans, reason) in [
             (own, DropReason::OwnTraffic),
             (ingested.unsampled, DropReason::Unsampled),
@@ -41,7 +40,7 @@ impl Worker {
             }
         }
         self.process(source, ingested.segments);
-        self.hold_back(source, failed);
+        self.hold_back(source, suspects);
     }
 
     pub(super) fn process(&mut self, source: Source, segments: Vec<Segment>) {
