@@ -38,7 +38,7 @@
 //! assert_eq!(exception.value.as_deref(), Some("an error occurred when formatting an argument"));
 //!
 //! // Or look at the JSON as it goes over the wire.
-//! let json = serde_json::to_value(&mapped.transaction)?;
+//! let json: serde_json::Value = serde_json::from_slice(&mapped.transaction.to_json()?)?;
 //! assert_eq!(json["transaction_info"]["source"], "route");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -18,7 +18,9 @@ use super::reading::Reading;
 use super::span::{self, DROPPED_LINKS, parent};
 use super::status::http_code;
 use super::user::user;
-use crate::protocol::{Context, Data, Link, Timestamp, TraceContext, Transaction, fit_links};
+use crate::protocol::{
+    Context, Data, Link, Timestamp, TraceContext, Transaction, fit_links, json_len,
+};
 use crate::segment::{Part, SegmentKind};
 use crate::semconv::Attribute::*;
 
@@ -197,10 +199,6 @@ fn cut_links(links: &mut Vec<Link>, data: &mut Data, texts: usize) {
         _ => 0,
     };
     data.insert(DROPPED_LINKS, before.saturating_add(i64::try_from(cut).unwrap_or(i64::MAX)));
-}
-
-fn json_len(data: &Data) -> usize {
-    serde_json::to_vec(data).map_or(usize::MAX, |json| json.len())
 }
 
 fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {

@@ -2,14 +2,13 @@ use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use flate2::{Compress, Compression, FlushCompress, Status};
 use sentry_types::Uuid;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::sdk::Sdk;
-use super::{Timestamp, TraceHeader};
+use super::{Deflater, Timestamp, TraceHeader};
 
 /// What an envelope is about; Sentry takes one transaction, one event or one list of logs in each
 /// (rule R7).
@@ -22,13 +21,13 @@ pub(crate) enum ItemKind {
 
 /// A transaction, an event or a list of logs, as JSON.
 #[derive(Debug)]
-pub(crate) struct Item {
+pub(crate) struct Item<'a> {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
     /// What is lost if the item is: a root and its children, or logs; none for an event.
     pub(crate) spans: u64,
     pub(crate) trace: Option<TraceHeader>,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: &'a [u8],
 }
 
 /// An item, compressed and waiting to be sent.
@@ -78,10 +77,6 @@ pub(crate) struct Deflated {
 /// What the item of a list of logs says that it is.
 const LOGS: &str = "application/vnd.sentry.items.log+json";
 
-/// Compresses bodies one after the other with the same buffers.
-#[derive(Debug)]
-pub(crate) struct Deflater(Compress);
-
 impl ItemKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -115,13 +110,17 @@ impl Envelope {
             }
             ItemKind::Event | ItemKind::Transaction => String::new(),
         };
-        let mut body =
-            format!("{{\"type\":\"{kind}\"{container},\"length\":{length}}}\n").into_bytes();
-        body.extend_from_slice(&item.payload);
-        body.push(b'\n');
-        let body = match deflater {
-            Some(deflater) => deflater.deflate(body),
-            None => Body::Plain(body),
+        let header = format!("{{\"type\":\"{kind}\"{container},\"length\":{length}}}\n");
+        let parts = [header.as_bytes(), item.payload, b"\n"];
+        let blocks = deflater.and_then(|deflater| deflater.deflate(parts));
+        let body = match blocks {
+            Some(blocks) => {
+                let mut checksum = crc32fast::Hasher::new();
+                parts.iter().for_each(|part| checksum.update(part));
+                let plain_len = parts.iter().map(|part| part.len()).sum();
+                Body::Deflated { blocks, checksum, plain_len }
+            }
+            None => Body::Plain(parts.concat()),
         };
         Self {
             kind: item.kind,
@@ -218,30 +217,6 @@ impl Envelope {
     }
 }
 
-impl Deflater {
-    pub(crate) fn new(level: Compression) -> Self {
-        Self(Compress::new(level, false))
-    }
-
-    fn deflate(&mut self, body: Vec<u8>) -> Body {
-        self.0.reset();
-        let mut blocks = Vec::with_capacity(body.len().saturating_div(3).saturating_add(256));
-        loop {
-            let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
-            let rest = body.get(read..).unwrap_or_default();
-            match self.0.compress_vec(rest, &mut blocks, FlushCompress::Finish) {
-                Ok(Status::StreamEnd) => break,
-                Ok(_) => blocks.reserve(blocks.capacity().max(1024)),
-                Err(_) => return Body::Plain(body),
-            }
-        }
-        let mut checksum = crc32fast::Hasher::new();
-        checksum.update(&body);
-        blocks.shrink_to_fit();
-        Body::Deflated { blocks, checksum, plain_len: body.len() }
-    }
-}
-
 /// An envelope that holds nothing but a client report.
 pub(crate) fn report_envelope(dsn: &str, now: SystemTime, report: &[u8]) -> Bytes {
     let header = Header { event: None, dsn, sent_at: sent_at(now) };
@@ -325,16 +300,18 @@ mod tests {
     use std::io::Read;
     use std::time::{Duration, UNIX_EPOCH};
 
+    use flate2::Compression;
+
     use super::*;
     use crate::protocol::TraceKey;
 
-    fn item(payload: &str) -> Item {
+    fn item(payload: &str) -> Item<'_> {
         Item {
             kind: ItemKind::Transaction,
             event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),
             spans: 1,
             trace: Some(TraceHeader::default().with(TraceKey::PublicKey, "key")),
-            payload: payload.into(),
+            payload: payload.as_bytes(),
         }
     }
 
@@ -388,8 +365,9 @@ mod tests {
     #[test]
     fn an_envelope_that_was_taken_apart_and_put_together_is_sent_the_same() {
         let mut deflater = Deflater::new(Compression::fast());
+        let payload = "{\"a\":1}".repeat(500);
         for deflater in [None, Some(&mut deflater)] {
-            let envelope = Envelope::new(item(&"{\"a\":1}".repeat(500)), deflater);
+            let envelope = Envelope::new(item(&payload), deflater);
             let (parts, body) = envelope.parts();
             let again = Envelope::from_parts(parts, body.to_vec());
             assert_eq!(again.seal(DSN, now(), Some(b"{}")), envelope.seal(DSN, now(), Some(b"{}")));

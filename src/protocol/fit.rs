@@ -1,9 +1,8 @@
-use std::io;
-
 use opentelemetry::{Array, StringValue, Value};
 use serde::Serialize;
 
 use super::data::{Data, Json, shortened, within_limits};
+use super::json::to_json;
 use super::span::Link;
 
 /// How long texts may stay where a map is too large, in bytes; tried in this order.
@@ -103,24 +102,7 @@ pub(crate) fn shorten(text: &mut StringValue, longest: usize) {
 
 /// How many bytes of JSON this is.
 pub(crate) fn json_len(value: &impl Serialize) -> usize {
-    let mut count = Count(0);
-    match serde_json::to_writer(&mut count, value) {
-        Ok(()) => count.0,
-        Err(_) => usize::MAX,
-    }
-}
-
-struct Count(usize);
-
-impl io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    to_json(value).map_or(usize::MAX, |json| json.len())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use opentelemetry::{Array, StringValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::data::Json;
-use super::{Data, MAX_ITEM_BYTES, Timestamp, limited};
+use super::{Data, MAX_ITEM_BYTES, Timestamp, limited, to_json};
 use crate::count::count;
 
 /// A record of a log, as Sentry stores it.
@@ -112,7 +112,7 @@ impl Logs {
 
     /// Adds a log; gives it back as JSON if there is no room for it.
     pub(crate) fn add(&mut self, log: &Log) -> serde_json::Result<Result<(), Vec<u8>>> {
-        let json = serde_json::to_vec(log)?;
+        let json = to_json(log)?;
         let len = self.json.len().saturating_add(json.len()).saturating_add(3);
         if self.len > 0 && (self.len >= Self::MAX_LEN || len > MAX_ITEM_BYTES) {
             return Ok(Err(json));

@@ -7,11 +7,15 @@
 //! it, and is written straight to JSON by its [`serde::Serialize`] implementation.
 
 mod data;
+mod deflater;
 mod envelope;
 mod event;
 mod fit;
+mod hex;
+mod json;
 #[cfg(feature = "logs")]
 mod log;
+mod plain;
 mod sdk;
 mod span;
 mod tags;
@@ -35,10 +39,12 @@ pub use sentry_types::protocol::v7::{
 };
 
 pub(crate) use data::{json_value, limited, shortened};
+pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
-pub(crate) use envelope::{Deflater, Envelope, Item, ItemKind, report_envelope, sent_at};
+pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::event_json;
 pub(crate) use fit::{fit_links, json_len, shorten};
+pub(crate) use json::{to_json, write_json};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};

@@ -5,6 +5,7 @@ use opentelemetry::trace::{SpanId, TraceId};
 use sentry_types::protocol::v7::SpanStatus;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::hex::Hex;
 use super::transaction::Measurement;
 use super::{Data, Tags, Timestamp};
 
@@ -148,14 +149,5 @@ impl Serialize for Link {
             map.serialize_entry("attributes", &self.attributes)?;
         }
         map.end()
-    }
-}
-
-/// An id of OpenTelemetry in lower-case hexadecimal digits.
-struct Hex<T>(T);
-
-impl<T: std::fmt::Display> Serialize for Hex<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
     }
 }

@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::sdk::{PLATFORM, Sdk};
-use super::{Span, Tags, Timestamp, TraceContext};
+use super::{Span, Tags, Timestamp, TraceContext, to_json};
 
 /// A segment of a trace as Sentry takes it: the root span and everything below it in one process.
 ///
@@ -115,6 +115,17 @@ impl Measurement {
     }
 }
 
+impl Transaction {
+    /// The transaction as JSON, byte by byte as it is sent.
+    ///
+    /// # Errors
+    ///
+    /// If a context or a breadcrumb that was added cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        to_json(self)
+    }
+}
+
 impl TransactionSource {
     /// The name of the source on the wire.
     pub fn as_str(self) -> &'static str {
@@ -145,7 +156,7 @@ impl fmt::Display for TransactionSource {
 impl Serialize for Transaction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("event_id", &format_args!("{}", self.event_id.as_simple()))?;
+        map.serialize_entry("event_id", &self.event_id.as_simple())?;
         map.serialize_entry("type", "transaction")?;
         map.serialize_entry("platform", PLATFORM)?;
         map.serialize_entry("transaction", self.name.as_str())?;

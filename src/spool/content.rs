@@ -138,7 +138,7 @@ mod tests {
             event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),
             spans: 7,
             trace: Some(trace),
-            payload: payload.into(),
+            payload: payload.as_bytes(),
         };
         Envelope::new(item, deflater)
     }

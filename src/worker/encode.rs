@@ -1,6 +1,7 @@
 use sentry_types::protocol::v7::Event;
+use serde::Serialize;
 
-use crate::protocol::{MAX_ITEM_BYTES, Transaction, event_json, limit_texts, shorten};
+use crate::protocol::{MAX_ITEM_BYTES, Transaction, event_json, limit_texts, shorten, write_json};
 
 /// How long texts may stay, in bytes, where a transaction is too large; tried in this order.
 const SHORTER: [usize; 5] = [4096, 1024, 256, 64, 16];
@@ -9,6 +10,9 @@ const SHORTER: [usize; 5] = [4096, 1024, 256, 64, 16];
 const MAX_EVENT_TEXT: usize = 64 * 1024;
 const SHORT_EVENT_TEXT: usize = 8 * 1024;
 const SHORTEST_EVENT_TEXT: usize = 256;
+
+/// How large the buffer for the next payload stays, in bytes.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// What of an event is left where nothing else helps.
 const ESSENTIAL: &[&str] = &[
@@ -28,36 +32,42 @@ const ESSENTIAL: &[&str] = &[
 /// Segments are divided, and single spans shortened, long before this. Where it is too large all
 /// the same, the oldest breadcrumbs go first, then texts are shortened, and only then the last of
 /// its spans are cut off.
-pub(super) fn transaction(transaction: &mut Transaction) -> serde_json::Result<Vec<u8>> {
-    let mut payload = serde_json::to_vec(transaction)?;
+pub(super) fn transaction<'a>(
+    transaction: &mut Transaction,
+    payload: &'a mut Vec<u8>,
+) -> serde_json::Result<&'a [u8]> {
+    write_over(payload, transaction)?;
     while payload.len() > MAX_ITEM_BYTES && !transaction.breadcrumbs.is_empty() {
         let half = transaction.breadcrumbs.len().div_ceil(2);
         transaction.breadcrumbs.drain(..half);
-        payload = serde_json::to_vec(transaction)?;
+        write_over(payload, transaction)?;
     }
     for longest in SHORTER {
         if payload.len() <= MAX_ITEM_BYTES {
             return Ok(payload);
         }
         shorten_all(transaction, longest);
-        payload = serde_json::to_vec(transaction)?;
+        write_over(payload, transaction)?;
     }
     while payload.len() > MAX_ITEM_BYTES && !transaction.spans.is_empty() {
         transaction.spans.truncate(transaction.spans.len().div_euclid(2));
-        payload = serde_json::to_vec(transaction)?;
+        write_over(payload, transaction)?;
     }
     Ok(payload)
 }
 
 /// An event as JSON that Sentry accepts: with shorter texts, or without breadcrumbs, extras and
 /// causes if need be.
-pub(super) fn event(event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
+pub(super) fn event<'a>(
+    event: &Event<'_>,
+    payload: &'a mut Vec<u8>,
+) -> serde_json::Result<&'a [u8]> {
     let mut json = event_json(event)?;
     limit_texts(&mut json, MAX_EVENT_TEXT);
-    let mut payload = serde_json::to_vec(&json)?;
+    write_over(payload, &json)?;
     if payload.len() > MAX_ITEM_BYTES {
         limit_texts(&mut json, SHORT_EVENT_TEXT);
-        payload = serde_json::to_vec(&json)?;
+        write_over(payload, &json)?;
     }
     for field in ["breadcrumbs", "extra", "request", "exception"] {
         if payload.len() <= MAX_ITEM_BYTES {
@@ -66,16 +76,23 @@ pub(super) fn event(event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
         if let Some(fields) = json.as_object_mut() {
             fields.remove(field);
         }
-        payload = serde_json::to_vec(&json)?;
+        write_over(payload, &json)?;
     }
     if payload.len() > MAX_ITEM_BYTES {
         if let Some(fields) = json.as_object_mut() {
             fields.retain(|key, _| ESSENTIAL.contains(&key.as_str()));
         }
         limit_texts(&mut json, SHORTEST_EVENT_TEXT);
-        payload = serde_json::to_vec(&json)?;
+        write_over(payload, &json)?;
     }
     Ok(payload)
+}
+
+/// Writes a value in the place of the last one; a buffer that had to be large does not stay so.
+fn write_over(payload: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+    payload.clear();
+    payload.shrink_to(KEPT_BYTES);
+    write_json(payload, value)
 }
 
 fn shorten_all(transaction: &mut Transaction, longest: usize) {

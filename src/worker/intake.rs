@@ -26,6 +26,8 @@ pub(super) struct Intake {
     hooks: Hooks,
     pub(super) captured: Captured,
     pub(super) deflater: Deflater,
+    /// What the last item was as JSON.
+    payload: Vec<u8>,
     errors: Minute,
     /// Panics and the like, so that an error a thousand times does not keep them back.
     fatal_errors: Minute,
@@ -84,6 +86,7 @@ impl Intake {
             hooks,
             captured,
             deflater: Deflater::new(Compression::fast()),
+            payload: Vec::new(),
             errors: Minute::default(),
             fatal_errors: Minute::default(),
             #[cfg(feature = "logs")]
@@ -240,7 +243,7 @@ impl Intake {
             return;
         }
         window::admit_event(&mut event, wall);
-        let Ok(payload) = encode::event(&event) else {
+        let Ok(payload) = encode::event(&event, &mut self.payload) else {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::Internal));
             return;
         };
@@ -257,7 +260,7 @@ impl Intake {
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Transaction;
-        let Ok(payload) = encode::transaction(&mut transaction) else {
+        let Ok(payload) = encode::transaction(&mut transaction, &mut self.payload) else {
             prepared.dropped.push((whole, DropReason::Internal));
             return;
         };

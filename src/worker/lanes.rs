@@ -173,7 +173,7 @@ mod tests {
 
     fn queued(ticket: u64, kind: ItemKind) -> Queued {
         let payload = vec![b'x'; 60];
-        let item = Item { kind, event_id: Uuid::nil(), spans: 1, trace: None, payload };
+        let item = Item { kind, event_id: Uuid::nil(), spans: 1, trace: None, payload: &payload };
         Queued::new(ticket, Envelope::new(item, None), Duration::ZERO)
     }
 

@@ -162,12 +162,12 @@ impl Intake {
 }
 
 /// The envelope of some logs, which Sentry cannot tell from others by its id.
-pub(super) fn envelope(logs: Logs, pack: impl FnOnce(Item) -> Envelope) -> Envelope {
+pub(super) fn envelope(logs: Logs, pack: impl FnOnce(Item<'_>) -> Envelope) -> Envelope {
     let (len, bytes) = logs.amount();
     let id = RandomIdGenerator::default().new_trace_id();
     let event_id = Uuid::from_bytes(id.to_bytes());
     let payload = logs.into_payload();
-    let item = Item { kind: ItemKind::Log, event_id, spans: len, trace: None, payload };
+    let item = Item { kind: ItemKind::Log, event_id, spans: len, trace: None, payload: &payload };
     pack(item).with_log_bytes(bytes)
 }
 

@@ -379,7 +379,7 @@ mod tests {
 
     fn envelope(kind: ItemKind, id: u128) -> Envelope {
         let event_id = Uuid::from_u128(id);
-        Envelope::new(Item { kind, event_id, spans: 1, trace: None, payload: b"{}".into() }, None)
+        Envelope::new(Item { kind, event_id, spans: 1, trace: None, payload: b"{}" }, None)
     }
 
     /// Sends what may be sent at this second, and lets it fail; gives the id of what was sent.

@@ -194,22 +194,24 @@ impl Spotlight {
         };
         let head = self.head.as_mut().zip(transaction.as_ref());
         let trace = head.and_then(|(head, transaction)| head.context(transaction, Decision::KEPT));
-        let events = events.iter().filter_map(|event| {
-            let payload = encode::event(event).ok()?;
-            Some((ItemKind::Event, event.event_id, 0, payload))
-        });
-        let mut items: Vec<_> = events.collect();
-        if let Some(mut transaction) = transaction.filter(|_| is_whole)
-            && let Ok(payload) = encode::transaction(&mut transaction)
-        {
-            let spans = count(transaction.spans.len());
-            items.push((ItemKind::Transaction, transaction.event_id, spans, payload));
-        }
-        let seal = |(kind, event_id, spans, payload)| {
+        let seal = |kind, event_id, spans, payload: &[u8]| {
             let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
         };
-        items.into_iter().map(seal).collect()
+        let mut payload = Vec::new();
+        let mut envelopes = Vec::new();
+        for event in &events {
+            if let Ok(payload) = encode::event(event, &mut payload) {
+                envelopes.push(seal(ItemKind::Event, event.event_id, 0, payload));
+            }
+        }
+        if let Some(mut transaction) = transaction.filter(|_| is_whole)
+            && let Ok(payload) = encode::transaction(&mut transaction, &mut payload)
+        {
+            let spans = count(transaction.spans.len());
+            envelopes.push(seal(ItemKind::Transaction, transaction.event_id, spans, payload));
+        }
+        envelopes
     }
 
     fn pop(&mut self) -> Option<Bytes> {

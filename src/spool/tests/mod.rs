@@ -48,7 +48,7 @@ fn parcel(kind: ItemKind, id: u128, payload: usize) -> Parcel {
         ItemKind::Log => 3,
     };
     let payload = vec![b'x'; payload];
-    let item = Item { kind, event_id: Uuid::from_u128(id), spans, trace: None, payload };
+    let item = Item { kind, event_id: Uuid::from_u128(id), spans, trace: None, payload: &payload };
     Parcel { envelope: Envelope::new(item, None), first_tried: None }
 }
 
