@@ -94,20 +94,27 @@ const MAX_CHARS: usize = 128;
 /// The `op` of a span and the family behind it (rules OP-1 to OP-12); never the name of the span.
 pub(super) fn op(facts: &Facts<'_>, kind: &SpanKind) -> (Option<StringValue>, Option<Family>) {
     let inferred = infer(facts, kind);
-    let given = facts.string(&[SentryOp]).map(Cow::from);
+    let given = facts.string(&[SentryOp]);
     let family = match &given {
         // The text of a query must not stand for a key that was looked up.
         Some(op) if op.starts_with("cache.") => Some(Family::Cache),
         _ => inferred.as_ref().map(|(family, _)| *family),
     };
-    let op = given.or(inferred.map(|(_, op)| op)).map(|op| match op {
-        op if op.len() > MAX_CHARS => op.chars().take(MAX_CHARS).collect(),
-        op => op.into_owned(),
+    let given = given.map(|op| owned(op.into()));
+    let op = given.or(inferred.map(|(_, op)| op)).map(|op| match op.as_str() {
+        long if long.len() > MAX_CHARS => {
+            StringValue::from(long.chars().take(MAX_CHARS).collect::<String>())
+        }
+        _ => op,
     });
-    (op.map(StringValue::from), family)
+    (op, family)
 }
 
-fn infer<'a>(facts: &Facts<'a>, kind: &SpanKind) -> Option<(Family, Cow<'a, str>)> {
+fn owned(op: Cow<'_, str>) -> StringValue {
+    StringValue::from(op.into_owned())
+}
+
+fn infer(facts: &Facts<'_>, kind: &SpanKind) -> Option<(Family, StringValue)> {
     if let Some(op) = cache(facts) {
         return Some((Family::Cache, op.into()));
     }
@@ -115,16 +122,16 @@ fn infer<'a>(facts: &Facts<'a>, kind: &SpanKind) -> Option<(Family, Cow<'a, str>
     order.iter().find_map(|family| Some((*family, family_op(*family, facts, kind)?)))
 }
 
-fn family_op<'a>(family: Family, facts: &Facts<'a>, kind: &SpanKind) -> Option<Cow<'a, str>> {
+fn family_op(family: Family, facts: &Facts<'_>, kind: &SpanKind) -> Option<StringValue> {
     match family {
-        Family::Cache => cache(facts).map(Cow::from),
+        Family::Cache => cache(facts).map(StringValue::from),
         Family::Database => facts.tells(DB).then(|| "db".into()),
-        Family::Faas => facts.text(&[FaasTrigger]),
+        Family::Faas => facts.text(&[FaasTrigger]).map(owned),
         Family::GenAi => gen_ai(facts),
-        Family::Graphql => graphql(facts).map(Cow::from),
-        Family::Http => http(facts, kind).map(Cow::from),
-        Family::Mcp => mcp(facts, kind).map(Cow::from),
-        Family::Messaging => messaging(facts, kind).map(Cow::from),
+        Family::Graphql => graphql(facts).map(StringValue::from),
+        Family::Http => http(facts, kind).map(StringValue::from),
+        Family::Mcp => mcp(facts, kind).map(StringValue::from),
+        Family::Messaging => messaging(facts, kind).map(StringValue::from),
         Family::Rpc => facts.tells(RPC).then(|| "rpc".into()),
     }
 }
@@ -137,7 +144,7 @@ fn cache(facts: &Facts<'_>) -> Option<&'static str> {
         .or_else(|| facts.has(&[CacheKey]).then_some("cache"))
 }
 
-fn gen_ai<'a>(facts: &Facts<'a>) -> Option<Cow<'a, str>> {
+fn gen_ai(facts: &Facts<'_>) -> Option<StringValue> {
     match facts.text(&[GenAiOperationName]) {
         Some(operation) => Some(format!("gen_ai.{operation}").into()),
         None => facts.tells(GEN_AI).then(|| "gen_ai".into()),

@@ -75,8 +75,13 @@ const ENQUEUED: &[Attribute] = &[MessagingServicebusEnqueuedTime, MessagingEvent
 const DELIVERIES: &[Attribute] =
     &[MessagingServicebusDeliveryCount, MessagingPubsubDeliveryAttempt];
 
-/// What the span says under other keys than those that are read; nothing that it says itself.
-pub(super) fn derived(span: &SpanData, facts: &Facts<'_>, family: Option<Family>) -> Vec<KeyValue> {
+/// Adds what the span says under other keys than those that are read; nothing that it says itself.
+pub(super) fn derive(
+    span: &SpanData,
+    facts: &Facts<'_>,
+    family: Option<Family>,
+    added: &mut Vec<KeyValue>,
+) {
     let on_clients = if span.span_kind == SpanKind::Client { ON_CLIENTS } else { &[] };
     let of_family = match family {
         Some(Family::Database) => DATABASE,
@@ -86,18 +91,15 @@ pub(super) fn derived(span: &SpanData, facts: &Facts<'_>, family: Option<Family>
         _ => &[],
     };
     let same = ALL.iter().chain(on_clients).chain(of_family);
-    let mut derived: Vec<_> = same
-        .filter(|(key, _)| facts.value(*key).is_none())
-        .filter_map(|(key, others)| {
-            let value = others.iter().find_map(|other| facts.value(*other))?;
-            Some(KeyValue::new(key.key(), translated(*key, value, facts)))
-        })
-        .collect();
-    if family == Some(Family::Messaging) {
-        derived.extend(latency(span, facts));
-        derived.extend(retries(facts));
+    for (key, others) in same.filter(|(key, _)| facts.value(*key).is_none()) {
+        if let Some(value) = others.iter().find_map(|other| facts.value(*other)) {
+            added.push(KeyValue::new(key.key(), translated(*key, value, facts)));
+        }
     }
-    derived
+    if family == Some(Family::Messaging) {
+        added.extend(latency(span, facts));
+        added.extend(retries(facts));
+    }
 }
 
 fn translated(key: Attribute, value: &Value, facts: &Facts<'_>) -> Value {

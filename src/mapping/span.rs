@@ -11,7 +11,7 @@ use super::error_text::ErrorText;
 use super::facts::Facts;
 use super::name::Named;
 use super::op::{self, Family, HTTP_METHOD};
-use super::product::derived;
+use super::product::derive;
 use super::status;
 use super::tags::TagPolicy;
 use super::url::SplitUrl;
@@ -135,11 +135,11 @@ impl Mapped {
 
     /// The typed data of the span: its own attributes and what is known besides.
     pub(super) fn data(&mut self, attributes: Vec<KeyValue>) -> Data {
+        let mut attributes = attributes;
+        let more = self.replaced.len().saturating_add(self.added.len()).saturating_add(1);
+        attributes.reserve(more);
         let mut data = Data::from(attributes);
-        data.retain(|key, _| {
-            let key = key.as_str();
-            !CARRIERS.contains(&key) && !key.starts_with("tags.")
-        });
+        data.retain(|key, _| !is_carrier(key.as_str()));
         data.extend(self.replaced.drain(..));
         for entry in self.added.drain(..) {
             data.insert_missing(entry.key, entry.value);
@@ -169,6 +169,14 @@ impl Mapped {
             links: self.links,
             measurements: self.measurements,
         }
+    }
+}
+
+fn is_carrier(key: &str) -> bool {
+    match key.as_bytes().first() {
+        Some(b's' | b'p') => CARRIERS.contains(&key),
+        Some(b't') => key.starts_with("tags."),
+        _ => false,
     }
 }
 
@@ -254,7 +262,8 @@ fn replaced(facts: &Facts<'_>, as_root: bool) -> Vec<KeyValue> {
 }
 
 fn added(span: &SpanData, facts: &Facts<'_>, family: Option<Family>) -> Vec<KeyValue> {
-    let mut added = vec![KeyValue::new("otel.kind", kind(&span.span_kind))];
+    let mut added = Vec::with_capacity(6);
+    added.push(KeyValue::new("otel.kind", kind(&span.span_kind)));
     let scope = &span.instrumentation_scope;
     if !scope.name().is_empty() {
         added.push(KeyValue::new("otel.scope.name", scope.name().to_owned()));
@@ -295,7 +304,7 @@ fn added(span: &SpanData, facts: &Facts<'_>, family: Option<Family>) -> Vec<KeyV
             added.push(KeyValue::new(key, i64::from(count)));
         }
     }
-    added.extend(derived(span, facts, family));
+    derive(span, facts, family, &mut added);
     added
 }
 

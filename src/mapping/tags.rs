@@ -116,12 +116,17 @@ impl TagPolicy {
         match self {
             Self::Root | Self::AllSpans => {
                 let key = key.as_str();
-                !key.starts_with("tags.") && !NEVER.iter().any(|never| begins(key, never))
+                !key.starts_with("tags.") && !is_never(key)
             }
             Self::Keys(keys) => keys.contains(key),
             Self::None => false,
         }
     }
+}
+
+fn is_never(key: &str) -> bool {
+    let first = key.as_bytes().first();
+    NEVER.iter().any(|never| never.as_bytes().first() == first && begins(key, never))
 }
 
 fn begins(key: &str, never: &str) -> bool {

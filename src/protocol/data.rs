@@ -1,7 +1,7 @@
-use std::borrow::Cow;
-
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use super::plain::plain_len;
 
 /// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
 ///
@@ -31,7 +31,8 @@ impl Data {
     /// and a NUL becomes U+FFFD (rule ATTR-9).
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
         let key = short_key(key.into());
-        let value = within_limits(value.into());
+        let mut value = value.into();
+        limit(&mut value);
         match self.0.iter_mut().find(|entry| entry.key == key) {
             Some(entry) => entry.value = value,
             None if key.as_str().is_empty() => {}
@@ -41,9 +42,11 @@ impl Data {
 
     /// Sets `key` unless it stands there already.
     pub fn insert_missing(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = key.into();
-        if self.value(key.as_str()).is_none() {
-            self.insert(key, value);
+        let key = short_key(key.into());
+        if self.value(key.as_str()).is_none() && !key.as_str().is_empty() {
+            let mut value = value.into();
+            limit(&mut value);
+            self.0.push(KeyValue::new(key, value));
         }
     }
 
@@ -82,7 +85,7 @@ impl Data {
 impl From<Vec<KeyValue>> for Data {
     /// Takes the attributes of a span as they are, without copying them.
     fn from(mut attributes: Vec<KeyValue>) -> Self {
-        let mut end = 0;
+        let (mut end, mut seen) = (0, Seen::default());
         for at in 0..attributes.len() {
             let (kept, rest) = attributes.split_at_mut(at);
             let Some(entry) = rest.first_mut() else { break };
@@ -92,18 +95,44 @@ impl From<Vec<KeyValue>> for Data {
             if let Some(short) = shortened(entry.key.as_str(), Self::MAX_KEY_BYTES) {
                 entry.key = Key::from(short);
             }
-            entry.value = within_limits(std::mem::replace(&mut entry.value, Value::Bool(false)));
-            let earlier = kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key);
+            limit(&mut entry.value);
+            let earlier = match seen.insert(entry.key.as_str()) {
+                true => kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key),
+                false => None,
+            };
             match earlier {
                 Some(earlier) => std::mem::swap(&mut earlier.value, &mut entry.value),
                 None => {
-                    attributes.swap(end, at);
+                    if end != at {
+                        attributes.swap(end, at);
+                    }
                     end = end.saturating_add(1);
                 }
             }
         }
         attributes.truncate(end);
         Self(attributes)
+    }
+}
+
+/// Keys that were seen, of which some cannot be told apart.
+#[derive(Debug, Default)]
+struct Seen(u64);
+
+impl Seen {
+    /// Notes a key; tells whether it, or one like it, was there before.
+    fn insert(&mut self, key: &str) -> bool {
+        let key = key.as_bytes();
+        let middle = key.get(key.len().div_euclid(2)).copied().unwrap_or_default();
+        let last = key.last().copied().unwrap_or_default();
+        let place = u32::from(middle)
+            .wrapping_mul(5)
+            .wrapping_add(u32::from(last).wrapping_mul(3))
+            .wrapping_add(key.len() as u32);
+        let bit = 1_u64.wrapping_shl(place);
+        let is_known = self.0 & bit != 0;
+        self.0 |= bit;
+        is_known
     }
 }
 
@@ -176,7 +205,7 @@ impl Serialize for Float {
 /// `None` where nothing has to change, so that the text can be kept without a copy.
 pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     let too_long = text.len() > bytes;
-    if !too_long && !text.contains('\0') {
+    if !too_long && !has_nul(text) {
         return None;
     }
     let room = if too_long { bytes.saturating_sub('…'.len_utf8()) } else { text.len() };
@@ -189,6 +218,11 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     Some(out)
 }
 
+/// Most texts have nothing to escape, which is soon known.
+fn has_nul(text: &str) -> bool {
+    plain_len(text.as_bytes()) < text.len() && text.contains('\0')
+}
+
 /// A copy of `text`, cut in the same way.
 pub(crate) fn limited(text: &str, bytes: usize) -> String {
     shortened(text, bytes).unwrap_or_else(|| text.to_owned())
@@ -198,33 +232,25 @@ fn short_key(key: Key) -> Key {
     shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
 }
 
-pub(super) fn within_limits(value: Value) -> Value {
+/// Shortens what is longer than Sentry keeps.
+pub(super) fn limit(value: &mut Value) {
     match value {
-        Value::String(text) => match shortened(text.as_str(), Data::MAX_TEXT_BYTES) {
-            Some(short) => Value::String(short.into()),
-            None => Value::String(text),
-        },
-        Value::Array(array) => Value::Array(array_within_limits(array)),
-        other => other,
-    }
-}
-
-fn array_within_limits(mut array: Array) -> Array {
-    match &mut array {
-        Array::Bool(values) => values.truncate(Data::MAX_ARRAY_LEN),
-        Array::I64(values) => values.truncate(Data::MAX_ARRAY_LEN),
-        Array::F64(values) => values.truncate(Data::MAX_ARRAY_LEN),
-        Array::String(values) => {
+        Value::String(text) => limit_text(text),
+        Value::Array(Array::Bool(values)) => values.truncate(Data::MAX_ARRAY_LEN),
+        Value::Array(Array::I64(values)) => values.truncate(Data::MAX_ARRAY_LEN),
+        Value::Array(Array::F64(values)) => values.truncate(Data::MAX_ARRAY_LEN),
+        Value::Array(Array::String(values)) => {
             values.truncate(Data::MAX_ARRAY_LEN);
-            for value in values {
-                if let Some(short) = shortened(value.as_str(), Data::MAX_TEXT_BYTES) {
-                    *value = StringValue::from(Cow::<'static, str>::Owned(short));
-                }
-            }
+            values.iter_mut().for_each(limit_text);
         }
         _ => {}
     }
-    array
+}
+
+fn limit_text(text: &mut StringValue) {
+    if let Some(short) = shortened(text.as_str(), Data::MAX_TEXT_BYTES) {
+        *text = StringValue::from(short);
+    }
 }
 
 #[cfg(test)]

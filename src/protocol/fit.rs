@@ -1,7 +1,7 @@
 use opentelemetry::{Array, StringValue, Value};
 use serde::Serialize;
 
-use super::data::{Data, Json, shortened, within_limits};
+use super::data::{Data, Json, limit, shortened};
 use super::json::to_json;
 use super::span::Link;
 
@@ -34,8 +34,7 @@ impl Data {
     /// taken, and of all of them at most `max_bytes` of JSON; the last go if nothing else helps.
     pub(crate) fn limit(&mut self, max_bytes: usize) {
         for (_, value) in self.iter_mut() {
-            let given = std::mem::replace(value, Value::Bool(false));
-            *value = within_limits(given);
+            limit(value);
         }
         self.fit(max_bytes);
         if self.estimate() <= max_bytes || json_len(self) <= max_bytes {
