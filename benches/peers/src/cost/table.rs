@@ -38,9 +38,9 @@ pub fn times(options: &Options) -> String {
         let making = median(measured.timed.iter().map(|it| it.making_ns));
         let above = |of: fn(&Sample) -> f64| of(&measured.counted) - of(&base.counted);
         let lost = measured.timed.iter().map(|it| it.lost).fold(0.0, f64::max);
-        write!(
+        writeln!(
             table,
-            "| {} | {adds:.2} | {} | {making:.0} | {:.2} | {:.0} | {:.0} | {:.2} | {lost:.2} % |\n",
+            "| {} | {adds:.2} | {} | {making:.0} | {:.2} | {:.0} | {:.0} | {:.2} | {lost:.2} % |",
             measured.row.name,
             ratio(measured, &all),
             above(|it| it.allocations),
