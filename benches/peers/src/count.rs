@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub struct Received {
     pub otlp: bool,
     pub encoding: Option<HeaderValue>,
+    /// How many bytes came before the body.
+    pub head_len: usize,
     pub body: Bytes,
 }
 
@@ -59,6 +61,7 @@ fn plain(request: &Received) -> Vec<u8> {
             GzDecoder::new(&request.body[..]).read_to_end(&mut plain).expect("gzip");
             plain
         }
+        Some(b"zstd") => zstd::decode_all(&request.body[..]).expect("zstd"),
         Some(other) => panic!("no decoder for {}", other.escape_ascii()),
     }
 }

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exporters;
+use crate::web::Web;
 
 pub const SPANS_PER_TRACE: u64 = 20;
 
@@ -15,6 +16,8 @@ pub const LIMIT: Duration = Duration::from_secs(10);
 pub trait Exporter {
     /// Starts and ends the spans of one trace.
     fn trace(&self);
+    /// Starts and ends the spans of one trace of a web service.
+    fn web(&self, trace: &Web);
     /// Returns when what has ended is delivered or given up.
     fn flush(&self);
     fn shutdown(&self);
@@ -91,7 +94,7 @@ fn at_pace(exporter: &dyn Exporter, rate: u64, time: Duration) -> u64 {
 }
 
 /// An exporter that hangs must not hang the whole run.
-fn end_after(limit: Duration) {
+pub fn end_after(limit: Duration) {
     thread::spawn(move || {
         thread::sleep(limit);
         eprintln!("no end within {limit:?}");

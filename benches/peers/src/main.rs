@@ -1,9 +1,11 @@
-//! Spans that arrive in a second, and spans that never do: this crate beside its peers.
+//! Spans that arrive in a second, spans that never do, and what sending them costs: this crate
+//! beside its peers.
 //!
 //! Every measurement has two processes of its own, one that receives and one that makes spans, so
 //! that no thread, no connection and no global of one exporter is there for the next.
 
 mod cell;
+mod cost;
 mod count;
 mod exporters;
 mod load;
@@ -11,6 +13,7 @@ mod options;
 mod receiver;
 mod table;
 mod traces;
+mod web;
 
 use std::env;
 
@@ -24,6 +27,10 @@ fn main() {
         ["load", exporter, load, seconds, window, address] => {
             load::run(exporter, load, seconds, window, address);
         }
+        ["spend", exporter, load, counting, address] => {
+            cost::spend(exporter, load, counting, address);
+        }
+        ["cost", settings @ ..] => cost::run(settings),
         settings => match Options::parse(settings) {
             Ok(options) => print!("{}", table::measure(&options)),
             Err(error) => {

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -21,7 +22,8 @@ const OTLP: &str = "/v1/traces";
 
 type Kept = Arc<Mutex<Vec<Received>>>;
 
-/// Prints its address, receives until its standard input ends, and prints how many spans came.
+/// Prints its address, receives until its standard input ends, and prints how many spans came, in
+/// how many requests and bytes.
 pub fn run(delay: &str) {
     let delay = Duration::from_millis(delay.parse().expect("milliseconds"));
     let kept = Kept::default();
@@ -32,7 +34,8 @@ pub fn run(delay: &str) {
     });
     std::io::stdin().read_to_end(&mut Vec::new()).expect("the end of the input");
     let kept = std::mem::take(&mut *kept.lock().expect("what was received"));
-    println!("{} {}", count::distinct_spans(&kept), kept.len());
+    let bytes: usize = kept.iter().map(|request| request.head_len + request.body.len()).sum();
+    println!("{} {} {bytes}", count::distinct_spans(&kept), kept.len());
 }
 
 async fn serve(delay: Duration, kept: Kept) {
@@ -59,12 +62,20 @@ async fn answer(
     kept: &Kept,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (head, body) = request.into_parts();
+    let head_len = written_len(&head);
     let body = body.collect().await?.to_bytes();
     let otlp = head.uri.path() == OTLP;
     let encoding = head.headers.get(CONTENT_ENCODING).cloned();
-    kept.lock().expect("what was received").push(Received { otlp, encoding, body });
+    kept.lock().expect("what was received").push(Received { otlp, encoding, head_len, body });
     pause(delay).await;
     Ok(if otlp { empty() } else { Response::new(Full::from("{}")) })
+}
+
+/// How long a head of HTTP/1.1 is.
+fn written_len(head: &Parts) -> usize {
+    let line = format!("{} {} HTTP/1.1\r\n\r\n", head.method, head.uri);
+    let headers = head.headers.iter();
+    line.len() + headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
 }
 
 /// The protobuf message that says nothing was refused.

@@ -1,41 +1,16 @@
 //! `opentelemetry-otlp` over HTTP with protobuf, behind the SDK's batch processor as it comes.
 
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_otlp::{Compression, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 
-use crate::load::{Exporter, LIMIT};
-use crate::traces;
+use super::batch::Batch;
 
-pub struct Otlp {
-    provider: SdkTracerProvider,
-    tracer: SdkTracer,
-}
-
-impl Otlp {
-    pub fn start(address: &str) -> Self {
-        let exporter = SpanExporter::builder()
-            .with_http()
-            .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(format!("http://{address}/v1/traces"))
-            .build()
-            .expect("an exporter");
-        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-        let tracer = provider.tracer("bench");
-        Self { provider, tracer }
+pub fn start(address: &str, compression: Option<Compression>) -> Batch {
+    let mut builder = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("http://{address}/v1/traces"));
+    if let Some(compression) = compression {
+        builder = builder.with_compression(compression);
     }
-}
-
-impl Exporter for Otlp {
-    fn trace(&self) {
-        traces::trace(&self.tracer);
-    }
-
-    fn flush(&self) {
-        self.provider.force_flush().ok();
-    }
-
-    fn shutdown(&self) {
-        self.provider.shutdown_with_timeout(LIMIT).ok();
-    }
+    Batch::start(builder.build().expect("an exporter"))
 }

@@ -8,6 +8,7 @@ use sentry::{ClientInitGuard, ClientOptions};
 
 use crate::load::{Exporter, LIMIT};
 use crate::traces;
+use crate::web::{self, Web};
 
 pub struct Sentry {
     client: ClientInitGuard,
@@ -31,6 +32,10 @@ impl Sentry {
 impl Exporter for Sentry {
     fn trace(&self) {
         traces::trace_0_32(&self.tracer);
+    }
+
+    fn web(&self, trace: &Web) {
+        web::web_0_32(&self.tracer, trace);
     }
 
     // The processor's own flush and shutdown do nothing; the client's are the ones that wait.

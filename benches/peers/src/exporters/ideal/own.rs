@@ -1,0 +1,149 @@
+//! JSON written by hand.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{Event, SpanId, TraceId};
+use opentelemetry::{KeyValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+
+type Out = Vec<u8>;
+
+pub fn envelope(out: &mut Out, root: &SpanData, children: &[SpanData]) {
+    let context = &root.span_context;
+    put(out, "{}\n{\"type\":\"transaction\"}\n{\"type\":\"transaction\",\"platform\":\"rust\",");
+    put(out, "\"event_id\":\"");
+    event_id(out, context.trace_id(), context.span_id());
+    put(out, "\",\"transaction\":");
+    text(out, &root.name);
+    put(out, ",\"contexts\":{\"trace\":{");
+    ids(out, root);
+    put(out, "}},");
+    times(out, root);
+    put(out, ",\"spans\":[");
+    for (at, child) in children.iter().enumerate() {
+        put(out, if at == 0 { "{" } else { ",{" });
+        ids(out, child);
+        put(out, ",\"description\":");
+        text(out, &child.name);
+        put(out, ",");
+        times(out, child);
+        put(out, "}");
+    }
+    put(out, "]}\n");
+}
+
+pub fn event(out: &mut Out, root: &SpanData, span: &SpanData, event: &Event) {
+    let context = &span.span_context;
+    put(
+        out,
+        "{}\n{\"type\":\"event\"}\n{\"platform\":\"rust\",\"level\":\"error\",\"event_id\":\"",
+    );
+    event_id(out, context.trace_id(), context.span_id());
+    put(out, "\",\"timestamp\":");
+    timestamp(out, event.timestamp);
+    put(out, ",\"transaction\":");
+    text(out, &root.name);
+    put(out, ",\"contexts\":{\"trace\":{\"trace_id\":\"");
+    hex(out, &context.trace_id().to_bytes());
+    put(out, "\",\"span_id\":\"");
+    hex(out, &context.span_id().to_bytes());
+    put(out, "\"}},\"exception\":{\"values\":[{\"type\":");
+    text(out, &attribute(event, "exception.type"));
+    put(out, ",\"value\":");
+    text(out, &attribute(event, "exception.message"));
+    put(out, "}]},\"extra\":{\"stacktrace\":");
+    text(out, &attribute(event, "exception.stacktrace"));
+    put(out, "}}\n");
+}
+
+fn attribute<'a>(event: &'a Event, key: &str) -> Cow<'a, str> {
+    let attribute = event.attributes.iter().find(|attribute| attribute.key.as_str() == key);
+    attribute.map(|attribute| attribute.value.as_str()).unwrap_or_default()
+}
+
+fn ids(out: &mut Out, span: &SpanData) {
+    put(out, "\"trace_id\":\"");
+    hex(out, &span.span_context.trace_id().to_bytes());
+    put(out, "\",\"span_id\":\"");
+    hex(out, &span.span_context.span_id().to_bytes());
+    if span.parent_span_id != SpanId::INVALID {
+        put(out, "\",\"parent_span_id\":\"");
+        hex(out, &span.parent_span_id.to_bytes());
+    }
+    put(out, "\",\"data\":{");
+    let exceptions = span.events.iter().filter(|event| event.name == "exception");
+    let recorded = exceptions.flat_map(|event| &event.attributes);
+    for (at, KeyValue { key, value, .. }) in span.attributes.iter().chain(recorded).enumerate() {
+        if at > 0 {
+            put(out, ",");
+        }
+        text(out, key.as_str());
+        put(out, ":");
+        match value {
+            Value::Bool(true) => put(out, "true"),
+            Value::Bool(false) => put(out, "false"),
+            Value::I64(number) => put(out, itoa::Buffer::new().format(*number)),
+            Value::String(string) => text(out, string.as_str()),
+            other => text(out, &other.as_str()),
+        }
+    }
+    put(out, "}");
+}
+
+fn times(out: &mut Out, span: &SpanData) {
+    put(out, "\"start_timestamp\":");
+    timestamp(out, span.start_time);
+    put(out, ",\"timestamp\":");
+    timestamp(out, span.end_time);
+}
+
+/// Seconds with microseconds behind the point.
+fn timestamp(out: &mut Out, time: SystemTime) {
+    let since = time.duration_since(UNIX_EPOCH).expect("a time of ours");
+    put(out, itoa::Buffer::new().format(since.as_secs()));
+    // A one in front keeps the zeros.
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(1_000_000 + since.subsec_micros());
+    put(out, ".");
+    put(out, &digits[1..]);
+}
+
+fn event_id(out: &mut Out, trace: TraceId, span: SpanId) {
+    hex(out, &trace.to_bytes()[..8]);
+    hex(out, &span.to_bytes());
+}
+
+fn hex(out: &mut Out, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend(
+        bytes
+            .iter()
+            .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
+    );
+}
+
+fn put(out: &mut Out, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// A text in quotation marks.
+fn text(out: &mut Out, text: &str) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            b'\n' => put(out, "\\n"),
+            b'"' => put(out, "\\\""),
+            b'\\' => put(out, "\\\\"),
+            other => {
+                put(out, "\\u00");
+                hex(out, &[other]);
+            }
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
