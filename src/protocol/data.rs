@@ -1,7 +1,7 @@
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::plain::plain_len;
+use super::plain::has_nul;
 
 /// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
 ///
@@ -203,11 +203,13 @@ impl Serialize for Float {
 /// `text` cut to at most `bytes` bytes, with a `…` where something was cut and without NUL.
 ///
 /// `None` where nothing has to change, so that the text can be kept without a copy.
+#[inline]
 pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     let too_long = text.len() > bytes;
-    if !too_long && !has_nul(text) {
-        return None;
-    }
+    (too_long || has_nul(text.as_bytes())).then(|| shorter(text, bytes, too_long))
+}
+
+fn shorter(text: &str, bytes: usize, too_long: bool) -> String {
     let room = if too_long { bytes.saturating_sub('…'.len_utf8()) } else { text.len() };
     let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let kept = text.get(..end).unwrap_or_default();
@@ -215,12 +217,7 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     if too_long {
         out.push('…');
     }
-    Some(out)
-}
-
-/// Most texts have nothing to escape, which is soon known.
-fn has_nul(text: &str) -> bool {
-    plain_len(text.as_bytes()) < text.len() && text.contains('\0')
+    out
 }
 
 /// A copy of `text`, cut in the same way.

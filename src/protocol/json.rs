@@ -16,6 +16,9 @@ use super::plain::plain_len;
 /// Writes one value behind what stands in a buffer.
 pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
 
+/// A key of a payload of Sentry, in which nothing has to be escaped.
+pub(super) struct Field(pub(super) &'static str);
+
 /// A list or a map that has begun.
 pub(crate) struct Compound<'a> {
     writer: Writer<'a>,
@@ -25,6 +28,9 @@ pub(crate) struct Compound<'a> {
 
 /// Formats a value as the inside of a text.
 struct Escaped<'a>(&'a mut Vec<u8>);
+
+/// What a [`Field`] says that it is a variant of.
+const FIELD: &str = "";
 
 /// The value as JSON.
 pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>> {
@@ -36,6 +42,14 @@ pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>> {
 /// Writes the value as JSON behind what is there.
 pub(crate) fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<()> {
     value.serialize(Writer(out))
+}
+
+impl Serialize for Field {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        // For any other serializer this is a text.
+        serializer.serialize_unit_variant(FIELD, 0, self.0)
+    }
 }
 
 impl<'a> Writer<'a> {
@@ -61,6 +75,7 @@ impl<'a> Writer<'a> {
 }
 
 impl Compound<'_> {
+    #[inline]
     fn comma(&mut self) {
         if self.has_entries {
             self.writer.0.push(b',');
@@ -201,8 +216,14 @@ impl<'a> Serializer for Writer<'a> {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result<()> {
-        self.serialize_str(name)
+    #[inline]
+    fn serialize_unit_variant(self, of: &'static str, _: u32, name: &'static str) -> Result<()> {
+        if of != FIELD {
+            return self.serialize_str(name);
+        }
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.raw(b"\"")
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -270,6 +291,7 @@ impl SerializeMap for Compound<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
         self.comma();
         let out = &mut *self.writer.0;
@@ -286,6 +308,7 @@ impl SerializeMap for Compound<'_> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.writer.0.push(b':');
         value.serialize(Writer(self.writer.0))

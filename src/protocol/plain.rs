@@ -1,4 +1,4 @@
-//! How much of a text can be copied into JSON as it is.
+//! What is in a text, looked at eight bytes at a time.
 
 /// A byte in each place of a word.
 const fn everywhere(byte: u8) -> u64 {
@@ -7,6 +7,7 @@ const fn everywhere(byte: u8) -> u64 {
 
 /// How many bytes at the beginning of a text stand in JSON as they are: no quotes, no backslash and
 /// no control characters.
+#[inline]
 pub(super) fn plain_len(text: &[u8]) -> usize {
     let (words, rest) = text.as_chunks::<8>();
     let mut at = 0_usize;
@@ -17,34 +18,40 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
         }
         at = at.saturating_add(8);
     }
-    match text.last_chunk::<8>() {
-        // The last word begins with bytes that are known to be plain.
-        Some(word) if !rest.is_empty() => match escapes(u64::from_le_bytes(*word)) {
-            0 => text.len(),
-            found => text.len().saturating_sub(8).saturating_add(place(found)),
-        },
-        Some(_) => text.len(),
-        None => rest.iter().take_while(|byte| is_plain(**byte)).count(),
-    }
+    at.saturating_add(rest.iter().take_while(|byte| is_plain(**byte)).count())
+}
+
+/// Whether there is a NUL in a text.
+#[inline]
+pub(super) fn has_nul(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<8>() else { return text.contains(&0) };
+    // The last word begins with bytes that were looked at before.
+    let words = text.as_chunks::<8>().0.iter().chain([last]);
+    words.fold(0, |found, word| found | below(u64::from_le_bytes(*word), 1)) != 0
 }
 
 fn is_plain(byte: u8) -> bool {
     byte >= b' ' && byte != b'"' && byte != b'\\'
 }
 
-/// Marks the highest bit of bytes that have to be escaped; the lowest mark is always right, one
-/// above it may stand for a carry.
-fn escapes(word: u64) -> u64 {
-    let below = |word: u64, byte: u8| word.wrapping_sub(everywhere(byte)) & !word;
-    let control = below(word, b' ');
-    let quote = below(word ^ everywhere(b'"'), 1);
-    let backslash = below(word ^ everywhere(b'\\'), 1);
-    (control | quote | backslash) & everywhere(0x80)
-}
-
-/// Which byte of a word the lowest mark stands in.
+/// Which byte of a word the first mark stands in.
 fn place(marks: u64) -> usize {
     usize::try_from(marks.trailing_zeros().wrapping_shr(3)).unwrap_or_default()
+}
+
+/// Marks bytes that have to be escaped.
+#[inline]
+fn escapes(word: u64) -> u64 {
+    let quote = below(word ^ everywhere(b'"'), 1);
+    let backslash = below(word ^ everywhere(b'\\'), 1);
+    below(word, b' ') | quote | backslash
+}
+
+/// Marks bytes of a word that are below `byte`, which is at most 128; further marks may stand
+/// above the first one.
+#[inline]
+fn below(word: u64, byte: u8) -> u64 {
+    word.wrapping_sub(everywhere(byte)) & !word & everywhere(0x80)
 }
 
 #[cfg(test)]
@@ -62,6 +69,7 @@ mod tests {
                     text[at] = byte;
                     let expected = if is_plain(byte) { len } else { at };
                     assert_eq!(plain_len(&text), expected, "{byte} at {at} of {len}");
+                    assert_eq!(has_nul(&text), byte == 0, "{byte} at {at} of {len}");
                 }
             }
         }
@@ -72,6 +80,7 @@ mod tests {
         fn it_ends_before_the_first_byte_to_escape(text: Vec<u8>) {
             let expected = text.iter().take_while(|byte| is_plain(**byte)).count();
             prop_assert_eq!(plain_len(&text), expected);
+            prop_assert_eq!(has_nul(&text), text.contains(&0));
         }
     }
 }

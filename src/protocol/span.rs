@@ -6,6 +6,7 @@ use sentry_types::protocol::v7::SpanStatus;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::hex::Hex;
+use super::json::Field;
 use super::transaction::Measurement;
 use super::{Data, Tags, Timestamp};
 
@@ -90,28 +91,28 @@ impl Link {
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("trace_id", &Hex(self.trace_id))?;
-        map.serialize_entry("span_id", &Hex(self.span_id))?;
+        map.serialize_entry(&Field("trace_id"), &Hex(self.trace_id))?;
+        map.serialize_entry(&Field("span_id"), &Hex(self.span_id))?;
         if let Some(parent) = self.parent_span_id {
-            map.serialize_entry("parent_span_id", &Hex(parent))?;
+            map.serialize_entry(&Field("parent_span_id"), &Hex(parent))?;
         }
         if let Some(op) = &self.op {
-            map.serialize_entry("op", op.as_str())?;
+            map.serialize_entry(&Field("op"), op.as_str())?;
         }
-        map.serialize_entry("description", self.description.as_str())?;
-        map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("origin", self.origin.as_str())?;
-        map.serialize_entry("start_timestamp", &self.start_timestamp)?;
-        map.serialize_entry("timestamp", &self.timestamp)?;
-        map.serialize_entry("data", &self.data)?;
+        map.serialize_entry(&Field("description"), self.description.as_str())?;
+        map.serialize_entry(&Field("status"), &self.status)?;
+        map.serialize_entry(&Field("origin"), self.origin.as_str())?;
+        map.serialize_entry(&Field("start_timestamp"), &self.start_timestamp)?;
+        map.serialize_entry(&Field("timestamp"), &self.timestamp)?;
+        map.serialize_entry(&Field("data"), &self.data)?;
         if !self.tags.is_empty() {
-            map.serialize_entry("tags", &self.tags)?;
+            map.serialize_entry(&Field("tags"), &self.tags)?;
         }
         if !self.links.is_empty() {
-            map.serialize_entry("links", &self.links)?;
+            map.serialize_entry(&Field("links"), &self.links)?;
         }
         if !self.measurements.is_empty() {
-            map.serialize_entry("measurements", &self.measurements)?;
+            map.serialize_entry(&Field("measurements"), &self.measurements)?;
         }
         map.end()
     }
@@ -120,20 +121,20 @@ impl Serialize for Span {
 impl Serialize for TraceContext {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("type", "trace")?;
-        map.serialize_entry("trace_id", &Hex(self.trace_id))?;
-        map.serialize_entry("span_id", &Hex(self.span_id))?;
+        map.serialize_entry(&Field("type"), "trace")?;
+        map.serialize_entry(&Field("trace_id"), &Hex(self.trace_id))?;
+        map.serialize_entry(&Field("span_id"), &Hex(self.span_id))?;
         if let Some(parent) = self.parent_span_id {
-            map.serialize_entry("parent_span_id", &Hex(parent))?;
+            map.serialize_entry(&Field("parent_span_id"), &Hex(parent))?;
         }
         if let Some(op) = &self.op {
-            map.serialize_entry("op", op.as_str())?;
+            map.serialize_entry(&Field("op"), op.as_str())?;
         }
-        map.serialize_entry("status", &self.status)?;
-        map.serialize_entry("origin", self.origin.as_str())?;
-        map.serialize_entry("data", &self.data)?;
+        map.serialize_entry(&Field("status"), &self.status)?;
+        map.serialize_entry(&Field("origin"), self.origin.as_str())?;
+        map.serialize_entry(&Field("data"), &self.data)?;
         if !self.links.is_empty() {
-            map.serialize_entry("links", &self.links)?;
+            map.serialize_entry(&Field("links"), &self.links)?;
         }
         map.end()
     }
@@ -142,11 +143,11 @@ impl Serialize for TraceContext {
 impl Serialize for Link {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("trace_id", &Hex(self.trace_id))?;
-        map.serialize_entry("span_id", &Hex(self.span_id))?;
-        map.serialize_entry("sampled", &self.sampled)?;
+        map.serialize_entry(&Field("trace_id"), &Hex(self.trace_id))?;
+        map.serialize_entry(&Field("span_id"), &Hex(self.span_id))?;
+        map.serialize_entry(&Field("sampled"), &self.sampled)?;
         if !self.attributes.is_empty() {
-            map.serialize_entry("attributes", &self.attributes)?;
+            map.serialize_entry(&Field("attributes"), &self.attributes)?;
         }
         map.end()
     }

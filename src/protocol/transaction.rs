@@ -9,6 +9,7 @@ use sentry_types::protocol::v7::{Breadcrumb, Request, User};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
+use super::json::Field;
 use super::sdk::{PLATFORM, Sdk};
 use super::{Span, Tags, Timestamp, TraceContext, to_json};
 
@@ -156,16 +157,16 @@ impl fmt::Display for TransactionSource {
 impl Serialize for Transaction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("event_id", &self.event_id.as_simple())?;
-        map.serialize_entry("type", "transaction")?;
-        map.serialize_entry("platform", PLATFORM)?;
-        map.serialize_entry("transaction", self.name.as_str())?;
+        map.serialize_entry(&Field("event_id"), &self.event_id.as_simple())?;
+        map.serialize_entry(&Field("type"), "transaction")?;
+        map.serialize_entry(&Field("platform"), PLATFORM)?;
+        map.serialize_entry(&Field("transaction"), self.name.as_str())?;
         map.serialize_entry(
-            "transaction_info",
+            &Field("transaction_info"),
             &BTreeMap::from([("source", self.source.as_str())]),
         )?;
-        map.serialize_entry("start_timestamp", &self.start_timestamp)?;
-        map.serialize_entry("timestamp", &self.timestamp)?;
+        map.serialize_entry(&Field("start_timestamp"), &self.start_timestamp)?;
+        map.serialize_entry(&Field("timestamp"), &self.timestamp)?;
         for (key, text) in [
             ("release", &self.release),
             ("dist", &self.dist),
@@ -173,27 +174,30 @@ impl Serialize for Transaction {
             ("server_name", &self.server_name),
         ] {
             if let Some(text) = text {
-                map.serialize_entry(key, text.as_str())?;
+                map.serialize_entry(&Field(key), text.as_str())?;
             }
         }
-        map.serialize_entry("sdk", &Sdk)?;
-        map.serialize_entry("contexts", &Contexts(self))?;
+        map.serialize_entry(&Field("sdk"), &Sdk)?;
+        map.serialize_entry(&Field("contexts"), &Contexts(self))?;
         if !self.tags.is_empty() {
-            map.serialize_entry("tags", &self.tags)?;
+            map.serialize_entry(&Field("tags"), &self.tags)?;
         }
         if let Some(user) = &self.user {
-            map.serialize_entry("user", user)?;
+            map.serialize_entry(&Field("user"), user)?;
         }
         if let Some(request) = &self.request {
-            map.serialize_entry("request", request)?;
+            map.serialize_entry(&Field("request"), request)?;
         }
         if !self.measurements.is_empty() {
-            map.serialize_entry("measurements", &self.measurements)?;
+            map.serialize_entry(&Field("measurements"), &self.measurements)?;
         }
         if !self.breadcrumbs.is_empty() {
-            map.serialize_entry("breadcrumbs", &BTreeMap::from([("values", &self.breadcrumbs)]))?;
+            map.serialize_entry(
+                &Field("breadcrumbs"),
+                &BTreeMap::from([("values", &self.breadcrumbs)]),
+            )?;
         }
-        map.serialize_entry("spans", &self.spans)?;
+        map.serialize_entry(&Field("spans"), &self.spans)?;
         map.end()
     }
 }
@@ -201,8 +205,8 @@ impl Serialize for Transaction {
 impl Serialize for Measurement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("value", &self.value)?;
-        map.serialize_entry("unit", self.unit.as_str())?;
+        map.serialize_entry(&Field("value"), &self.value)?;
+        map.serialize_entry(&Field("unit"), self.unit.as_str())?;
         map.end()
     }
 }
@@ -212,7 +216,7 @@ struct Contexts<'a>(&'a Transaction);
 impl Serialize for Contexts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("trace", &self.0.trace)?;
+        map.serialize_entry(&Field("trace"), &self.0.trace)?;
         for (key, context) in self.0.contexts.iter().filter(|(key, _)| *key != "trace") {
             map.serialize_entry(key, context.fields())?;
         }

@@ -67,6 +67,71 @@ const ORIGINS: &[&str] = &[
 ];
 
 impl Role {
+    /// The role of a key of the conventions that many spans have. It is no name for secrets, and
+    /// none can stand in it, so that its words need not be looked at.
+    pub(super) fn of_common(key: &str) -> Option<Self> {
+        Some(match key {
+            "client.address" => Self::Personal,
+            "network.peer.address" => Self::Peer,
+            "http.target" | "http.url" | "url.full" => Self::Url,
+            "url.query" => Self::Query,
+            "db.query.text" | "db.statement" => Self::Statement,
+            "busy_ns"
+            | "code.column"
+            | "code.column.number"
+            | "code.file.path"
+            | "code.filepath"
+            | "code.function"
+            | "code.function.name"
+            | "code.line.number"
+            | "code.lineno"
+            | "code.module.name"
+            | "code.namespace"
+            | "db.collection.name"
+            | "db.name"
+            | "db.namespace"
+            | "db.operation"
+            | "db.operation.name"
+            | "db.query.summary"
+            | "db.response.returned_rows"
+            | "db.system"
+            | "db.system.name"
+            | "error.type"
+            | "exception.message"
+            | "exception.stacktrace"
+            | "exception.type"
+            | "http.method"
+            | "http.request.body.size"
+            | "http.request.method"
+            | "http.response.body.size"
+            | "http.response.status_code"
+            | "http.route"
+            | "http.status_code"
+            | "idle_ns"
+            | "level"
+            | "messaging.destination.name"
+            | "messaging.operation.name"
+            | "messaging.operation.type"
+            | "messaging.system"
+            | "network.peer.port"
+            | "network.protocol.name"
+            | "network.protocol.version"
+            | "rpc.method"
+            | "rpc.service"
+            | "rpc.system"
+            | "rpc.system.name"
+            | "server.address"
+            | "server.port"
+            | "target"
+            | "thread.id"
+            | "thread.name"
+            | "url.path"
+            | "url.scheme"
+            | "user_agent.original" => Self::Other,
+            _ => return None,
+        })
+    }
+
     pub(super) fn of(key: &str) -> Self {
         let key = key.strip_prefix("tags.").unwrap_or(key);
         match key.as_bytes().first() {
@@ -143,6 +208,25 @@ impl Role {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scrub::key::{Verdict, judge};
+
+    #[test]
+    fn what_is_known_of_common_keys_is_what_a_look_at_them_would_tell() {
+        // All keys that stand in this file, and some texts between them.
+        let common = include_str!("attribute.rs")
+            .split('"')
+            .filter_map(|key| Role::of_common(key).map(|role| (key, role)));
+        let mut count = 0;
+        for (key, role) in common {
+            assert_eq!((role, Verdict::Free), (Role::of(key), judge(key)), "{key}");
+            assert!(key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.' | b'_')), "{key}");
+            count += 1;
+        }
+        assert!(count > 50, "{count}");
+        for key in ["password", "url", "user.id", "Server.Port", ""] {
+            assert_eq!(Role::of_common(key), None, "{key}");
+        }
+    }
 
     #[test]
     fn names_of_secret_headers_are_known_in_any_spelling() {

@@ -22,9 +22,6 @@ const MAX_KEY: usize = 256;
 
 /// Judges a key by the words of its last part, and by the names of the parts before.
 pub(super) fn judge(key: &str) -> Verdict {
-    if is_common(key) {
-        return Verdict::Free;
-    }
     let (before, last) = parts(key);
     let verdict = judge_last(last);
     match before {
@@ -50,52 +47,6 @@ pub(super) fn is_secret_of_query(key: &str) -> bool {
 pub(super) fn normal(key: &str) -> String {
     let kept = key.chars().filter(|char| !matches!(char, '-' | '_' | ' '));
     kept.flat_map(char::to_lowercase).collect()
-}
-
-/// The keys of conventions that most spans have, so that their words need not be looked at.
-fn is_common(key: &str) -> bool {
-    matches!(
-        key,
-        "client.address"
-            | "code.file.path"
-            | "code.filepath"
-            | "code.function"
-            | "code.function.name"
-            | "code.line.number"
-            | "code.lineno"
-            | "code.module.name"
-            | "code.namespace"
-            | "db.collection.name"
-            | "db.namespace"
-            | "db.operation.name"
-            | "db.query.summary"
-            | "db.query.text"
-            | "db.statement"
-            | "db.system"
-            | "db.system.name"
-            | "http.method"
-            | "http.request.method"
-            | "http.response.status_code"
-            | "http.route"
-            | "http.status_code"
-            | "http.target"
-            | "http.url"
-            | "level"
-            | "network.peer.address"
-            | "network.peer.port"
-            | "network.protocol.name"
-            | "network.protocol.version"
-            | "server.address"
-            | "server.port"
-            | "target"
-            | "thread.id"
-            | "thread.name"
-            | "url.full"
-            | "url.path"
-            | "url.query"
-            | "url.scheme"
-            | "user_agent.original"
-    )
 }
 
 fn parts(key: &str) -> (Option<&str>, &str) {

@@ -117,14 +117,17 @@ impl<'a, 's> Pass<'a, 's> {
     /// A run of letters and digits: it may begin a token or be a number.
     fn word(&mut self, first: u8) {
         let start = self.at;
-        if first.is_ascii_digit() && self.looks_for(Family::CardNumbers) {
+        let second = self.byte(self.after(1)).unwrap_or_default();
+        if first.is_ascii_digit() && second.is_ascii_digit() && self.looks_for(Family::CardNumbers)
+        {
             let end = card::end(self.bytes, start).filter(|_| !self.is_negative(start));
             if let Some(end) = end {
                 // A number of JSON becomes a text of JSON.
                 let quotes = if self.is_bare_number(start, end) { "\"" } else { "" };
                 return self.filter((start, end), quotes, end);
             }
-        } else if self.looks_for(Family::Tokens)
+        } else if shape::may_begin(first, second)
+            && self.looks_for(Family::Tokens)
             && let Some((from, to)) = shape::token(self.bytes, start)
         {
             return self.filter((from, to), "", to);

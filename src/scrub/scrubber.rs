@@ -171,11 +171,14 @@ impl Scrubber {
     fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
         let families = self.families();
         let key = entry.key.as_str();
-        let verdict = self.settings.judge(key);
+        let common = if self.settings.has_lists() { None } else { Role::of_common(key) };
+        let (role, verdict) = match common {
+            Some(role) => (role, Verdict::Free),
+            None => (Role::of(key), self.settings.judge(key)),
+        };
         if verdict == Verdict::Allowed {
             return true;
         }
-        let role = Role::of(key);
         let is_filtered = match (role, verdict) {
             (Role::Personal, _) if families.has(Family::Personal) => return false,
             (Role::Peer, _) if families.has(Family::Personal) && !around.made_the_call => {
@@ -195,7 +198,8 @@ impl Scrubber {
         } else {
             self.value(&mut entry.value, role, around);
         }
-        if !is_plain(entry.key.as_str())
+        if common.is_none()
+            && !is_plain(entry.key.as_str())
             && let Cow::Owned(clean) = self.text(entry.key.as_str(), Kind::Text)
         {
             entry.key = Key::from(clean);

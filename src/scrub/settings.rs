@@ -53,9 +53,14 @@ impl Scrubbing {
         self
     }
 
+    /// Whether there are keys that the user has listed.
+    pub(super) fn has_lists(&self) -> bool {
+        !self.allowed.is_empty() || !self.denied.is_empty()
+    }
+
     /// What a key says of its value.
     pub(super) fn judge(&self, key: &str) -> Verdict {
-        if !self.allowed.is_empty() || !self.denied.is_empty() {
+        if self.has_lists() {
             if is_listed(&self.allowed, key) {
                 return Verdict::Allowed;
             }

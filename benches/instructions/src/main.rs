@@ -102,7 +102,7 @@ fn map(batches: impl Iterator<Item = Vec<SpanData>>, mut then: impl FnMut(&dyn F
         for _ in 0..TRACES_PER_BATCH {
             let trace = spans.by_ref().take(SPANS_PER_TRACE as usize).collect();
             for mapped in mapper.map(trace) {
-                then(&|| serde_json::to_vec(&mapped.transaction).expect("JSON"));
+                then(&|| mapped.transaction.to_json().expect("JSON"));
                 black_box(mapped);
             }
         }
