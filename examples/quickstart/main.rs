@@ -9,44 +9,34 @@
 //! draws what Sentry would get; with `ENVELOPE_DIR` it also keeps them as
 //! files. `telemetry.rs` is the part to copy.
 
-mod arrivals;
 mod balance;
-mod envelope;
+#[path = "../common/mod.rs"]
+mod common;
 mod http_spans;
 mod inventory;
-mod receiver;
 mod report;
 mod requests;
 mod service;
 mod storefront;
 mod telemetry;
 
+use std::env;
 use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
-use std::time::Duration;
-use std::{env, process, thread};
 
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tokio::runtime::Runtime;
 
-use crate::arrivals::Arrivals;
 use crate::balance::Balance;
-use crate::receiver::Receiver;
+use crate::common::arrivals::Arrivals;
+use crate::common::receiver::Receiver;
+use crate::common::{Result, process};
 use crate::report::Report;
 use crate::service::Service;
 use crate::telemetry::{Summary, Telemetry};
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-type Result<T, E = Error> = std::result::Result<T, E>;
-
-const LONGEST_RUN: Duration = Duration::from_secs(20);
-
 fn main() -> ExitCode {
-    thread::spawn(|| {
-        thread::sleep(LONGEST_RUN);
-        eprintln!("still not done after {LONGEST_RUN:?}");
-        process::exit(1);
-    });
+    process::limit();
     let problems = run().unwrap_or_else(|error| vec![error.to_string()]);
     for problem in &problems {
         eprintln!("PROBLEM: {problem}");

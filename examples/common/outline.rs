@@ -1,0 +1,59 @@
+//! Draws what arrived, without times and ids that are others in each run.
+//!
+//! `▸` stands before a transaction, `!` before an issue, `→` before a link.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::arrivals::{Arrivals, Issue, Span};
+
+const LABEL: usize = 60;
+
+/// Spans below their parents, with their links and issues.
+pub struct Outline<'a>(pub &'a Arrivals);
+
+impl Display for Outline<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        for (depth, span) in self.0.traces().into_iter().flatten() {
+            self.span(out, &"  ".repeat(depth), span)?;
+        }
+        let is_lost = |issue: &&Issue| self.0.span_of(issue).is_none();
+        self.0.issues.iter().filter(is_lost).try_for_each(|issue| issue.fmt(out, ""))
+    }
+}
+
+impl Outline<'_> {
+    fn span(&self, out: &mut Formatter<'_>, indent: &str, span: &Span) -> Result {
+        let sign = if span.is_root { "▸ " } else { "" };
+        let label = format!("{indent}{sign}{}", span.label());
+        writeln!(out, "{label:<LABEL$} {}", span.status)?;
+        let indent = format!("{indent}{}    ", if span.is_root { "  " } else { "" });
+        let knows = |id: &String| self.0.spans.iter().any(|span| span.id == *id);
+        if let Some(parent) = span.parent.as_ref().filter(|parent| !knows(parent)) {
+            writeln!(out, "{indent}below {parent} of another service")?;
+        }
+        for link in &span.links {
+            let linked = self.0.spans.iter().find(|span| span.id == *link);
+            let label = linked.map_or_else(|| link.clone(), Span::label);
+            writeln!(out, "{indent}→ {label}")?;
+        }
+        let is_here = |issue: &&Issue| issue.trace == span.trace && issue.span == span.id;
+        self.0.issues.iter().filter(is_here).try_for_each(|issue| issue.fmt(out, &indent))
+    }
+}
+
+impl Issue {
+    fn fmt(&self, out: &mut Formatter<'_>, indent: &str) -> Result {
+        for (depth, title) in self.chain.iter().enumerate() {
+            let sign = if depth == 0 { "!" } else { "  caused by" };
+            writeln!(out, "{indent}{sign} {title}")?;
+        }
+        if self.level != "error" {
+            let handled = if self.is_handled { "handled" } else { "not handled" };
+            writeln!(out, "{indent}  {}, {handled}", self.level)?;
+        }
+        match self.frames.iter().find(|frame| frame.in_app) {
+            Some(frame) => writeln!(out, "{indent}  in {}", frame.function),
+            None => Ok(()),
+        }
+    }
+}
