@@ -10,6 +10,15 @@
 //! a file the example starts itself twice, receives what the two send, and shows:
 //!
 //! ```text
+//! exit code 0
+//! exit code 2
+//! ▸ import                                                     ok
+//!   read                                                       ok
+//! ▸ import                                                     internal_error
+//!       ! Error: cannot import missing.csv
+//!         caused by Error: No such file or directory (os error 2)
+//!         in cli.rs
+//!   read                                                       ok
 //! ```
 
 mod common;

@@ -9,6 +9,10 @@
 //! endpoint of that project delivers a file later. The example reads its files again and shows:
 //!
 //! ```text
+//! 1.envelope
+//! 2.envelope
+//! ▸ steer                                                      ok
+//!       ! Error: the rudder is stuck
 //! ```
 
 mod common;

@@ -7,6 +7,13 @@
 //!
 //! It sends a probe that shows up nowhere, says one sentence about each thing that has to work,
 //! and ends with 0 if all do. The key is never shown.
+//!
+//! ```text
+//! ok   DSN: it is complete and points to sentry.example.com:443
+//! ok   host: sentry.example.com:443 can be reached
+//! ok   TLS: the certificate is trusted
+//! BAD  answer: the server does not accept what is sent; …
+//! ```
 
 use std::env;
 use std::process::ExitCode;

@@ -9,6 +9,26 @@
 //! DSN the example receives what it sends and shows:
 //!
 //! ```text
+//! told once: 1
+//! ▸ with_anyhow                                                internal_error
+//!       ! Error: the order of Mr. Bean
+//!         caused by Error: "a dozen" is no amount
+//!         caused by Error: invalid digit found in string
+//!         in errors.rs
+//! ▸ with_eyre                                                  internal_error
+//!   inner                                                      internal_error
+//!       ! Error: the order of Ms. Tea
+//!         caused by Error: "a score" is no amount
+//!         caused by Error: invalid digit found in string
+//!         in errors.rs
+//! ▸ with_a_line                                                internal_error
+//!       ! NoAmount: "two" is no amount
+//!         caused by Error: invalid digit found in string
+//!         "not an order"
+//! ▸ with_a_panic                                               internal_error
+//!       ! panic: there is always some stock
+//!         fatal, not handled
+//!         in errors.rs
 //! ```
 
 mod common;
@@ -41,7 +61,7 @@ fn main() -> Result {
     PanicHook::new(&exporter).install();
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder().with_service_name("shop").build())
-        .with_batch_exporter(exporter)
+        .with_batch_exporter(exporter.clone())
         .build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
     tracing_subscriber::registry().with(layer).init();
@@ -55,7 +75,8 @@ fn main() -> Result {
     ];
     provider.shutdown()?;
     assert_eq!(results, [true; 4], "all of them fail");
-    project.compare(include_str!("errors.rs"))
+    let said = format!("told once: {}\n", exporter.stats().repeated_errors);
+    project.compare_with(&said, include_str!("errors.rs"))
 }
 
 fn amount(text: &'static str) -> Result<u32, NoAmount> {
@@ -69,11 +90,11 @@ fn with_anyhow() -> anyhow::Result<u32> {
     amount("a dozen").context("the order of Mr. Bean")
 }
 
-/// The error has left the function above as well, and is told once.
+/// An error that leaves two functions is told once, where it was first. With more context it would
+/// be another one.
 #[instrument(err(Debug))]
 fn with_eyre() -> eyre::Result<u32> {
-    use eyre::WrapErr;
-    inner().wrap_err("the whole day")
+    inner()
 }
 
 #[instrument(err(Debug))]

@@ -10,6 +10,14 @@
 //! places. Without a DSN the example receives what it sends and shows:
 //!
 //! ```text
+//! ▸ rpc shop.Stock/Reserve                                     ok
+//!   ▸ rpc shop.Stock/Reserve                                   ok
+//! ▸ rpc shop.Stock/Reserve                                     not_found
+//!   ▸ rpc shop.Stock/Reserve                                   not_found
+//! ▸ rpc shop.Stock/Reserve                                     internal_error
+//!   ▸ rpc shop.Stock/Reserve                                   internal_error
+//!         ! StockError
+//!           "the stock is negative"
 //! ```
 
 mod common;
@@ -126,13 +134,13 @@ async fn call(channel: Channel, product: &str) -> Result<u64, Status> {
 }
 
 fn span(kind: &str, path: &str) -> Span {
-    let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or(("", path));
     info_span!(
         "call",
+        otel.name = path.trim_start_matches('/'),
         otel.kind = kind,
         rpc.system.name = "grpc",
-        rpc.service = service,
-        rpc.method = method,
+        rpc.service = path.split('/').nth(1),
+        rpc.method = path.split('/').nth(2),
         rpc.grpc.status_code = Empty,
     )
 }

@@ -11,6 +11,13 @@
 //! Without a DSN the example receives what the function sends and shows:
 //!
 //! ```text
+//! resized; transactions: 1
+//! cannot resize that; transactions: 2
+//! resized; transactions: 3
+//! ▸ http resize cat.png                                        ok
+//! ▸ http resize letter.txt                                     invalid_argument
+//!       ! Error: a text has no size
+//! ▸ http resize dog.png                                        ok
 //! ```
 
 mod common;

@@ -8,6 +8,10 @@
 //! The first runs the tests at the end of the file; the second shows what they look at:
 //!
 //! ```text
+//! transaction "POST /charges"
+//! tag shop.cents "500"
+//! tag card.number "[Filtered]"
+//! issue "the card [Filtered] is poor"
 //! ```
 
 mod common;
@@ -23,10 +27,14 @@ use crate::common::{Result, compare};
 fn main() -> Result {
     let mapped = recorded(|tracer| charge(tracer, 500))?;
     let transaction = serde_json::to_value(&mapped.transaction)?;
-    let mut text = format!("{} {}\n", transaction["transaction"], transaction["tags"]);
+    let (name, tags) = (&transaction["transaction"], &transaction["tags"]);
+    let mut text = format!("transaction {name}\n");
+    for key in ["shop.cents", "card.number"] {
+        text += &format!("tag {key} {}\n", tags[key]);
+    }
     for event in &mapped.events {
         let event = serde_json::to_value(event)?;
-        text += &format!("{} {}\n", event["level"], event["exception"]["values"][0]["value"]);
+        text += &format!("issue {}\n", event["exception"]["values"][0]["value"]);
     }
     compare(&text, include_str!("mapping_test.rs"))
 }

@@ -10,6 +10,10 @@
 //! Without the variable the example receives what Spotlight would and shows:
 //!
 //! ```text
+//! 2 envelopes, user "jane@example.com"
+//! ▸ POST /orders                                               ok
+//!   SELECT product                                             internal_error
+//!       ! Error: the table is locked
 //! ```
 
 mod common;

@@ -11,6 +11,19 @@
 //! poll, waits for it. Without a DSN the example receives what it sends and shows:
 //!
 //! ```text
+//! 3 transactions while the worker lives, 4 in the end
+//! ▸ POST /orders                                               ok
+//!   queue.publish orders                                       ok
+//!     ▸ queue.process process                                  ok
+//!           → queue.receive orders
+//!   queue.publish orders                                       ok
+//!     ▸ queue.process process                                  internal_error
+//!           → queue.receive orders
+//!           ! Error: caviar is sold out
+//! ▸ worker                                                     ok
+//!   queue.receive orders                                       ok
+//!       → queue.publish orders
+//!       → queue.publish orders
 //! ```
 
 mod common;

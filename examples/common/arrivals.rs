@@ -39,6 +39,8 @@ pub struct Span {
 pub struct Issue {
     /// The error first, then its causes.
     pub chain: Vec<String>,
+    /// What was said when it was recorded.
+    pub message: Option<String>,
     /// The place of the error first, `main` last.
     pub frames: Vec<Frame>,
     pub level: String,
@@ -135,8 +137,9 @@ impl Issue {
             values.into_iter().flatten().rev()
         };
         let chain: Vec<String> = values().map(title).collect();
-        if chain.is_empty() {
-            return Err("an event without an exception".into());
+        let message = text(event, "/logentry/message");
+        if chain.is_empty() && message.is_err() {
+            return Err("an event without an exception or a message".into());
         }
         let frames = values()
             .find_map(|value| value["stacktrace"]["frames"].as_array())
@@ -147,6 +150,7 @@ impl Issue {
             .collect();
         Ok(Self {
             chain,
+            message: message.ok(),
             frames,
             level: text(event, "/level").unwrap_or_else(|_| "error".to_owned()),
             is_handled: !values().any(|value| value["mechanism"]["handled"] == false),

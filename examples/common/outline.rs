@@ -43,17 +43,26 @@ impl Outline<'_> {
 
 impl Issue {
     fn fmt(&self, out: &mut Formatter<'_>, indent: &str) -> Result {
-        for (depth, title) in self.chain.iter().enumerate() {
-            let sign = if depth == 0 { "!" } else { "  caused by" };
-            writeln!(out, "{indent}{sign} {title}")?;
+        let causes = self.chain.iter().skip(1).map(|title| format!("caused by {title}"));
+        let message = self.message.iter().map(|message| format!("{message:?}"));
+        for (depth, text) in
+            self.chain.first().cloned().into_iter().chain(causes).chain(message).enumerate()
+        {
+            writeln!(out, "{indent}{} {text}", if depth == 0 { "!" } else { " " })?;
         }
         if self.level != "error" {
             let handled = if self.is_handled { "handled" } else { "not handled" };
             writeln!(out, "{indent}  {}, {handled}", self.level)?;
         }
         match self.frames.iter().find(|frame| frame.in_app) {
-            Some(frame) => writeln!(out, "{indent}  in {}", frame.function),
+            // What functions and lines are called depends on the debug info.
+            Some(frame) => writeln!(out, "{indent}  in {}", file_name(&frame.location)),
             None => Ok(()),
         }
     }
+}
+
+fn file_name(location: &str) -> &str {
+    let path = location.split(':').next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default()
 }

@@ -38,6 +38,8 @@ pub struct Inbox {
     pub wire_bytes: usize,
     /// The paths of requests that were no envelopes for a project.
     pub elsewhere: Vec<String>,
+    /// Bytes of their bodies.
+    pub elsewhere_bytes: usize,
     /// Why requests were turned down.
     pub refusals: Vec<String>,
 }
@@ -84,6 +86,12 @@ impl Inbox {
         let items = self.envelopes.iter().flat_map(|envelope| &envelope.items);
         items.filter(move |item| item.kind == kind)
     }
+
+    fn note(&mut self, uri: &Uri, headers: &HeaderMap, body: &[u8]) {
+        self.elsewhere_bytes += body.len();
+        let key = if headers.contains_key("x-sentry-auth") { " with a key" } else { "" };
+        self.elsewhere.push(format!("{}{key}", uri.path()));
+    }
 }
 
 impl Shared {
@@ -107,7 +115,7 @@ async fn receive_copy(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, Json<Value>) {
-    shared.inbox().elsewhere.push(uri.path().to_owned());
+    shared.inbox().note(&uri, &headers, &body);
     let is_envelope =
         headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-sentry-envelope");
     let allowed = match is_envelope {
@@ -118,8 +126,13 @@ async fn receive_copy(
 }
 
 /// Takes what comes for others, unread.
-async fn receive_elsewhere(State(shared): State<Arc<Shared>>, uri: Uri) -> StatusCode {
-    shared.inbox().elsewhere.push(uri.path().to_owned());
+async fn receive_elsewhere(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    shared.inbox().note(&uri, &headers, &body);
     StatusCode::OK
 }
 
