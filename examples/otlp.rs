@@ -10,10 +10,17 @@
 //!
 //! ```text
 //! ▸ POST /orders                                               ok
+//!   SELECT product 0                                           ok
+//!   SELECT product 1                                           ok
+//!   SELECT product 2                                           ok
+//!   SELECT product 3                                           ok
+//!   SELECT product 4                                           ok
+//!   SELECT product 5                                           ok
 //!   SELECT product 6                                           ok
 //!   SELECT product 7                                           internal_error
 //!       ! Error: the table is locked
 //!   SELECT product 8                                           ok
+//!   SELECT product 9                                           ok
 //! and to /api/42/integration/otlp/v1/traces with a key
 //! ```
 
