@@ -13,7 +13,6 @@
 //!       below 7c51afd529da4a2a of another service
 //!   reserve                                                    internal_error
 //!       ! Error: 500 wanted, 12 left
-//!         in axum.rs
 //! ▸ http.server GET /reports/{year}                            ok
 //!       below b7ad6b7169203331 of another service
 //! ```

@@ -100,5 +100,5 @@ fn show(path: &Path) -> Result {
         envelopes.push(Envelope::parse(&fs::read(file)?)?);
     }
     let arrivals = Arrivals::read(&envelopes)?;
-    compare(&format!("{text}{}", Outline(&arrivals)), include_str!("custom_transport.rs"))
+    compare(&format!("{text}{}", Outline::of(&arrivals)), include_str!("custom_transport.rs"))
 }

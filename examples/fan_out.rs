@@ -53,6 +53,6 @@ fn main() -> Result {
     }
     let inbox = project.inbox()?;
     let arrivals = Arrivals::read(&inbox.envelopes)?;
-    let text = format!("{}and to {}\n", Outline(&arrivals), inbox.elsewhere.join(", "));
+    let text = format!("{}and to {}\n", Outline::of(&arrivals), inbox.elsewhere.join(", "));
     compare(&text, include_str!("fan_out.rs"))
 }

@@ -57,7 +57,7 @@ fn main() -> Result {
 
     let inbox = project.inbox()?;
     let arrivals = Arrivals::read(&inbox.envelopes)?;
-    let mut text = Outline(&arrivals).to_string();
+    let mut text = Outline::of(&arrivals).to_string();
     for log in inbox.items("log").filter_map(|item| item.payload["items"].as_array()).flatten() {
         let span = arrivals.spans.iter().find(|span| log["trace_id"] == *span.trace);
         let place =

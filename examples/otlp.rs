@@ -60,7 +60,7 @@ fn main() -> Result {
     }
     let inbox = project.inbox()?;
     let arrivals = Arrivals::read(&inbox.envelopes)?;
-    let text = format!("{}and to {}\n", Outline(&arrivals), inbox.elsewhere.join(", "));
+    let text = format!("{}and to {}\n", Outline::of(&arrivals), inbox.elsewhere.join(", "));
     compare(&text, include_str!("otlp.rs"))?;
     let (requests, bytes) = (inbox.envelopes.len(), inbox.wire_bytes);
     println!("{bytes} bytes in {requests} requests, {} bytes by OTLP", inbox.elsewhere_bytes);

@@ -58,6 +58,6 @@ fn main() -> Result {
     let user = inbox.items("transaction").map(|item| &item.payload["user"]["email"]);
     let user: Vec<String> = user.map(ToString::to_string).collect();
     let (count, arrivals) = (inbox.envelopes.len(), Arrivals::read(&inbox.envelopes)?);
-    let text = format!("{count} envelopes, user {}\n{}", user.join(" "), Outline(&arrivals));
+    let text = format!("{count} envelopes, user {}\n{}", user.join(" "), Outline::of(&arrivals));
     compare(&text, include_str!("spotlight.rs"))
 }

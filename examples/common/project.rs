@@ -76,11 +76,14 @@ impl Project {
     /// The same, with something to say before.
     pub fn compare_with(&self, said: &str, source: &str) -> Result {
         if self.is_real() {
-            println!("sent to the project of the variable");
+            println!(
+                "look into the project of SENTRY_DSN; the example doctor says what is wrong if \
+                     nothing is there"
+            );
             return Ok(());
         }
         let arrivals = Arrivals::read(&self.inbox()?.envelopes)?;
-        compare(&format!("{said}{}", Outline(&arrivals)), source)
+        compare(&format!("{said}{}", Outline::of(&arrivals)), source)
     }
 }
 

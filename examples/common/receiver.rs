@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -16,9 +17,13 @@ use axum::{Json, Router};
 use flate2::bufread::GzDecoder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use super::Result;
 use super::envelope::{Envelope, Item};
+
+/// A network's, so that whoever does not wait for an answer loses what is on its way.
+const LATENCY: Duration = Duration::from_millis(50);
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -105,6 +110,7 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, Json<Value>) {
+    sleep(LATENCY).await;
     take_in(&shared, authorize(&headers), &headers, &body)
 }
 
@@ -115,6 +121,7 @@ async fn receive_copy(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, Json<Value>) {
+    sleep(LATENCY).await;
     shared.inbox().note(&uri, &headers, &body);
     let is_envelope =
         headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-sentry-envelope");
@@ -132,6 +139,7 @@ async fn receive_elsewhere(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
+    sleep(LATENCY).await;
     shared.inbox().note(&uri, &headers, &body);
     StatusCode::OK
 }
