@@ -89,26 +89,6 @@ async fn main() -> Result {
     project.compare(include_str!("grpc.rs"))
 }
 
-/// What `tonic-prost-build` would make of a `.proto`.
-fn stock() -> Routes {
-    let stock = service_fn(async |request: http::Request<Body>| {
-        let mut grpc = tonic::server::Grpc::new(ProstCodec::default());
-        Ok::<_, Infallible>(grpc.unary(service_fn(reserve), request).await)
-    });
-    axum::Router::new().route_service(METHOD, stock).into()
-}
-
-async fn reserve(request: Request<String>) -> Result<Response<u64>, Status> {
-    match request.get_ref().as_str() {
-        "tea" => Ok(Response::new(12)),
-        "cocoa" => {
-            error!("exception.type" = "StockError", "the stock is negative");
-            Err(Status::internal("try again later"))
-        }
-        product => Err(Status::not_found(format!("no {product} here"))),
-    }
-}
-
 fn server_span<B>(request: &http::Request<B>) -> Span {
     let span = span("server", request.uri().path());
     let headers = HeaderExtractor(request.headers());
@@ -149,5 +129,25 @@ fn span(kind: &str, path: &str) -> Span {
 fn record(span: &Span, headers: &HeaderMap) {
     if let Some(status) = Status::from_header_map(headers) {
         span.record("rpc.grpc.status_code", status.code() as i64);
+    }
+}
+
+/// What follows is the service, for which `tonic-prost-build` makes all but `reserve`.
+fn stock() -> Routes {
+    let stock = service_fn(async |request: http::Request<Body>| {
+        let mut grpc = tonic::server::Grpc::new(ProstCodec::default());
+        Ok::<_, Infallible>(grpc.unary(service_fn(reserve), request).await)
+    });
+    axum::Router::new().route_service(METHOD, stock).into()
+}
+
+async fn reserve(request: Request<String>) -> Result<Response<u64>, Status> {
+    match request.get_ref().as_str() {
+        "tea" => Ok(Response::new(12)),
+        "cocoa" => {
+            error!("exception.type" = "StockError", "the stock is negative");
+            Err(Status::internal("try again later"))
+        }
+        product => Err(Status::not_found(format!("no {product} here"))),
     }
 }
