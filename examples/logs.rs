@@ -1,81 +1,74 @@
 //! Spans and logs side by side, joined by their ids.
 //!
 //! ```sh
+//! cargo run --features logs --example logs
 //! SENTRY_DSN=https://… cargo run --features logs --example logs
 //! ```
 //!
-//! Without a DSN the example receives what it sends, and says what came.
+//! Without a DSN the example receives what it sends and shows:
+//!
+//! ```text
+//! ▸ order                                                      ok
+//! "info" "taken" in order
+//! "warn" "the stock is low" in order
+//! "info" "closing time" outside of any span
+//! ```
 
-use std::sync::{Arc, Mutex};
-use std::{env, io, net::SocketAddr};
+mod common;
 
-use axum::Router;
-use axum::body::Bytes;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use opentelemetry_sentry::SentrySpanExporter;
-use serde_json::Value;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::common::arrivals::Arrivals;
+use crate::common::outline::Outline;
+use crate::common::{Project, Result, compare};
 
 fn main() -> Result {
-    if env::var("SENTRY_DSN").is_ok_and(|dsn| !dsn.is_empty()) {
-        return send(SentrySpanExporter::from_env()?);
-    }
-    let runtime = tokio::runtime::Runtime::new()?;
-    let bodies = Arc::<Mutex<Vec<Bytes>>>::default();
-    let address = runtime.block_on(receive(Arc::clone(&bodies)))?;
-    send(SentrySpanExporter::builder().with_dsn(format!("http://key@{address}/42")).build()?)?;
-    let bodies = bodies.lock().map_err(|_| "the receiver panicked")?;
-    let payloads: Vec<Value> = bodies.iter().map(|body| payload(body)).collect::<Result<_>>()?;
-    let trace = |it: &Value| it["trace_id"].as_str().map(str::to_owned).unwrap_or_default();
-    let span = payloads.iter().map(|it| trace(&it["contexts"]["trace"])).find(|id| !id.is_empty());
-    let logs = payloads.iter().filter_map(|it| it["items"].as_array()).flatten();
-    for log in logs {
-        let is_joined = Some(trace(log)) == span;
-        println!("{}: {} (of the span's trace: {is_joined})", log["level"], log["body"]);
-        if !is_joined {
-            return Err("the log is of another trace".into());
-        }
-    }
-    Ok(())
-}
-
-/// The application: one span, and what it says on its way.
-fn send(exporter: SentrySpanExporter) -> Result {
-    let logs = SdkLoggerProvider::builder().with_batch_exporter(exporter.logs()).build();
-    let traces = SdkTracerProvider::builder().with_batch_exporter(exporter.clone()).build();
-    let subscriber = tracing_subscriber::registry()
+    let project = Project::open()?;
+    let exporter = SentrySpanExporter::builder().with_dsn(project.dsn()).build()?;
+    let resource = Resource::builder().with_service_name("shop").build();
+    let logs = SdkLoggerProvider::builder()
+        .with_resource(resource.clone())
+        .with_batch_exporter(exporter.logs())
+        .build();
+    let traces = SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_batch_exporter(exporter.clone())
+        .build();
+    tracing_subscriber::registry()
         .with(tracing_opentelemetry::layer().with_tracer(traces.tracer("shop")))
-        .with(OpenTelemetryTracingBridge::new(&logs));
-    tracing::subscriber::with_default(subscriber, || {
-        let _order = tracing::info_span!("order", id = 7).entered();
-        tracing::info!(items = 3, "taken");
-        tracing::warn!(left = 1, "the stock is low");
-    });
+        // Without a filter, what OpenTelemetry says of itself would come along.
+        .with(OpenTelemetryTracingBridge::new(&logs).with_filter(LevelFilter::INFO))
+        .init();
+
+    order();
+    tracing::info!("closing time");
     traces.shutdown()?;
     logs.shutdown()?;
-    println!("{}", exporter.stats());
-    Ok(())
+    if project.is_real() {
+        println!("{}", exporter.stats());
+        return Ok(());
+    }
+
+    let inbox = project.inbox()?;
+    let arrivals = Arrivals::read(&inbox.envelopes)?;
+    let mut text = Outline::of(&arrivals).to_string();
+    for log in inbox.items("log").filter_map(|item| item.payload["items"].as_array()).flatten() {
+        let span = arrivals.spans.iter().find(|span| log["trace_id"] == *span.trace);
+        let place =
+            span.map_or("outside of any span".to_owned(), |span| format!("in {}", span.label()));
+        text += &format!("{} {} {place}\n", log["level"], log["body"]);
+    }
+    compare(&text, include_str!("logs.rs"))
 }
 
-/// The payload of the only item of an envelope.
-fn payload(body: &[u8]) -> Result<Value> {
-    let text = io::read_to_string(flate2::read::GzDecoder::new(body))?;
-    Ok(serde_json::from_str(text.lines().nth(2).ok_or("no payload")?)?)
-}
-
-async fn receive(bodies: Arc<Mutex<Vec<Bytes>>>) -> io::Result<SocketAddr> {
-    let keep = move |body: Bytes| async move {
-        bodies.lock().map(|mut bodies| bodies.push(body)).ok();
-        "{}"
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let app = Router::new().fallback(keep);
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(address)
+#[tracing::instrument]
+fn order() {
+    tracing::info!(items = 3, "taken");
+    tracing::warn!(left = 1, "the stock is low");
 }

@@ -5,42 +5,38 @@
 //! SENTRY_DSN=https://… cargo run --features otlp --example otlp
 //! ```
 //!
-//! Without a DSN the example receives what it sends and says what came. An application takes one of
-//! the two roads; with both, every span is sent twice, in two forms.
+//! An application takes one of the two roads; with both, every span is sent twice, in two forms.
+//! Without a DSN the example receives what it sends and shows:
+//!
+//! ```text
+//! ▸ POST /orders                                               ok
+//!   SELECT product 0                                           ok
+//!   SELECT product 1                                           ok
+//!   SELECT product 2                                           ok
+//!   SELECT product 3                                           ok
+//!   SELECT product 4                                           ok
+//!   SELECT product 5                                           ok
+//!   SELECT product 6                                           ok
+//!   SELECT product 7                                           internal_error
+//!       ! Error: the table is locked
+//!   SELECT product 8                                           ok
+//!   SELECT product 9                                           ok
+//! and to /api/42/integration/otlp/v1/traces with a key
+//! ```
 
-use std::env;
-use std::sync::{Arc, Mutex};
+mod common;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode, Uri};
 use opentelemetry::trace::{Span, Status, Tracer, TracerProvider, mark_span_as_active};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use opentelemetry_sentry::{OtlpEndpoint, SentrySpanExporter, otlp};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::common::arrivals::Arrivals;
+use crate::common::outline::Outline;
+use crate::common::{Project, Result, compare};
 
 fn main() -> Result {
-    let runtime = Runtime::new()?;
-    match env::var("SENTRY_DSN") {
-        Ok(dsn) if !dsn.is_empty() => send(&dsn),
-        _ => {
-            let came = Arc::<Mutex<Vec<String>>>::default();
-            let dsn = runtime.block_on(receive(Arc::clone(&came)))?;
-            send(&dsn)?;
-            let came = came.lock().map_err(|_| "the receiver panicked")?;
-            came.iter().for_each(|line| println!("{line}"));
-            let has = |path| came.iter().any(|line| line.contains(path));
-            let has_both = has("/api/42/envelope/") && has("/api/42/integration/otlp/v1/traces");
-            if has_both { Ok(()) } else { Err("something did not arrive".into()) }
-        }
-    }
-}
-
-fn send(dsn: &str) -> Result {
-    println!("envelopes and OTLP to {}", OtlpEndpoint::from_dsn(dsn)?.traces_url());
+    let project = Project::open()?;
+    let dsn = project.dsn();
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder().with_service_name("shop").build())
         .with_batch_exporter(SentrySpanExporter::builder().with_dsn(dsn).build()?)
@@ -57,22 +53,16 @@ fn send(dsn: &str) -> Result {
         query.end();
     }
     drop(order);
-    Ok(provider.shutdown()?)
-}
-
-/// Starts to listen, and gives the DSN of what listens.
-async fn receive(came: Arc<Mutex<Vec<String>>>) -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let dsn = format!("http://0123456789abcdef0123456789abcdef@{}/42", listener.local_addr()?);
-    let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
-        let has_key = headers.contains_key("x-sentry-auth");
-        let size = body.len();
-        let line = format!("{:<36} {size:>5} bytes, with a key: {has_key}", uri.path());
-        if let Ok(mut came) = came.lock() {
-            came.push(line);
-        }
-        StatusCode::ACCEPTED
-    });
-    tokio::spawn(axum::serve(listener, router).into_future());
-    Ok(dsn)
+    provider.shutdown()?;
+    if project.is_real() {
+        println!("envelopes, and OTLP to {}", OtlpEndpoint::from_dsn(dsn)?.traces_url());
+        return Ok(());
+    }
+    let inbox = project.inbox()?;
+    let arrivals = Arrivals::read(&inbox.envelopes)?;
+    let text = format!("{}and to {}\n", Outline::of(&arrivals), inbox.elsewhere.join(", "));
+    compare(&text, include_str!("otlp.rs"))?;
+    let (requests, bytes) = (inbox.envelopes.len(), inbox.wire_bytes);
+    println!("{bytes} bytes in {requests} requests, {} bytes by OTLP", inbox.elsewhere_bytes);
+    Ok(())
 }

@@ -5,7 +5,16 @@
 //! ```
 //!
 //! Nothing is sent: both keep in memory what they would send. An application leaves out the two
-//! transports, and takes the DSN from `SENTRY_DSN`.
+//! transports, and takes the DSN from `SENTRY_DSN`. It shows:
+//!
+//! ```text
+//! the SDK sent "the table is locked" with the tag "Berlin"
+//! the exporter sent "POST /orders"
+//! the error is of this span: true
+//! copies of the error: 0 sent, 1 left out
+//! ```
+
+mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +25,7 @@ use opentelemetry_sentry::testing::InMemoryTransport;
 use opentelemetry_sentry::{SentryIntegration, SentrySpanExporter};
 use sentry::test::TestTransport;
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+use crate::common::{Result, compare};
 
 const DSN: &str = "https://0123456789abcdef0123456789abcdef@sentry.invalid/42";
 
@@ -49,14 +58,13 @@ fn main() -> Result {
     let transactions = ours.transactions();
     let transaction = transactions.first().ok_or("the exporter sent nothing")?;
     let (error, span) = (&event["contexts"]["trace"], &transaction["contexts"]["trace"]);
-    println!("the SDK sent: {}", event["exception"]["values"][0]["value"]);
-    println!("  with the tag of its scope: {}", event["tags"]["shop"]);
-    println!("  in the trace {} and span {}", error["trace_id"], error["span_id"]);
-    println!("the exporter sent: {}", transaction["transaction"]);
-    println!("  in the trace {} and span {}", span["trace_id"], span["span_id"]);
-    let left_out = exporter.stats().repeated_errors;
-    println!("copies of the error: {} sent, {left_out} left out", ours.events().len());
     let is_joined = error["trace_id"] == span["trace_id"] && error["span_id"] == span["span_id"];
-    let is_once = ours.events().is_empty() && left_out == 1;
-    if is_joined && is_once { Ok(()) } else { Err("the two are not joined".into()) }
+    let (copies, left_out) = (ours.events().len(), exporter.stats().repeated_errors);
+    let text = format!(
+        "the SDK sent {} with the tag {}\nthe exporter sent {}\n\
+         the error is of this span: {is_joined}\n\
+         copies of the error: {copies} sent, {left_out} left out\n",
+        event["exception"]["values"][0]["value"], event["tags"]["shop"], transaction["transaction"],
+    );
+    compare(&text, include_str!("sentry_sdk.rs"))
 }

@@ -5,8 +5,8 @@ use std::fmt::{Display, Formatter, Result};
 
 use opentelemetry_sentry::Stats;
 
-use crate::arrivals::Arrivals;
-use crate::receiver::Inbox;
+use crate::common::arrivals::Arrivals;
+use crate::common::receiver::Inbox;
 use crate::requests;
 use crate::telemetry::Summary;
 

@@ -4,7 +4,7 @@
 use std::fmt::{Display, Formatter, Result};
 use std::iter;
 
-use crate::arrivals::{Arrivals, Frame, Issue, Span};
+use crate::common::arrivals::{Arrivals, Frame, Issue, Span};
 
 // Together they fill a line of 80 columns.
 const LABEL: usize = 38;
@@ -142,15 +142,6 @@ impl Extent {
         let from = column(span.start).min(BAR - 1);
         let to = column(span.end).clamp(from + 1, BAR);
         format!("{}{}{}", " ".repeat(from), glyph.repeat(to - from), " ".repeat(BAR - to))
-    }
-}
-
-impl Span {
-    fn label(&self) -> String {
-        match &self.op {
-            Some(op) => format!("{op} {}", self.description),
-            None => self.description.clone(),
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::iter;
 
 use serde_json::Value;
 
-use crate::envelope::Envelope;
+use super::envelope::Envelope;
 
 /// Everything that arrived.
 #[derive(Default)]
@@ -26,6 +26,10 @@ pub struct Span {
     pub op: Option<String>,
     pub description: String,
     pub status: String,
+    /// The ids of the spans that it links to.
+    pub links: Vec<String>,
+    /// Whether a transaction begins with it.
+    pub is_root: bool,
     /// Seconds since 1970, as on the wire.
     pub start: f64,
     pub end: f64,
@@ -35,8 +39,12 @@ pub struct Span {
 pub struct Issue {
     /// The error first, then its causes.
     pub chain: Vec<String>,
+    /// What was said when it was recorded.
+    pub message: Option<String>,
     /// The place of the error first, `main` last.
     pub frames: Vec<Frame>,
+    pub level: String,
+    pub is_handled: bool,
     pub trace: String,
     pub span: String,
     pub time: f64,
@@ -102,11 +110,22 @@ impl Arrivals {
                 op: text(span, "/op").ok().filter(|op| op != "default"),
                 description: text(span, "/description").unwrap_or_default(),
                 status: text(span, "/status").unwrap_or_default(),
+                links: links(span),
+                is_root: std::ptr::eq(span, &root),
                 start: seconds(span, "/start_timestamp")?,
                 end: seconds(span, "/timestamp")?,
             });
         }
         Ok(())
+    }
+}
+
+impl Span {
+    pub fn label(&self) -> String {
+        match &self.op {
+            Some(op) => format!("{op} {}", self.description),
+            None => self.description.clone(),
+        }
     }
 }
 
@@ -118,8 +137,9 @@ impl Issue {
             values.into_iter().flatten().rev()
         };
         let chain: Vec<String> = values().map(title).collect();
-        if chain.is_empty() {
-            return Err("an event without an exception".into());
+        let message = text(event, "/logentry/message");
+        if chain.is_empty() && message.is_err() {
+            return Err("an event without an exception or a message".into());
         }
         let frames = values()
             .find_map(|value| value["stacktrace"]["frames"].as_array())
@@ -130,7 +150,10 @@ impl Issue {
             .collect();
         Ok(Self {
             chain,
+            message: message.ok(),
             frames,
+            level: text(event, "/level").unwrap_or_else(|_| "error".to_owned()),
+            is_handled: !values().any(|value| value["mechanism"]["handled"] == false),
             trace: text(event, "/contexts/trace/trace_id")?,
             span: text(event, "/contexts/trace/span_id")?,
             time: seconds(event, "/timestamp")?,
@@ -180,6 +203,11 @@ fn title(exception: &Value) -> String {
         ("", value) => value.to_owned(),
         (kind, value) => format!("{kind}: {value}"),
     }
+}
+
+fn links(span: &Value) -> Vec<String> {
+    let links = span["links"].as_array().into_iter().flatten();
+    links.filter_map(|link| text(link, "/span_id").ok()).collect()
 }
 
 fn text(value: &Value, pointer: &str) -> Result<String, String> {

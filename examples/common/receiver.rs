@@ -1,29 +1,37 @@
 //! Stands in for Sentry: an HTTP server on this machine that takes envelopes
-//! the way Sentry does and keeps them for the report.
+//! the way Sentry does and keeps them for the report. It also takes what
+//! Spotlight and receivers of OTLP take.
 
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_ENCODING;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use axum::{Json, Router};
 use flate2::bufread::GzDecoder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
-use crate::Result;
-use crate::envelope::Envelope;
+use super::Result;
+use super::envelope::{Envelope, Item};
+
+/// A network's, so that whoever does not wait for an answer loses what is on its way.
+const LATENCY: Duration = Duration::from_millis(50);
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// A receiver that runs as long as the runtime it was started on.
 pub struct Receiver {
     pub dsn: String,
+    /// Host and port.
+    pub address: String,
     shared: Arc<Shared>,
 }
 
@@ -33,6 +41,10 @@ pub struct Inbox {
     pub envelopes: Vec<Envelope>,
     /// Compressed bytes of the bodies, as they came.
     pub wire_bytes: usize,
+    /// The paths of requests that were no envelopes for a project.
+    pub elsewhere: Vec<String>,
+    /// Bytes of their bodies.
+    pub elsewhere_bytes: usize,
     /// Why requests were turned down.
     pub refusals: Vec<String>,
 }
@@ -50,17 +62,40 @@ impl Receiver {
             fs::create_dir_all(directory)?;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let dsn = format!("http://{KEY}@{}/42", listener.local_addr()?);
+        let address = listener.local_addr()?.to_string();
+        let dsn = format!("http://{KEY}@{address}/42");
         let shared = Arc::new(Shared { inbox: Mutex::default(), directory });
-        let router =
-            Router::new().route("/api/42/envelope/", post(receive)).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .route("/api/42/envelope/", post(receive))
+            .route("/stream", post(receive_copy))
+            .fallback(receive_elsewhere)
+            .with_state(Arc::clone(&shared));
         tokio::spawn(axum::serve(listener, router).into_future());
-        Ok(Self { dsn, shared })
+        Ok(Self { dsn, address, shared })
     }
 
     /// Hands over what arrived and starts from nothing.
     pub fn take(&self) -> Inbox {
         std::mem::take(&mut self.shared.inbox())
+    }
+
+    /// Looks at what arrived so far.
+    pub fn peek<T>(&self, look: impl FnOnce(&Inbox) -> T) -> T {
+        look(&self.shared.inbox())
+    }
+}
+
+impl Inbox {
+    /// The items of a kind.
+    pub fn items(&self, kind: &str) -> impl Iterator<Item = &Item> {
+        let items = self.envelopes.iter().flat_map(|envelope| &envelope.items);
+        items.filter(move |item| item.kind == kind)
+    }
+
+    fn note(&mut self, uri: &Uri, headers: &HeaderMap, body: &[u8]) {
+        self.elsewhere_bytes += body.len();
+        let key = if headers.contains_key("x-sentry-auth") { " with a key" } else { "" };
+        self.elsewhere.push(format!("{}{key}", uri.path()));
     }
 }
 
@@ -75,12 +110,52 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, Json<Value>) {
+    sleep(LATENCY).await;
+    take_in(&shared, authorize(&headers), &headers, &body)
+}
+
+/// Takes a copy for Spotlight, which asks for no key.
+async fn receive_copy(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Json<Value>) {
+    sleep(LATENCY).await;
+    shared.inbox().note(&uri, &headers, &body);
+    let is_envelope =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-sentry-envelope");
+    let allowed = match is_envelope {
+        true => Ok(()),
+        false => Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "not an envelope".into())),
+    };
+    take_in(&shared, allowed, &headers, &body)
+}
+
+/// Takes what comes for others, unread.
+async fn receive_elsewhere(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    sleep(LATENCY).await;
+    shared.inbox().note(&uri, &headers, &body);
+    StatusCode::OK
+}
+
+fn take_in(
+    shared: &Shared,
+    allowed: Result<(), Refusal>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> (StatusCode, Json<Value>) {
     let mut inbox = shared.inbox();
     inbox.wire_bytes += body.len();
-    let accepted = authorize(&headers).and_then(|()| decode(&headers, &body)).and_then(|body| {
+    let accepted = allowed.and_then(|()| decode(headers, body)).and_then(|body| {
         let envelope =
             Envelope::parse(&body).map_err(|reason| (StatusCode::BAD_REQUEST, reason))?;
-        keep(&shared, inbox.envelopes.len() + 1, &body)?;
+        keep(shared, inbox.envelopes.len() + 1, &body)?;
         Ok(envelope)
     });
     match accepted {
