@@ -1,4 +1,4 @@
-//! Writes values as JSON, byte by byte what `serde_json` writes, in a third of the time.
+//! Writes values as JSON, byte by byte what `serde_json` writes but for NUL, in half of the time.
 //!
 //! Most of a transaction is short texts. `serde_json` looks at each of their bytes in turn; here
 //! eight are looked at together.
@@ -11,7 +11,7 @@ use serde::ser::{
 };
 use serde_json::{Error, Result};
 
-use super::plain::plain_len;
+use super::plain::{is_all_plain, plain_len};
 
 /// Writes one value behind what stands in a buffer.
 pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
@@ -103,7 +103,11 @@ impl Compound<'_> {
 fn quoted(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len().saturating_add(2));
     out.push(b'"');
-    escaped(out, text.as_bytes());
+    if is_all_plain(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        escaped(out, text.as_bytes());
+    }
     out.push(b'"');
 }
 
@@ -117,6 +121,8 @@ fn escaped(out: &mut Vec<u8>, mut text: &[u8]) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
+            // Sentry's database takes none (rule ATTR-9).
+            b'\0' => out.extend_from_slice("\u{fffd}".as_bytes()),
             0x08 => out.extend_from_slice(b"\\b"),
             0x0c => out.extend_from_slice(b"\\f"),
             control => {
@@ -409,7 +415,8 @@ mod tests {
     struct Two(char, String);
 
     fn text() -> impl Strategy<Value = String> {
-        prop_oneof!["\\PC{0,20}", "[\x00-\x7f]{0,30}", any::<String>()]
+        prop_oneof!["\\PC{0,20}", "[\x01-\x7f]{0,30}", any::<String>()]
+            .prop_map(|text| text.replace('\0', ""))
     }
 
     fn anything() -> impl Strategy<Value = Any> {
@@ -441,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_formatted_text_is_escaped_and_a_key_must_be_a_text() {
+    fn a_formatted_text_is_escaped_a_nul_replaced_and_a_key_must_be_a_text() {
         struct Shown;
         impl Serialize for Shown {
             fn serialize<S: Serializer>(
@@ -451,6 +458,7 @@ mod tests {
                 serializer.collect_str(&format_args!("{}\"{}", 1, '\u{1}'))
             }
         }
+        assert_eq!(to_json("a\0\0\"\0").unwrap(), "\"a\u{fffd}\u{fffd}\\\"\u{fffd}\"".as_bytes());
         assert_eq!(to_json(&Shown).unwrap(), br#""1\"\u0001""#);
         assert!(to_json(&BTreeMap::from([(Some(()), 1)])).is_err());
         assert!(to_json(&BTreeMap::from([(vec![1], 1)])).is_err());

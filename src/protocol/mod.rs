@@ -42,7 +42,7 @@ pub(crate) use data::{json_value, limited, shortened};
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope, sent_at};
-pub(crate) use event::event_json;
+pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, shorten};
 pub(crate) use json::{to_json, write_json};
 #[cfg(feature = "logs")]

@@ -21,13 +21,38 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
     at.saturating_add(rest.iter().take_while(|byte| is_plain(**byte)).count())
 }
 
+/// Whether all of a text stands in JSON as it is.
+#[inline]
+pub(super) fn is_all_plain(text: &[u8]) -> bool {
+    all_words(text, |word| escapes(word) == 0)
+}
+
 /// Whether there is a NUL in a text.
 #[inline]
 pub(super) fn has_nul(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk::<8>() else { return text.contains(&0) };
-    // The last word begins with bytes that were looked at before.
-    let words = text.as_chunks::<8>().0.iter().chain([last]);
-    words.fold(0, |found, word| found | below(u64::from_le_bytes(*word), 1)) != 0
+    !all_words(text, |word| below(word, 1) == 0)
+}
+
+/// Whether a test holds for words that have all bytes of a text in them, and no others.
+#[inline]
+fn all_words(text: &[u8], holds: impl Fn(u64) -> bool) -> bool {
+    if let Some(last) = text.last_chunk::<8>() {
+        let words = text.as_chunks::<8>().0;
+        return words.iter().chain([last]).all(|word| holds(u64::from_le_bytes(*word)));
+    }
+    if let (Some([a, b, c, d]), Some([e, f, g, h])) = (text.first_chunk(), text.last_chunk()) {
+        return holds(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));
+    }
+    match text {
+        [first, .., last] => {
+            let middle = text.get(1).unwrap_or(first);
+            holds(u64::from_le_bytes([
+                *first, *middle, *last, *first, *first, *first, *first, *first,
+            ]))
+        }
+        [byte] => holds(u64::from_le_bytes([*byte; 8])),
+        [] => true,
+    }
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -69,6 +94,7 @@ mod tests {
                     text[at] = byte;
                     let expected = if is_plain(byte) { len } else { at };
                     assert_eq!(plain_len(&text), expected, "{byte} at {at} of {len}");
+                    assert_eq!(is_all_plain(&text), is_plain(byte), "{byte} at {at} of {len}");
                     assert_eq!(has_nul(&text), byte == 0, "{byte} at {at} of {len}");
                 }
             }
@@ -80,6 +106,7 @@ mod tests {
         fn it_ends_before_the_first_byte_to_escape(text: Vec<u8>) {
             let expected = text.iter().take_while(|byte| is_plain(**byte)).count();
             prop_assert_eq!(plain_len(&text), expected);
+            prop_assert_eq!(is_all_plain(&text), expected == text.len());
             prop_assert_eq!(has_nul(&text), text.contains(&0));
         }
     }

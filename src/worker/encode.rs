@@ -1,7 +1,8 @@
 use sentry_types::protocol::v7::Event;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::protocol::{MAX_ITEM_BYTES, Transaction, event_json, limit_texts, shorten, write_json};
+use crate::protocol::{EventJson, MAX_ITEM_BYTES, Transaction, limit_texts, shorten, write_json};
 
 /// How long texts may stay, in bytes, where a transaction is too large; tried in this order.
 const SHORTER: [usize; 5] = [4096, 1024, 256, 64, 16];
@@ -59,10 +60,14 @@ pub(super) fn transaction<'a>(
 /// An event as JSON that Sentry accepts: with shorter texts, or without breadcrumbs, extras and
 /// causes if need be.
 pub(super) fn event<'a>(
-    event: &Event<'_>,
+    event: Event<'_>,
     payload: &'a mut Vec<u8>,
 ) -> serde_json::Result<&'a [u8]> {
-    let mut json = event_json(event)?;
+    write_over(payload, &EventJson::of(event)?)?;
+    if payload.len() <= MAX_EVENT_TEXT {
+        return Ok(payload);
+    }
+    let mut json: Value = serde_json::from_slice(payload)?;
     limit_texts(&mut json, MAX_EVENT_TEXT);
     write_over(payload, &json)?;
     if payload.len() > MAX_ITEM_BYTES {

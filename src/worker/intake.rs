@@ -243,12 +243,13 @@ impl Intake {
             return;
         }
         window::admit_event(&mut event, wall);
-        let Ok(payload) = encode::event(&event, &mut self.payload) else {
+        let event_id = event.event_id;
+        let Ok(payload) = encode::event(event, &mut self.payload) else {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::Internal));
             return;
         };
         let trace = trace.cloned();
-        let item = Item { kind, event_id: event.event_id, spans: 0, trace, payload };
+        let item = Item { kind, event_id, spans: 0, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
     }
 

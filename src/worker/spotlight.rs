@@ -200,9 +200,10 @@ impl Spotlight {
         };
         let mut payload = Vec::new();
         let mut envelopes = Vec::new();
-        for event in &events {
+        for event in events {
+            let event_id = event.event_id;
             if let Ok(payload) = encode::event(event, &mut payload) {
-                envelopes.push(seal(ItemKind::Event, event.event_id, 0, payload));
+                envelopes.push(seal(ItemKind::Event, event_id, 0, payload));
             }
         }
         if let Some(mut transaction) = transaction.filter(|_| is_whole)
