@@ -43,7 +43,7 @@ pub(super) fn transaction(transaction: &mut Transaction) -> serde_json::Result<V
         payload = serde_json::to_vec(transaction)?;
     }
     while payload.len() > MAX_ITEM_BYTES && !transaction.spans.is_empty() {
-        transaction.spans.truncate(transaction.spans.len().div_euclid(2));
+        transaction.truncate_spans(transaction.spans.len().div_euclid(2));
         payload = serde_json::to_vec(transaction)?;
     }
     Ok(payload)
