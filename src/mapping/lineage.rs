@@ -1,3 +1,4 @@
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use opentelemetry::trace::SpanId;
@@ -45,8 +46,8 @@ impl Lineage {
                     if let Some(Place { end, .. }) = places.get_mut(&span) {
                         *end = number;
                     }
-                } else if !places.contains_key(&span) {
-                    places.insert(span, Place { number, end: number });
+                } else if let Entry::Vacant(place) = places.entry(span) {
+                    place.insert(Place { number, end: number });
                     open.push((span, true));
                     let next = below.get(&span).into_iter().flatten();
                     open.extend(next.map(|next| (*next, false)));
