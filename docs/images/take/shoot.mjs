@@ -37,7 +37,12 @@ async function trace(page) {
   await page.locator("a", { hasText: "internal_error" }).click();
   const spans = page.locator("a[href*='/spans/']");
   await spans.first().waitFor();
-  await drag(page, page.locator(".resizer:not(.span-resizer)"), LEFT + WIDTH + 2);
+  const divider = page.locator(".resizer:not(.span-resizer)");
+  // It does not follow the mouse one to one.
+  for (let to = LEFT + WIDTH, tries = 0; tries < 5; tries += 1) {
+    await drag(page, divider, to);
+    to += LEFT + WIDTH - (await divider.boundingBox()).x;
+  }
   await drag(page, page.locator(".span-resizer").first(), 900);
   if ((await spans.count()) !== 6) throw new Error(`${await spans.count()} spans, not 6`);
   const row = await page.locator("a[href*='#']", { hasText: "internal_error" }).boundingBox();
@@ -73,7 +78,7 @@ async function clip(page, top, bottom) {
 async function compose(page, parts) {
   const images = parts.map((part) => `<img src="data:image/png;base64,${part.toString("base64")}">`);
   await page.goto("about:blank");
-  await page.setContent(`<body style="margin:0"><main style="display:inline-flex;flex-direction:column;gap:12px">${images.join("")}</main>`);
+  await page.setContent(`<body style="margin:0"><main style="display:inline-flex;flex-direction:column;gap:12px;background:#1e1b4b">${images.join("")}</main>`);
   await page.locator("img").last().waitFor();
   await page.locator("main").screenshot({ path });
 }
