@@ -20,7 +20,8 @@ try {
   context.setDefaultTimeout(PATIENCE);
   await context.route("**/*", (route) => {
     const url = new URL(route.request().url());
-    return url.protocol === "http:" && url.host !== new URL(address).host ? route.abort() : route.continue();
+    const isNear = !/^https?:$/.test(url.protocol) || url.host === new URL(address).host;
+    return isNear ? route.continue() : route.abort();
   });
   const page = await context.newPage();
   const parts = [await trace(page), await issue(page)];
