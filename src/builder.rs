@@ -128,6 +128,13 @@ impl SentrySpanExporterBuilder {
     }
 
     /// Which attributes become tags. Default: [`TagPolicy::Root`].
+    ///
+    /// ```
+    /// use opentelemetry_sentry::{SentrySpanExporter, TagPolicy};
+    ///
+    /// let builder = SentrySpanExporter::builder().with_tags(TagPolicy::Keys(vec!["http.route".into()]));
+    /// # let _ = builder;
+    /// ```
     pub fn with_tags(mut self, tags: TagPolicy) -> Self {
         self.mapper = self.mapper.with_tags(tags);
         self
@@ -157,6 +164,14 @@ impl SentrySpanExporterBuilder {
 
     /// Which events of spans make issues and which are breadcrumbs, by the level and the target
     /// that `tracing` gives them. Default: issues from `ERROR` on, all others are breadcrumbs.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::{EventFilter, LevelFilter, SentrySpanExporter};
+    ///
+    /// let builder = SentrySpanExporter::builder()
+    ///     .with_event_filter(EventFilter::new().with_target_issues("sqlx", LevelFilter::OFF));
+    /// # let _ = builder;
+    /// ```
     pub fn with_event_filter(mut self, filter: EventFilter) -> Self {
         self.mapper = self.mapper.with_event_filter(filter);
         self
@@ -180,6 +195,15 @@ impl SentrySpanExporterBuilder {
     /// It sees them before anything is scrubbed, and a regular expression that cannot be read is
     /// an error of [`build`](Self::build). What it fits is counted as [`Ignored`](crate::DropReason::Ignored). Further calls add to
     /// the list. Default: none.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::{Pattern, SentrySpanExporter};
+    ///
+    /// let builder = SentrySpanExporter::builder()
+    ///     .with_ignored_errors(["*::Cancelled", "*connection reset*"])
+    ///     .with_ignored_errors([Pattern::regex("^order [0-9]+ is gone$")]);
+    /// # let _ = builder;
+    /// ```
     pub fn with_ignored_errors<P: Into<Pattern>>(
         mut self,
         patterns: impl IntoIterator<Item = P>,
@@ -212,6 +236,16 @@ impl SentrySpanExporterBuilder {
     /// [`with_in_app_exclude`](Self::with_in_app_exclude), which wins over the rules. Further
     /// calls add to the list. Default: none; what is not surely a library or the runtime is the
     /// application's.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// // The first is a library of one's own, the second is generated and of no interest.
+    /// let builder = SentrySpanExporter::builder()
+    ///     .with_in_app_include(["shop_core"])
+    ///     .with_in_app_exclude(["shop::api::generated"]);
+    /// # let _ = builder;
+    /// ```
     pub fn with_in_app_include<P: Into<String>>(
         mut self,
         prefixes: impl IntoIterator<Item = P>,
@@ -258,6 +292,17 @@ impl SentrySpanExporterBuilder {
     /// What is not sent is counted in `stats()` and told to Sentry, which counts right in spite of
     /// it. Spotlight gets everything. Default: every segment that the sampler of the provider let
     /// through is sent.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    /// use opentelemetry_sentry::sampling::Sampling;
+    ///
+    /// let builder = SentrySpanExporter::builder().with_sampling(
+    ///     Sampling::at_rate(0.1).keep_errors().keep_slower_than(Duration::from_secs(2)),
+    /// );
+    /// # let _ = builder;
+    /// ```
     pub fn with_sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Some(sampling);
         self
@@ -332,6 +377,15 @@ impl SentrySpanExporterBuilder {
     }
 
     /// Certificates to trust besides those of the operating system, as PEM.
+    ///
+    /// ```no_run
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let exporter = SentrySpanExporter::builder()
+    ///     .with_ca_certificate(std::fs::read("/etc/ssl/company.pem")?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.client.ca_certificate = Some(pem.into());
         self
@@ -341,6 +395,15 @@ impl SentrySpanExporterBuilder {
     /// one PEM. Certificates between it and its authority may follow it. The key is best one of
     /// PKCS #8, which begins with `-----BEGIN PRIVATE KEY-----` and is the only kind that the
     /// feature `native-tls` takes. Default: none.
+    ///
+    /// ```no_run
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let mut pem = std::fs::read("/etc/shop/client.crt")?;
+    /// pem.extend(std::fs::read("/etc/shop/client.key")?);
+    /// let exporter = SentrySpanExporter::builder().with_client_certificate(pem).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_client_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.client.client_certificate = Some(pem.into());
         self
@@ -388,6 +451,14 @@ impl SentrySpanExporterBuilder {
     /// Environment: `SENTRY_SPOTLIGHT`, a word for yes or no, or an address; it says the address
     /// where the code says only `true`. Default: `false`; the address then is
     /// `http://localhost:8969/stream`.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let builder = SentrySpanExporter::builder().with_spotlight(cfg!(debug_assertions));
+    /// let elsewhere = SentrySpanExporter::builder().with_spotlight("http://spotlight:8969/stream");
+    /// # let _ = (builder, elsewhere);
+    /// ```
     pub fn with_spotlight(mut self, spotlight: impl Into<Spotlight>) -> Self {
         self.spotlight = Some(spotlight.into());
         self
@@ -398,6 +469,17 @@ impl SentrySpanExporterBuilder {
     ///
     /// Only the owner can read the files; they hold what is sent, after scrubbing, and no key but
     /// the public one of the DSN. Default: none, and a long outage costs the oldest transactions.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use opentelemetry_sentry::{SentrySpanExporter, Spool};
+    ///
+    /// let spool = Spool::new("/var/lib/shop/sentry")
+    ///     .with_max_bytes(64 * 1024 * 1024)
+    ///     .with_max_age(Duration::from_secs(24 * 60 * 60));
+    /// let builder = SentrySpanExporter::builder().with_spool(spool);
+    /// # let _ = builder;
+    /// ```
     #[cfg(feature = "spool")]
     pub fn with_spool(mut self, spool: Spool) -> Self {
         self.spool = Some(spool);

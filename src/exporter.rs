@@ -135,6 +135,17 @@ impl SentrySpanExporter {
     /// # Errors
     ///
     /// [`OTelSdkError::Timeout`] if `timeout` passed before; everything goes on then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use opentelemetry_sdk::{error::OTelSdkResult, trace::SdkTracerProvider};
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// fn before_freezing(provider: &SdkTracerProvider, exporter: &SentrySpanExporter) -> OTelSdkResult {
+    ///     provider.force_flush()?; // What the batch processor holds comes to the exporter.
+    ///     exporter.flush(Duration::from_secs(2))
+    /// }
+    /// ```
     pub fn flush(&self, timeout: Duration) -> OTelSdkResult {
         self.shared.flush(timeout)
     }
@@ -182,12 +193,33 @@ impl SentrySpanExporter {
     /// It shares with this exporter what the heads of traces say, so that Sentry gets it with
     /// everything that is sent. Traces that begin here are told the release and environment of
     /// the provider that was built last. Without a DSN it passes on what comes.
+    ///
+    /// ```
+    /// use opentelemetry::global;
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let exporter = SentrySpanExporter::builder().build()?;
+    /// global::set_text_map_propagator(exporter.propagator());
+    /// # Ok::<(), opentelemetry_sentry::BuildError>(())
+    /// ```
     pub fn propagator(&self) -> SentryPropagator {
         SentryPropagator::sharing(Arc::clone(&self.shared.links.traces))
     }
 
     /// A sampler for the provider, which samples this share of the traces that begin here, from 0
     /// to 1, see [`SentrySampler`]. The exporter's propagators tell the rate to other services.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let exporter = SentrySpanExporter::builder().build()?;
+    /// let provider = SdkTracerProvider::builder()
+    ///     .with_sampler(exporter.sampler(0.25))
+    ///     .with_batch_exporter(exporter)
+    ///     .build();
+    /// # Ok::<(), opentelemetry_sentry::BuildError>(())
+    /// ```
     pub fn sampler(&self, rate: f64) -> SentrySampler {
         SentrySampler::sharing(rate, Arc::clone(&self.shared.links.traces))
     }
@@ -198,6 +230,18 @@ impl SentrySpanExporter {
     }
 
     /// What became of all spans so far.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let exporter = SentrySpanExporter::builder().build()?;
+    /// let stats = exporter.stats();
+    /// println!("{stats}");
+    /// for (reason, spans) in &stats.dropped {
+    ///     println!("{spans} spans were lost: {reason}");
+    /// }
+    /// # Ok::<(), opentelemetry_sentry::BuildError>(())
+    /// ```
     pub fn stats(&self) -> Stats {
         self.shared.ledger.stats()
     }

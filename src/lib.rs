@@ -1,3 +1,30 @@
+//! [picture]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/images/spotlight.png
+//! [LICENSE-APACHE]: https://docs.rs/crate/opentelemetry-sentry/latest/source/LICENSE-APACHE
+//! [LICENSE-MIT]: https://docs.rs/crate/opentelemetry-sentry/latest/source/LICENSE-MIT
+//! [docs/design.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/design.md
+//! [docs/differences.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/differences.md
+//! [docs/errors.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/errors.md
+//! [docs/hooks.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/hooks.md
+//! [docs/how-to.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/how-to.md
+//! [docs/logs.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/logs.md
+//! [docs/mapping.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/mapping.md
+//! [docs/migration/collector.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/migration/collector.md
+//! [docs/migration/otlp.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/migration/otlp.md
+//! [docs/migration/sentry-opentelemetry.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/migration/sentry-opentelemetry.md
+//! [docs/migration/sentry-tracing.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/migration/sentry-tracing.md
+//! [docs/otlp.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/otlp.md
+//! [docs/performance.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/performance.md
+//! [docs/privacy.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/privacy.md
+//! [docs/propagation.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/propagation.md
+//! [docs/reliability.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/reliability.md
+//! [docs/routing.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/routing.md
+//! [docs/sampling.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/sampling.md
+//! [docs/scaling.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/scaling.md
+//! [docs/sentry-sdk.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/sentry-sdk.md
+//! [docs/troubleshooting.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/troubleshooting.md
+//! [examples/quickstart/http_spans.rs]: https://docs.rs/crate/opentelemetry-sentry/latest/source/examples/quickstart/http_spans.rs
+//! [examples/quickstart/telemetry.rs]: https://docs.rs/crate/opentelemetry-sentry/latest/source/examples/quickstart/telemetry.rs
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # Settings
@@ -140,3 +167,29 @@ pub use spool::Spool;
 pub use spotlight::Spotlight;
 pub use stats::{DropReason, Stats};
 pub use tracing_core::LevelFilter;
+
+/// The pages whose code is compiled with the tests.
+#[cfg(all(
+    doctest,
+    feature = "logs",
+    feature = "otlp",
+    feature = "panic",
+    feature = "sentry",
+    feature = "testing"
+))]
+mod pages {
+    #[doc = include_str!("../docs/how-to.md")]
+    struct HowTo;
+    #[doc = include_str!("../docs/migration/collector.md")]
+    struct FromCollector;
+    #[doc = include_str!("../docs/migration/otlp.md")]
+    struct FromOtlp;
+    #[doc = include_str!("../docs/migration/sentry-opentelemetry.md")]
+    struct FromSentryOpenTelemetry;
+    #[doc = include_str!("../docs/migration/sentry-tracing.md")]
+    struct FromSentryTracing;
+    #[doc = include_str!("../docs/scaling.md")]
+    struct Scaling;
+    #[doc = include_str!("../docs/troubleshooting.md")]
+    struct Troubleshooting;
+}

@@ -65,6 +65,18 @@ impl Router {
     /// Names the route by an attribute of the segment's root span, such as `tenant.id`.
     ///
     /// Errors wait for the root of their segment, because nobody else knows their project.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::{Router, SentrySpanExporter};
+    ///
+    /// let tenants = [
+    ///     ("acme", "https://<key>@o1.ingest.sentry.io/42"),
+    ///     ("globex", "https://<key>@o1.ingest.sentry.io/43"),
+    /// ];
+    /// let builder =
+    ///     SentrySpanExporter::builder().with_router(Router::by_attribute("tenant.id", tenants));
+    /// # let _ = builder;
+    /// ```
     pub fn by_attribute<N: Into<String>, D: Into<String>>(
         key: impl Into<Key>,
         routes: impl IntoIterator<Item = (N, D)>,

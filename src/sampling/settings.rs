@@ -77,6 +77,13 @@ impl Sampling {
     ///
     /// It runs on the exporter's thread, once for each segment that no policy before is about, and
     /// holds up the others meanwhile. If it panics, the segment is kept, and that is said once.
+    ///
+    /// ```
+    /// use opentelemetry_sentry::sampling::Sampling;
+    ///
+    /// let sampling = Sampling::at_rate(0.1).keep_if(|segment| segment.spans.len() > 500);
+    /// # let _ = sampling;
+    /// ```
     pub fn keep_if(self, is_kept: impl Fn(&Segment) -> bool + Send + Sync + 'static) -> Self {
         self.with(Policy::KeepIf(Arc::new(is_kept)))
     }
