@@ -11,7 +11,7 @@ use super::panic::Panics;
 use super::reading::Reading;
 use super::stacktrace::InApp;
 use super::status::has_error;
-use crate::segment::Segment;
+use crate::segment::{ErrorMark, FailedBelow, Segment};
 
 /// With how many records of the same error a further one is compared.
 const MAX_COMPARED: usize = 100;
@@ -46,7 +46,9 @@ impl<'a> Failures<'a> {
         rules: &ErrorRules,
         in_app: &InApp,
     ) -> Self {
-        let (mut sent, repeated) = failures(&segment.spans, reading, with_status, rules, in_app);
+        let below = &segment.failed_below;
+        let (mut sent, repeated) =
+            failures(&segment.spans, below, reading, with_status, rules, in_app);
         if !segment.told.is_empty() {
             let told: HashSet<SpanId> = segment.told.iter().copied().collect();
             sent.retain(|failure| !told.contains(&failure.span.span_context.span_id()));
@@ -67,6 +69,26 @@ impl<'a> Failures<'a> {
         let surplus = before.saturating_sub(sent.len());
         Self { sent, repeated, ignored, surplus }
     }
+
+    /// What the spans above, which are still to come, need not tell again; nothing stands for a
+    /// bare status.
+    pub(super) fn marks(&self, below: &[FailedBelow]) -> Vec<Option<ErrorMark>> {
+        let own = self.sent.iter().filter_map(|failure| {
+            let Identity { said, stack } = failure.recorded.as_ref()?.identity();
+            Some(ErrorMark { said, stack })
+        });
+        let mut marks = Vec::new();
+        for mark in own.chain(below.iter().filter_map(|failed| failed.error)).take(MAX_COMPARED) {
+            if !marks.contains(&Some(mark)) {
+                marks.push(Some(mark));
+            }
+        }
+        let counts = [self.sent.len(), self.repeated, self.ignored, self.surplus, below.len()];
+        if marks.is_empty() && counts.iter().any(|count| *count > 0) {
+            marks.push(None);
+        }
+        marks
+    }
 }
 
 impl Failure<'_> {
@@ -82,6 +104,7 @@ impl Failure<'_> {
 /// recorded below or above it and no deeper span failed.
 fn failures<'a>(
     spans: &'a [SpanData],
+    below: &[FailedBelow],
     reading: &Reading,
     with_status: bool,
     rules: &ErrorRules,
@@ -97,7 +120,7 @@ fn failures<'a>(
     recorded.sort_by_key(|failure| failure.span.end_time);
     let before = recorded.len();
     if rules.is_deduplicated {
-        keep_first(&mut recorded, &tree, &Panics::of(spans));
+        keep_first(&mut recorded, below, &tree, &Panics::of(spans));
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
@@ -112,6 +135,10 @@ fn failures<'a>(
                 exceptions.insert(id);
             }
             tree.cover(failure.span, &mut covered);
+        }
+        for span in below.iter().filter_map(|failed| tree.0.get(&failed.span).copied()) {
+            covered.insert(span.span_context.span_id());
+            tree.cover(span, &mut covered);
         }
         // From the leaves up, so that the deepest span of a branch comes first.
         for span in spans.iter().rev().filter(|span| has_error(span)) {
@@ -129,7 +156,12 @@ fn failures<'a>(
 }
 
 /// Leaves of each error the first record on the way up, and no line that logs a panic.
-fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>, panics: &Panics<'a>) {
+fn keep_first<'a>(
+    recorded: &mut Vec<Failure<'a>>,
+    failed_below: &[FailedBelow],
+    tree: &Tree<'a>,
+    panics: &Panics<'a>,
+) {
     recorded
         .retain(|failure| !failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)));
     let mut kept: HashMap<u64, Vec<(&SpanData, Option<u64>)>> = HashMap::new();
@@ -140,13 +172,23 @@ fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>, panics: &Pan
         };
         let same = kept.entry(said).or_default();
         let id = failure.span.span_context.span_id();
-        let is_repeated = same.iter().take(MAX_COMPARED).any(|(below, other)| {
-            // Not every record of an error brings its frames along.
-            let is_alike = stack.is_none() || other.is_none() || stack == *other;
-            is_alike
-                && (below.span_context.span_id() == id
-                    || tree.ancestors(below).any(|above| above.span_context.span_id() == id))
-        });
+        // Not every record of an error brings its frames along.
+        let is_alike = |other: Option<u64>| stack.is_none() || other.is_none() || stack == other;
+        let is_at_or_above = |below: &SpanData| {
+            below.span_context.span_id() == id
+                || tree.ancestors(below).any(|above| above.span_context.span_id() == id)
+        };
+        let has_left = || {
+            let same = failed_below.iter().filter(|failed| {
+                failed.error.is_some_and(|error| error.said == said && is_alike(error.stack))
+            });
+            same.filter_map(|failed| tree.0.get(&failed.span).copied()).any(is_at_or_above)
+        };
+        let is_repeated = same
+            .iter()
+            .take(MAX_COMPARED)
+            .any(|(below, other)| is_alike(*other) && is_at_or_above(below))
+            || has_left();
         if !is_repeated {
             same.push((failure.span, stack));
         }

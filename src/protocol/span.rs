@@ -152,7 +152,7 @@ impl Serialize for Link {
 }
 
 /// An id of OpenTelemetry in lower-case hexadecimal digits.
-struct Hex<T>(T);
+pub(super) struct Hex<T>(pub(super) T);
 
 impl<T: std::fmt::Display> Serialize for Hex<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -21,9 +21,9 @@ use crate::transport::Category;
 /// The way of a segment to envelopes.
 #[derive(Debug)]
 pub(super) struct Intake {
-    head: TraceHead,
+    pub(super) head: TraceHead,
     sampler: Option<Sampler>,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     pub(super) captured: Captured,
     pub(super) deflater: Deflater,
     errors: Minute,
@@ -62,7 +62,7 @@ impl Prepared {
         self.drop_errors(mapped.surplus_errors, DropReason::TooManyErrors);
     }
 
-    fn drop_errors(&mut self, errors: usize, reason: DropReason) {
+    pub(super) fn drop_errors(&mut self, errors: usize, reason: DropReason) {
         if errors > 0 {
             let amount = Amount { events: count(errors), ..Amount::default() };
             self.dropped.push((amount, reason));
@@ -175,13 +175,17 @@ impl Intake {
     }
 
     #[cfg(feature = "logs")]
-    fn leave_out_logged(&mut self, events: &mut Vec<Event<'static>>, prepared: &mut Prepared) {
+    pub(super) fn leave_out_logged(
+        &mut self,
+        events: &mut Vec<Event<'static>>,
+        prepared: &mut Prepared,
+    ) {
         let logged = self.twins.leave_out_logged(events);
         prepared.repeated_errors = prepared.repeated_errors.saturating_add(logged);
     }
 
     #[cfg(not(feature = "logs"))]
-    fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
+    pub(super) fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
 
     /// Compresses the errors of a transaction that is not sent; without a decision about it, they
     /// have no trace header.
@@ -217,7 +221,7 @@ impl Intake {
         self.sampler.as_ref().is_none_or(Sampler::sends_errors_of_dropped)
     }
 
-    fn event(
+    pub(super) fn event(
         &mut self,
         mut event: Event<'static>,
         trace: Option<&TraceHeader>,

@@ -21,6 +21,7 @@ use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
 use super::probe;
 use super::quiet::Quiet;
+use super::recent::Recent;
 use super::routing::Routing;
 use super::spotlight::Spotlight;
 use super::voice::Voice;
@@ -49,6 +50,7 @@ pub(super) struct Worker {
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
     pub(super) early: Early,
+    pub(super) recent: Recent,
     #[cfg(feature = "logs")]
     pub(super) log_batch: LogBatch,
     pub(super) leaving: Leaving,
@@ -98,6 +100,7 @@ impl Worker {
             waiting: Waiting::default(),
             voice: Voice::new(quiet),
             early: Early::default(),
+            recent: Recent::new(),
             #[cfg(feature = "logs")]
             log_batch: LogBatch::new(),
             leaving: Leaving::default(),

@@ -1,0 +1,195 @@
+use std::collections::BTreeMap;
+
+use opentelemetry::trace::{SpanId, TraceId};
+use opentelemetry::{StringValue, Value};
+use sentry_types::protocol::v7::SpanStatus;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+
+use super::list::List;
+use super::span::{Hex, Link};
+use super::transaction::Measurement;
+use super::typed::{Typed, TypedValue};
+use super::{Data, Span, Timestamp};
+
+/// A span that is sent by itself, beside others of its trace.
+///
+/// <https://develop.sentry.dev/sdk/telemetry/spans/span-protocol/>
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SpanV2 {
+    trace_id: TraceId,
+    span_id: SpanId,
+    parent_span_id: Option<SpanId>,
+    /// What spans of its kind have in common; never empty.
+    name: StringValue,
+    has_failed: bool,
+    /// Whether it is the root of what one process did in its trace.
+    is_segment: bool,
+    start_timestamp: Timestamp,
+    end_timestamp: Timestamp,
+    attributes: Data,
+    /// Attributes with a unit.
+    measurements: BTreeMap<String, Measurement>,
+    links: Vec<Link>,
+}
+
+/// Spans of one trace that are to be sent together, as JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Spans(List);
+
+/// The name of a span about which nothing is known.
+const NAMELESS: &str = "default";
+
+impl SpanV2 {
+    /// What is a field of a span inside of a transaction and none of this one becomes an attribute.
+    pub(crate) fn of(span: Span, is_segment: bool) -> Self {
+        let Span { mut data, op, description, .. } = span;
+        let name = match data.remove("sentry.name") {
+            Some(Value::String(name)) => Some(name),
+            _ => None,
+        };
+        let is_empty = |text: &StringValue| text.as_str().is_empty();
+        let name = name.filter(|name| !is_empty(name));
+        let description = Some(description).filter(|text| !is_empty(text));
+        let shown = description.filter(|text| name.as_ref() != Some(text));
+        let name = match (name, &shown) {
+            (Some(name), _) => {
+                if let Some(description) = shown {
+                    data.insert("sentry.description", Value::String(description));
+                }
+                name
+            }
+            (None, Some(description)) => description.clone(),
+            (None, None) => op.clone().unwrap_or_else(|| StringValue::from(NAMELESS)),
+        };
+        if let Some(op) = op {
+            data.insert("sentry.op", Value::String(op));
+        }
+        data.insert("sentry.origin", Value::String(span.origin));
+        for (key, value) in span.tags.iter() {
+            data.insert_missing(key.clone(), value.clone());
+        }
+        data.retain(|_, value| !is_nothing(value));
+        let mut measurements = span.measurements;
+        measurements.retain(|key, _| data.value(key).is_none());
+        Self {
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            parent_span_id: span.parent_span_id,
+            name,
+            has_failed: span.status != SpanStatus::Ok,
+            is_segment,
+            start_timestamp: span.start_timestamp,
+            end_timestamp: span.timestamp,
+            attributes: data,
+            measurements,
+            links: span.links,
+        }
+    }
+}
+
+impl Spans {
+    /// How many spans one item may hold.
+    pub(crate) const MAX_LEN: u64 = 1000;
+
+    /// How long it may be, in bytes; Sentry's SDKs send no more, and Relay takes 12 MiB.
+    pub(crate) const MAX_BYTES: usize = 5_000_000;
+
+    /// Adds a span; where there is no room for it, gives those that were there before.
+    pub(crate) fn add(&mut self, span: &SpanV2) -> serde_json::Result<Option<Self>> {
+        let json = serde_json::to_vec(span)?;
+        let has_room = self.0.has_room(&json, Self::MAX_LEN, Self::MAX_BYTES);
+        let full = (!has_room).then(|| std::mem::take(self));
+        self.0.put(&json);
+        Ok(full)
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The payload of the item.
+    pub(crate) fn into_payload(self) -> Vec<u8> {
+        self.0.into_payload()
+    }
+}
+
+impl Serialize for SpanV2 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("trace_id", &Hex(self.trace_id))?;
+        map.serialize_entry("span_id", &Hex(self.span_id))?;
+        if let Some(parent) = self.parent_span_id {
+            map.serialize_entry("parent_span_id", &Hex(parent))?;
+        }
+        map.serialize_entry("name", self.name.as_str())?;
+        map.serialize_entry("status", if self.has_failed { "error" } else { "ok" })?;
+        map.serialize_entry("is_segment", &self.is_segment)?;
+        map.serialize_entry("start_timestamp", &self.start_timestamp)?;
+        map.serialize_entry("end_timestamp", &self.end_timestamp)?;
+        map.serialize_entry("attributes", &Attributes(self))?;
+        if !self.links.is_empty() {
+            map.serialize_entry("links", &TypedLinks(&self.links))?;
+        }
+        map.end()
+    }
+}
+
+struct Attributes<'a>(&'a SpanV2);
+
+impl Serialize for Attributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in self.0.attributes.iter() {
+            map.serialize_entry(key.as_str(), &TypedValue(value))?;
+        }
+        for (key, measurement) in &self.0.measurements {
+            map.serialize_entry(key, &Measured(measurement))?;
+        }
+        map.end()
+    }
+}
+
+struct Measured<'a>(&'a Measurement);
+
+impl Serialize for Measured<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut typed = serializer.serialize_struct("Attribute", 3)?;
+        typed.serialize_field("value", &self.0.value)?;
+        typed.serialize_field("type", "double")?;
+        typed.serialize_field("unit", self.0.unit.as_str())?;
+        typed.end()
+    }
+}
+
+struct TypedLinks<'a>(&'a [Link]);
+
+impl Serialize for TypedLinks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        for link in self.0 {
+            seq.serialize_element(&TypedLink(link))?;
+        }
+        seq.end()
+    }
+}
+
+struct TypedLink<'a>(&'a Link);
+
+impl Serialize for TypedLink<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("trace_id", &Hex(self.0.trace_id))?;
+        map.serialize_entry("span_id", &Hex(self.0.span_id))?;
+        map.serialize_entry("sampled", &self.0.sampled)?;
+        if !self.0.attributes.is_empty() {
+            map.serialize_entry("attributes", &Typed(&self.0.attributes))?;
+        }
+        map.end()
+    }
+}
+
+/// Sentry takes no attribute that says nothing.
+fn is_nothing(value: &Value) -> bool {
+    matches!(value, Value::String(text) if text.as_str().is_empty())
+        || matches!(value, Value::Array(_)) && super::json_value(value) == serde_json::json!([])
+}
