@@ -193,3 +193,108 @@ fn is_nothing(value: &Value) -> bool {
     matches!(value, Value::String(text) if text.as_str().is_empty())
         || matches!(value, Value::Array(_)) && super::json_value(value) == serde_json::json!([])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn span(description: &str) -> Span {
+        Span {
+            trace_id: 1.into(),
+            span_id: 2.into(),
+            parent_span_id: None,
+            op: Some("db".into()),
+            description: description.to_owned().into(),
+            status: SpanStatus::NotFound,
+            origin: "auto.otel".into(),
+            start_timestamp: Timestamp::from_micros(1),
+            timestamp: Timestamp::from_micros(2),
+            data: Data::default(),
+            tags: Default::default(),
+            links: Vec::new(),
+            measurements: BTreeMap::new(),
+        }
+    }
+
+    fn json(span: Span) -> serde_json::Value {
+        serde_json::to_value(SpanV2::of(span, true)).unwrap()
+    }
+
+    #[test]
+    fn what_a_span_of_a_transaction_says_in_fields_becomes_attributes() {
+        let mut given = span("SELECT 1");
+        given.data.insert("sentry.name", "SELECT");
+        given.data.insert("rows", 7);
+        given.tags.insert("rows".into(), "many".into());
+        given.tags.insert("team".into(), "shop".into());
+        let unit = StringValue::from("byte");
+        given.measurements.insert("size".into(), Measurement { value: 1.0, unit: unit.clone() });
+        given.measurements.insert("rows".into(), Measurement { value: 2.0, unit });
+        let json = json(given);
+        assert_eq!((&json["name"], &json["status"]), (&"SELECT".into(), &"error".into()));
+        let attributes = &json["attributes"];
+        for (key, value) in [
+            ("sentry.description", "SELECT 1"),
+            ("sentry.op", "db"),
+            ("sentry.origin", "auto.otel"),
+            ("team", "shop"),
+        ] {
+            assert_eq!(attributes[key]["value"], value, "{key}");
+        }
+        assert_eq!(attributes["rows"]["value"], 7, "what is typed counts before tags");
+        assert_eq!(
+            (&attributes["size"]["unit"], attributes.get("sentry.name")),
+            (&"byte".into(), None)
+        );
+    }
+
+    #[test]
+    fn a_span_is_never_without_a_name() {
+        assert_eq!(json(span("SELECT 1"))["name"], "SELECT 1");
+        assert_eq!(json(span("SELECT 1"))["attributes"].get("sentry.description"), None);
+        assert_eq!(json(span(""))["name"], "db");
+        let nameless = Span { op: None, ..span("") };
+        assert_eq!(json(nameless)["name"], "default");
+    }
+
+    #[test]
+    fn an_array_has_one_type_and_what_says_nothing_is_left_out() {
+        let mut given = span("work");
+        given.data.insert("mixed", Value::Array(vec![0.5, f64::NAN].into()));
+        given.data.insert("empty", "");
+        given.data.insert("none", Value::Array(Vec::<i64>::new().into()));
+        let json = json(given);
+        let mixed = serde_json::json!({"value": ["0.5", "NaN"], "type": "array"});
+        assert_eq!(json["attributes"]["mixed"], mixed);
+        assert_eq!((json["attributes"].get("empty"), json["attributes"].get("none")), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn no_list_is_longer_than_sentry_takes_and_every_span_is_in_one(
+            sizes in prop::collection::vec((0..200_000_usize, 1..200_usize), 1..20),
+        ) {
+            let (mut list, mut lists, mut all) = (Spans::default(), Vec::new(), 0_u64);
+            for (bytes, copies) in sizes {
+                let mut given = span("work");
+                // A text of this length is more than a mapper lets through.
+                given.description = "x".repeat(bytes).into();
+                let given = SpanV2::of(given, false);
+                for _ in 0..copies {
+                    all += 1;
+                    lists.extend(list.add(&given).unwrap());
+                }
+            }
+            lists.push(list);
+            prop_assert_eq!(lists.iter().map(Spans::len).sum::<u64>(), all);
+            for list in lists {
+                let len = list.len();
+                prop_assert!((1..=Spans::MAX_LEN).contains(&len), "{len} spans");
+                let payload = list.into_payload();
+                prop_assert!(payload.len() <= Spans::MAX_BYTES, "{} bytes", payload.len());
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use opentelemetry::Value;
+use opentelemetry::{Array, StringValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::Data;
@@ -30,8 +30,23 @@ impl Serialize for TypedValue<'_> {
             _ => "string",
         };
         let mut typed = serializer.serialize_struct("Attribute", 2)?;
-        typed.serialize_field("value", &Json(self.0))?;
+        match self.0 {
+            Value::Array(Array::F64(values)) if !values.iter().all(|value| value.is_finite()) => {
+                typed.serialize_field("value", &Json(&texts(values)))?;
+            }
+            value => typed.serialize_field("value", &Json(value))?,
+        }
         typed.serialize_field("type", ty)?;
         typed.end()
     }
+}
+
+/// An array has values of one type, and not all of these can be numbers of JSON.
+fn texts(values: &[f64]) -> Value {
+    let text = |value: &f64| match *value {
+        f64::INFINITY => StringValue::from("Infinity"),
+        f64::NEG_INFINITY => StringValue::from("-Infinity"),
+        value => StringValue::from(value.to_string()),
+    };
+    Value::Array(values.iter().map(text).collect::<Vec<_>>().into())
 }
