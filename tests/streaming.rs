@@ -67,7 +67,7 @@ fn failed(mut span: SpanData, text: &'static str) -> SpanData {
     span
 }
 
-/// What is sent of these batches, each flushed before the next, with the header of each envelope.
+/// The lists of spans that are sent of these batches, each flushed before the next, with the headers.
 fn sent(builder: SentrySpanExporterBuilder, batches: Vec<Vec<SpanData>>) -> Vec<(Json, Json)> {
     let recorder = Recorder::default();
     let mut exporter = builder.with_dsn(DSN).with_transport(recorder.clone()).build().unwrap();
@@ -78,15 +78,16 @@ fn sent(builder: SentrySpanExporterBuilder, batches: Vec<Vec<SpanData>>) -> Vec<
         exporter.flush(SOON).unwrap();
     }
     exporter.shutdown_with_timeout(SOON).unwrap();
-    let envelope = |envelope: common::envelope::Envelope| {
-        let [item] = envelope.items.as_slice() else { panic!("one item: {envelope:?}") };
-        let mut header = item.header.clone();
-        header["trace"] = envelope.header["trace"].clone();
-        let fields = header.as_object_mut().unwrap();
-        fields.remove("length");
-        (header, item.payload.clone())
-    };
-    recorder.envelopes().into_iter().map(envelope).collect()
+    let mut sent = Vec::new();
+    for envelope in recorder.envelopes() {
+        for item in envelope.items.into_iter().filter(|item| item.is("span")) {
+            let mut header = item.header;
+            header["trace"] = envelope.header["trace"].clone();
+            header.as_object_mut().unwrap().remove("length");
+            sent.push((header, item.payload));
+        }
+    }
+    sent
 }
 
 /// The same without what changes from one version to the next.
@@ -148,9 +149,9 @@ fn attributes_tell_their_types_and_links_theirs() {
     span.links.links.push(Link::new(linked, attributes, 0));
     span.status = Status::error("too late");
     span.events.events.push(Event::new(
-        "measurement",
+        "rows",
         span.start_time,
-        vec![KeyValue::new("name", "rows"), KeyValue::new("value", 7)],
+        vec![KeyValue::new("sentry.measurement_value", 7)],
         0,
     ));
     insta::assert_json_snapshot!(envelopes(vec![vec![span]]));
@@ -499,6 +500,7 @@ fn a_trace_whose_head_told_nothing_has_a_header_all_the_same() {
     watchdog(LIMIT, || {
         let sentry = FakeSentry::start();
         let exporter = exporter(&sentry);
+        let provider = provider(&exporter);
         let (first, second, third) = ("1".repeat(32), "2".repeat(32), "3".repeat(32));
         let told = |trace: &str| {
             format!("sentry-trace_id={trace},sentry-public_key=browser,sentry-sampled=true")
@@ -508,7 +510,6 @@ fn a_trace_whose_head_told_nothing_has_a_header_all_the_same() {
             (&second, told(&third), KEY),
             (&third, told(&third), "browser"),
         ] {
-            let provider = provider(&exporter);
             let parent = format!("{trace}-00000000000000aa-1");
             let headers = [("sentry-trace".to_owned(), parent), ("baggage".to_owned(), baggage)];
             let headers = HashMap::from(headers);
