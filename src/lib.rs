@@ -29,6 +29,12 @@
 //! | `sentry.sample_rate` | the rate by which the trace was sampled, on its root |
 //! | `tags.<key>` | the tag `<key>` |
 //!
+//! # Transactions or spans
+//!
+//! Spans leave as transactions, when their root has ended. With [`Protocol::SpanV2`] they leave as
+//! they come, for servers that are new enough:
+//! [docs/streaming.md](https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/streaming.md).
+//!
 //! # Features
 //!
 //! | feature | default | |

@@ -151,7 +151,10 @@ fn attributes_tell_their_types_and_links_theirs() {
     span.events.events.push(Event::new(
         "rows",
         span.start_time,
-        vec![KeyValue::new("sentry.measurement_value", 7)],
+        vec![
+            KeyValue::new("sentry.measurement_value", 7),
+            KeyValue::new("sentry.measurement_unit", "byte"),
+        ],
         0,
     ));
     insta::assert_json_snapshot!(envelopes(vec![vec![span]]));

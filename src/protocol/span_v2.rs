@@ -153,10 +153,13 @@ struct Measured<'a>(&'a Measurement);
 
 impl Serialize for Measured<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let unit = Some(self.0.unit.as_str()).filter(|unit| *unit != "none");
         let mut typed = serializer.serialize_struct("Attribute", 3)?;
         typed.serialize_field("value", &self.0.value)?;
         typed.serialize_field("type", "double")?;
-        typed.serialize_field("unit", self.0.unit.as_str())?;
+        if let Some(unit) = unit {
+            typed.serialize_field("unit", unit)?;
+        }
         typed.end()
     }
 }
