@@ -3,7 +3,7 @@
 mod common;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use common::answer::Answer;
 use common::recorder::Recorder;
@@ -23,6 +23,7 @@ use opentelemetry_sentry::{
     DropReason, Ignore, Protocol, Router, Sampling, SentrySpanExporter, SentrySpanExporterBuilder,
     SpanDecision,
 };
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -578,5 +579,82 @@ fn a_large_batch_leaves_in_lists_that_sentry_takes_with_each_span_in_one() {
             }
         }
         assert_eq!((ids.len() as u64, stats(&exporter).spans_delivered), (spans, spans));
+    }
+}
+
+/// A tree of spans as the parent of each, with 0 for none, and the number of its batch.
+fn tree() -> impl Strategy<Value = Vec<(u64, u8)>> {
+    prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8), 1..14).prop_map(|spans| {
+        let parent = |(at, (parent, batch)): (usize, (prop::sample::Index, u8))| {
+            // The spans have the ids 1, 2 and so on; all but the first stand below an earlier one.
+            (if at == 0 { 0 } else { parent.index(at) as u64 + 1 }, batch)
+        };
+        spans.into_iter().enumerate().map(parent).collect()
+    })
+}
+
+/// Exports a tree, batch by batch; gives the spans and how many errors came, all of one text.
+fn exported(tree: &[(u64, u8)], make: impl Fn(SpanData) -> SpanData) -> (Vec<Json>, usize) {
+    let recorder = Recorder::default();
+    let exporter = builder().with_dsn(DSN).with_transport(recorder.clone()).build().unwrap();
+    let now = SystemTime::now();
+    let ended = |id, parent| SpanData { end_time: now, ..span(7, id, parent, "work") };
+    for number in 0..3 {
+        let spans = (1..).zip(tree).filter(|(_, (_, batch))| *batch == number);
+        let batch = spans.map(|(id, (parent, _))| make(ended(id, *parent))).collect();
+        export(&exporter, batch).unwrap();
+    }
+    exporter.shutdown_with_timeout(SOON).unwrap();
+    let stats = stats(&exporter);
+    assert_eq!(stats.spans_delivered, tree.len() as u64, "{stats:?}");
+    (items(&recorder.payloads("span")), recorder.payloads("event").len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn however_a_tree_is_cut_no_span_says_a_segment_that_is_not_its_own(tree in tree()) {
+        let (spans, _) = exported(&tree, |span| span);
+        prop_assert_eq!(spans.len(), tree.len());
+        let root_came = tree[0].1;
+        for span in &spans {
+            let id = u64::from_str_radix(span["span_id"].as_str().unwrap(), 16).unwrap();
+            let (parent, _) = tree[id as usize - 1];
+            let told = span["parent_span_id"].as_str();
+            prop_assert_eq!(told.map_or(0, |id| u64::from_str_radix(id, 16).unwrap()), parent);
+            prop_assert_eq!(&span["is_segment"], &json!(id == 1));
+            let segment = span["attributes"].get("sentry.segment.id").map(|it| &it["value"]);
+            prop_assert!(segment.is_none_or(|it| *it == "0000000000000001"), "{segment:?}");
+            // One is known where all above came before, or with it.
+            let path = std::iter::successors(Some(id), |id| match tree[*id as usize - 1].0 {
+                0 => None,
+                parent => Some(parent),
+            });
+            let batches: Vec<_> = path.map(|id| tree[id as usize - 1].1).collect();
+            if batches.is_sorted_by(|below, above| below >= above) {
+                prop_assert!(segment.is_some(), "{id} came after {root_came}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_on_its_way_up_is_told_once_however_its_spans_are_cut(
+        cuts in prop::collection::vec(0..2_u8, 1..9),
+    ) {
+        // Each span stands below the one before it, and never leaves after it.
+        let mut batch = 2_u8;
+        let chain = (0..).zip(&cuts).map(|(parent, cut)| {
+            batch = batch.saturating_sub(*cut);
+            (parent, batch)
+        });
+        let chain: Vec<_> = chain.collect();
+        let (_, errors) = exported(&chain, |span| failed(span, "no money"));
+        prop_assert_eq!(errors, 1);
+        let (_, errors) = exported(&chain, |mut span| {
+            span.status = Status::error("no money");
+            span
+        });
+        prop_assert_eq!(errors, 1);
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use opentelemetry::trace::{SpanId, TraceId};
-use opentelemetry::{StringValue, Value};
+use opentelemetry::{Array, StringValue, Value};
 use sentry_types::protocol::v7::SpanStatus;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
@@ -69,6 +69,10 @@ impl SpanV2 {
             data.insert_missing(key.clone(), value.clone());
         }
         data.retain(|_, value| !is_nothing(value));
+        let mut links = span.links;
+        for link in &mut links {
+            link.attributes.retain(|_, value| !is_nothing(value));
+        }
         let mut measurements = span.measurements;
         measurements.retain(|key, _| data.value(key).is_none());
         Self {
@@ -82,7 +86,7 @@ impl SpanV2 {
             end_timestamp: span.timestamp,
             attributes: data,
             measurements,
-            links: span.links,
+            links,
         }
     }
 }
@@ -193,8 +197,14 @@ impl Serialize for TypedLink<'_> {
 
 /// Sentry takes no attribute that says nothing.
 fn is_nothing(value: &Value) -> bool {
-    matches!(value, Value::String(text) if text.as_str().is_empty())
-        || matches!(value, Value::Array(_)) && super::json_value(value) == serde_json::json!([])
+    match value {
+        Value::String(text) => text.as_str().is_empty(),
+        Value::Array(Array::Bool(values)) => values.is_empty(),
+        Value::Array(Array::I64(values)) => values.is_empty(),
+        Value::Array(Array::F64(values)) => values.is_empty(),
+        Value::Array(Array::String(texts)) => texts.is_empty(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -264,13 +274,15 @@ mod tests {
 
     #[test]
     fn an_array_has_one_type_and_what_says_nothing_is_left_out() {
+        let mixed = || serde_json::json!({"value": ["0.5", "NaN"], "type": "array"});
         let mut given = span("work");
         given.data.insert("mixed", Value::Array(vec![0.5, f64::NAN].into()));
         given.data.insert("empty", "");
         given.data.insert("none", Value::Array(Vec::<i64>::new().into()));
+        given.links.push(Link::new(1.into(), 2.into(), true, given.data.clone()));
         let json = json(given);
-        let mixed = serde_json::json!({"value": ["0.5", "NaN"], "type": "array"});
-        assert_eq!(json["attributes"]["mixed"], mixed);
+        assert_eq!(json["links"][0]["attributes"], serde_json::json!({"mixed": mixed()}));
+        assert_eq!(json["attributes"]["mixed"], mixed());
         assert_eq!((json["attributes"].get("empty"), json["attributes"].get("none")), (None, None));
     }
 
