@@ -18,7 +18,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use opentelemetry_sentry::{
     DropReason, Ignore, Protocol, Router, Sampling, SentrySpanExporter, SentrySpanExporterBuilder,
     SpanDecision,
@@ -371,6 +371,28 @@ fn what_looks_at_whole_segments_is_refused_with_the_way_out() {
         let transactions = builder.with_protocol(Protocol::Transactions).with_dsn(DSN);
         assert!(transactions.build().is_ok(), "{setting} goes with transactions");
     }
+}
+
+#[test]
+fn what_the_sampler_lets_through_tells_its_rate() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry);
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(exporter.sampler(0.5))
+            .with_batch_exporter(exporter.clone())
+            .build();
+        for _ in 0..100 {
+            provider.tracer("shop").start("work").end();
+        }
+        provider.shutdown().unwrap();
+        let envelopes = sentry.envelopes();
+        assert!((20..80).contains(&envelopes.len()), "{} traces", envelopes.len());
+        assert_eq!(stats(&exporter).spans_delivered, envelopes.len() as u64);
+        for envelope in envelopes {
+            assert_eq!(envelope.header["trace"]["sample_rate"], "0.5");
+        }
+    });
 }
 
 #[test]

@@ -57,10 +57,6 @@ impl Mapper {
         let reading = self.read(&segment);
         segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
         let Some(first) = segment.root() else { return Streamed::default() };
-        let title = match is_root {
-            true => Some(SegmentTitle::of(first)),
-            false => known.cloned(),
-        };
         let failures = self.failures(&segment, &reading);
         let mut streamed = Streamed {
             segment_span: is_root.then(|| first.span_context.span_id()),
@@ -72,7 +68,7 @@ impl Mapper {
         };
         if !failures.sent.is_empty() {
             let mut root = Root::of(first, self);
-            if let Some(title) = &title {
+            if let Some(title) = known.filter(|_| !is_root) {
                 root.name = title.name.clone();
             }
             let crumbs = Crumb::all(&segment.spans, &reading);
@@ -84,14 +80,15 @@ impl Mapper {
                 .into_iter()
                 .map(|failure| event(failure, (&root, first), crumbs, self));
             streamed.events = events.collect();
-            if title.is_none() {
+            if !is_root && known.is_none() {
                 streamed.events.iter_mut().for_each(|event| event.transaction = None);
             }
         }
         streamed.spans = Vec::with_capacity(segment.spans.len());
+        let mut title = known.filter(|_| !is_root).cloned();
         let mut is_segment = is_root;
         for span in segment.spans {
-            streamed.spans.push(self.streamed_span(span, title.as_ref(), is_segment));
+            streamed.spans.push(self.streamed_span(span, &mut title, is_segment));
             is_segment = false;
         }
         if ignored.contains(&true) {
@@ -113,13 +110,18 @@ impl Mapper {
         segment.spans.iter().map(judge).collect()
     }
 
+    /// A span of this segment; the root of one says its title.
     fn streamed_span(
         &self,
         span: SpanData,
-        title: Option<&SegmentTitle>,
+        title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
         let mapped = span::Mapped::of(&span, &Facts::of(&span.attributes), is_segment);
+        if is_segment {
+            let (name, source) = (mapped.name.clone(), mapped.source);
+            *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });
+        }
         let mut span = mapped.into_child(span, &self.tags);
         let data = &mut span.data;
         data.insert("sentry.trace_lifecycle", "stream");
@@ -172,13 +174,5 @@ impl Mapper {
         for entry in resource.attributes.iter().filter(|entry| is_told(entry.key.as_str())) {
             data.insert_missing(entry.key.clone(), entry.value.clone());
         }
-    }
-}
-
-impl SegmentTitle {
-    /// That of which this span is the root.
-    fn of(root: &SpanData) -> Self {
-        let mapped = span::Mapped::of(root, &Facts::of(&root.attributes), true);
-        Self { id: root.span_context.span_id(), name: mapped.name, source: mapped.source }
     }
 }

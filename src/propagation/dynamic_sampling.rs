@@ -133,20 +133,18 @@ impl TraceHead {
         let Some(told) = self.traces.context_at(trace, rate) else {
             return self.own(said, service, origin);
         };
-        let own = self.traces.own(trace, (rate, true), &service(), origin);
+        let own = || self.traces.own(trace, (rate, true), &service(), origin);
         let id = trace.to_string();
         let is_it = |told: &TraceHeader| {
             told.value(TraceKey::TraceId).is_some_and(|told| told.eq_ignore_ascii_case(&id))
         };
-        let Some(told) = told.header().filter(is_it) else { return own };
+        let Some(told) = told.header().filter(is_it) else { return own() };
         if told.value(TraceKey::SampleRate).is_some() {
             return Some(told);
         }
-        let own = own?;
-        Some(
-            own.value(TraceKey::SampleRate)
-                .map_or(told.clone(), |rate| told.with(TraceKey::SampleRate, rate)),
-        )
+        let own = own()?;
+        let rate = own.value(TraceKey::SampleRate)?;
+        Some(told.with(TraceKey::SampleRate, rate))
     }
 
     /// The header of a trace that nobody has told anything about.

@@ -13,7 +13,7 @@ use super::{Data, Span, Timestamp};
 
 /// A span that is sent by itself, beside others of its trace.
 ///
-/// <https://develop.sentry.dev/sdk/telemetry/spans/span-protocol/>
+/// <https://develop.sentry.dev/sdk/telemetry/spans/>
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SpanV2 {
     trace_id: TraceId,
