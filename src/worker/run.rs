@@ -172,7 +172,8 @@ impl Worker {
             }
             Message::Panic(panic) => self.panicked(&panic),
             Message::Check(deadline, answer) => {
-                probe::start(self.outboxes.destinations(), deadline, answer);
+                let protocol = self.settings.protocol;
+                probe::start(self.outboxes.destinations(), protocol, deadline, answer);
             }
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
             Message::Spool(report) => self.spooled(*report),
