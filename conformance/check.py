@@ -29,6 +29,9 @@ MAX_REPORT = 4096
 MAX_LOGS = 100
 MAX_LOG = 2 * 1024 * 1024
 MAX_LOGS_BYTES = 12 * 1024 * 1024
+# The most that Sentry's own SDKs put into a list of spans; Relay takes 12 MiB.
+MAX_LIST_SPANS = 1000
+MAX_LIST_BYTES = 5_000_000
 MAX_FRAMES = 250
 MAX_CHARS = 200
 # The server takes a transaction only if all of it lies between five days ago and one minute ahead.
@@ -51,6 +54,11 @@ PLATFORMS = frozenset("csharp go java javascript native node php python ruby".sp
 LOG_LEVELS = {"trace": 1, "debug": 5, "info": 9, "warn": 13, "error": 17, "fatal": 21}
 LOG_TYPE = "application/vnd.sentry.items.log+json"
 LOG_FIELDS = frozenset("timestamp trace_id span_id level severity_number body attributes".split())
+SPAN_TYPE = "application/vnd.sentry.items.span.v2+json"
+SPAN_FIELDS = frozenset(
+    "trace_id span_id parent_span_id name status is_segment start_timestamp end_timestamp "
+    "attributes links".split()
+)
 SCALARS = {"string": str, "boolean": bool, "integer": int, "double": float}
 KINDS = frozenset("internal server client producer consumer".split())
 REASONS = frozenset(
@@ -128,15 +136,19 @@ def check_envelope(body: bytes, now: float | None = None) -> list[str]:
         return [f"framing: {error}"]
 
     kinds = [kind for kind, _, _ in items]
-    for kind in sorted(set(kinds) - {"event", "transaction", "log", "client_report"}):
+    for kind in sorted(set(kinds) - {"event", "transaction", "log", "span", "client_report"}):
         findings.append(f"item of type {kind!r} is not ours")
     mains = [(kind, payload) for kind, payload, _ in items if kind in ("event", "transaction")]
     if len(mains) > 1:
         findings.append("more than one event or transaction in an envelope")
     if kinds.count("log") > 1:
         findings.append("more than one list of logs in an envelope")
-    if mains and "log" in kinds:
+    if kinds.count("span") > 1:
+        findings.append("more than one list of spans in an envelope")
+    if (mains and "log" in kinds) or ("log" in kinds and "span" in kinds):
         findings.append("logs beside another kind of telemetry")
+    if mains and "span" in kinds:
+        findings.append("a list of spans beside another kind of telemetry")
 
     payloads = []
     for kind, payload in mains:
@@ -155,8 +167,11 @@ def check_envelope(body: bytes, now: float | None = None) -> list[str]:
         if not any("timestamp" in finding for finding in findings[before:]):
             findings.extend(normalise(value, time.time() if now is None else now))
 
+    traces: set[object] = set()
     for kind, payload, fields in items:
-        if kind == "client_report":
+        if kind == "span":
+            traces |= check_spans(payload, fields, findings)
+        elif kind == "client_report":
             check_report(payload, findings)
         elif kind == "log":
             check_logs(payload, fields, findings)
@@ -164,6 +179,8 @@ def check_envelope(body: bytes, now: float | None = None) -> list[str]:
     header_value, _ = parse(header, "envelope header", findings)
     if header_value is not None:
         check_header(header_value, bool(mains), payloads, findings)
+        if "span" in kinds:
+            check_trace_of_spans(header_value.get("trace"), traces, findings)
     return findings
 
 
@@ -216,7 +233,7 @@ def item_header(text: bytes) -> dict:
         raise Malformed(f"item header: type is {kind!r}")
     if type(length) is not int or length < 0:
         raise Malformed(f"{kind}: length is {length!r}")
-    container = {"item_count"} if kind == "log" else set()
+    container = {"item_count"} if kind in ("log", "span") else set()
     unknown = sorted(set(fields) - {"type", "length", "content_type"} - container)
     if unknown:
         raise Malformed(f"{kind}: unknown item header {unknown[0]!r}")
@@ -504,11 +521,13 @@ def check_span(span: dict, path: str, found) -> None:
                 found(f"{path}: link {index} without a valid {key}")
 
 
-def check_times(holder: dict, path: str, found) -> None:
+def check_times(
+    holder: dict, path: str, found, keys: tuple[str, str] = ("start_timestamp", "timestamp")
+) -> None:
     # One as a number and the other as a text are rounded differently, and the end may then come
     # before its start; numbers of whole microseconds keep their order.
     times = []
-    for key in ("start_timestamp", "timestamp"):
+    for key in keys:
         value = holder.get(key)
         if not is_number(value) or not is_moment(value):
             found(f"{path}{key} is no number of seconds: {value!r}")
@@ -517,7 +536,7 @@ def check_times(holder: dict, path: str, found) -> None:
         if times[-1] != round(times[-1], 6):
             found(f"{path}{key} is finer than microseconds: {value!r}")
     if times[1] < times[0]:
-        found(f"{path}timestamp ends {times[0] - times[1]} s before it starts")
+        found(f"{path}{keys[1]} ends {times[0] - times[1]} s before it starts")
 
 
 def check_tags(tags: object, path: str, found) -> None:
@@ -591,32 +610,119 @@ def check_logs(payload: bytes, header: dict, findings: list[str]) -> None:
     def found(problem: str) -> None:
         findings.append(f"log: {problem}")
 
-    if header.get("content_type") != LOG_TYPE:
-        found(f"content_type is {header.get('content_type')!r}")
-    if len(payload) > MAX_LOGS_BYTES:
-        found(f"{len(payload)} bytes, the server takes {MAX_LOGS_BYTES}")
+    limits = (MAX_LOGS, MAX_LOGS_BYTES)
     value, _ = parse(payload, "log", findings)
+    for path, log in list_items(value, len(payload), header, LOG_TYPE, limits, found):
+        check_log(log, path, found)
+
+
+def list_items(
+    value: dict | None,
+    size: int,
+    header: dict,
+    content_type: str,
+    limits: tuple[int, int],
+    found,
+) -> list[tuple[str, dict]]:
+    """What is in a list, by its path, after a look at the list as a whole."""
+    if header.get("content_type") != content_type:
+        found(f"content_type is {header.get('content_type')!r}")
+    if size > limits[1]:
+        found(f"{size} bytes, at most {limits[1]}")
     if value is None:
-        return
-    logs = value.get("items")
-    if not isinstance(logs, list) or not logs:
+        return []
+    items = value.get("items")
+    if not isinstance(items, list) or not items:
         found("no items")
-        return
+        return []
     count = header.get("item_count")
-    if type(count) is not int or count != len(logs):
-        found(f"item_count is {count!r}, there are {len(logs)} items")
-    if len(logs) > MAX_LOGS:
-        found(f"{len(logs)} items, at most {MAX_LOGS}")
+    if type(count) is not int or count != len(items):
+        found(f"item_count is {count!r}, there are {len(items)} items")
+    if len(items) > limits[0]:
+        found(f"{len(items)} items, at most {limits[0]}")
     # Without these, the server takes its own sender for a user.
     settings = value.get("ingest_settings")
     for key in ("infer_ip", "infer_user_agent"):
         if value.get("version") != 2 or at(settings, key) != "never":
             found(f"{key} is not told to be never")
-    for index, log in enumerate(logs):
-        if isinstance(log, dict):
-            check_log(log, f"items[{index}]", found)
-        else:
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
             found(f"items[{index}] is no object")
+    named = ((f"items[{index}]", item) for index, item in enumerate(items))
+    return [(path, item) for path, item in named if isinstance(item, dict)]
+
+
+def check_spans(payload: bytes, header: dict, findings: list[str]) -> set[object]:
+    """A list of spans of version 2; gives their traces."""
+
+    def found(problem: str) -> None:
+        findings.append(f"span: {problem}")
+
+    limits = (MAX_LIST_SPANS, MAX_LIST_BYTES)
+    value, _ = parse(payload, "span", findings)
+    traces: set[object] = set()
+    ids: set[object] = set()
+    for path, span in list_items(value, len(payload), header, SPAN_TYPE, limits, found):
+        check_single_span(span, path, found)
+        trace, span_id = str(span.get("trace_id")), str(span.get("span_id"))
+        traces.add(trace)
+        if (trace, span_id) in ids:
+            found(f"{path}: a second span {span_id}")
+        ids.add((trace, span_id))
+    return traces
+
+
+def check_trace_of_spans(trace: object, traces: set[object], findings: list[str]) -> None:
+    """Relay takes no spans without a header of their trace."""
+    for key in ("trace_id", "public_key", "sample_rate"):
+        if not is_text(at(trace, key)):
+            findings.append(f"envelope header: spans, but no trace.{key}")
+    for span_trace in sorted(traces - {at(trace, "trace_id")}, key=str):
+        findings.append(f"span: of the trace {span_trace}, which is not that of the envelope")
+
+
+def check_single_span(span: dict, path: str, found) -> None:
+    for key in sorted(set(span) - SPAN_FIELDS):
+        found(f"{path}: {key} is no field of a span")
+    check_span({**span, "status": "ok"}, path, found)
+    check_times(span, f"{path}.", found, ("start_timestamp", "end_timestamp"))
+    if not is_text(span.get("name")):
+        found(f"{path}: name is {span.get('name')!r}")
+    if not one_of(frozenset({"ok", "error"}), span.get("status")):
+        found(f"{path}: status is {span.get('status')!r}")
+    if not isinstance(span.get("is_segment"), bool):
+        found(f"{path}: is_segment is {span.get('is_segment')!r}")
+    attributes = span.get("attributes")
+    if not isinstance(attributes, dict):
+        found(f"{path}: attributes are {attributes!r}")
+        return
+    for key, attribute in attributes.items():
+        check_attribute(attribute, f"{path}: attribute {key!r}", found)
+        if at(attribute, "value") == []:
+            found(f"{path}: attribute {key!r} is empty")
+    for index, link in enumerate(array(span, "links")):
+        for key, attribute in fields(link, "attributes").items():
+            check_attribute(attribute, f"{path}: link {index}: attribute {key!r}", found)
+
+    def told(key: str) -> object:
+        return at(attributes, key, "value")
+
+    for key in ("sdk.name", "sdk.version", "environment", "origin", "platform"):
+        if not is_text(told(f"sentry.{key}")):
+            found(f"{path}: no attribute sentry.{key}")
+    if told("sentry.trace_lifecycle") != "stream":
+        found(f"{path}: sentry.trace_lifecycle is {told('sentry.trace_lifecycle')!r}")
+    # Whoever sends a span before its root has ended cannot know its segment.
+    segment, name = told("sentry.segment.id"), told("sentry.segment.name")
+    if (segment is None) != (name is None):
+        found(f"{path}: a segment with only one of id and name")
+    if segment is not None and not matches(SPAN_ID, segment):
+        found(f"{path}: sentry.segment.id is {segment!r}")
+    if span.get("is_segment") is True:
+        if segment != span.get("span_id"):
+            found(f"{path}: a segment whose sentry.segment.id is {segment!r}")
+        if not one_of(SOURCES, told("sentry.segment.name.source")):
+            found(f"{path}: sentry.segment.name.source is {told('sentry.segment.name.source')!r}")
 
 
 def check_log(log: dict, path: str, found) -> None:

@@ -167,6 +167,61 @@ LOGS = {
     ],
 }
 
+SPANS = {
+    "version": 2,
+    "ingest_settings": {"infer_ip": "never", "infer_user_agent": "never"},
+    "items": [
+        {
+            "trace_id": TRACE,
+            "span_id": ROOT,
+            "name": "GET /users/{id}",
+            "status": "error",
+            "is_segment": True,
+            "start_timestamp": 1795167627.5,
+            "end_timestamp": 1795167628.500001,
+            "attributes": {
+                "sentry.environment": {"value": "production", "type": "string"},
+                "sentry.origin": {"value": "auto.otel", "type": "string"},
+                "sentry.platform": {"value": "native", "type": "string"},
+                "sentry.sdk.name": {"value": SDK["name"], "type": "string"},
+                "sentry.sdk.version": {"value": SDK["version"], "type": "string"},
+                "sentry.segment.id": {"value": ROOT, "type": "string"},
+                "sentry.segment.name": {"value": "GET /users/{id}", "type": "string"},
+                "sentry.segment.name.source": {"value": "route", "type": "string"},
+                "sentry.trace_lifecycle": {"value": "stream", "type": "string"},
+                "size": {"value": 1.5, "type": "double", "unit": "byte"},
+                "many": {"value": [1, 2], "type": "array"},
+            },
+        },
+        {
+            "trace_id": TRACE,
+            "span_id": CHILD,
+            "parent_span_id": ROOT,
+            "name": "SELECT users",
+            "status": "ok",
+            "is_segment": False,
+            "start_timestamp": 1795167627.6,
+            "end_timestamp": 1795167627.6,
+            "attributes": {
+                "sentry.environment": {"value": "production", "type": "string"},
+                "sentry.origin": {"value": "auto.otel", "type": "string"},
+                "sentry.platform": {"value": "native", "type": "string"},
+                "sentry.sdk.name": {"value": SDK["name"], "type": "string"},
+                "sentry.sdk.version": {"value": SDK["version"], "type": "string"},
+                "sentry.trace_lifecycle": {"value": "stream", "type": "string"},
+            },
+            "links": [
+                {
+                    "trace_id": "7" * 32,
+                    "span_id": "8" * 16,
+                    "sampled": True,
+                    "attributes": {"k": {"value": "v", "type": "string"}},
+                }
+            ],
+        },
+    ],
+}
+
 REPORT = {
     "timestamp": "2026-11-20T09:00:29.25Z",
     "discarded_events": [
@@ -228,6 +283,30 @@ def first_log(path: str, value: object) -> bytes:
     return logs(f"items/0/{path}", value)
 
 
+def span_item(payload: dict, **fields: object) -> bytes:
+    count = len(payload.get("items", []))
+    return item("span", payload, **{"item_count": count, "content_type": check.SPAN_TYPE, **fields})
+
+
+def span_list(path: str, value: object) -> bytes:
+    return envelope(span_item(changed(SPANS, path, value)))
+
+
+def first_span(path: str, value: object) -> bytes:
+    return span_list(f"items/0/{path}", value)
+
+
+def many_spans(count: int, **fields: object) -> bytes:
+    """Spans like the second one, each with an id of its own."""
+    one = {**SPANS["items"][1], **fields}
+    items = [{**one, "span_id": f"{number:016x}"} for number in range(1, count + 1)]
+    return span_list("items", items)
+
+
+def span_header(path: str, value: object) -> bytes:
+    return envelope(span_item(SPANS), header=changed(HEADER, path, value))
+
+
 def losses(path: str, value: object) -> bytes:
     return envelope(item("client_report", changed(REPORT, path, value)))
 
@@ -271,6 +350,9 @@ CLEAN = {
     "100 logs": logs("items", LOGS["items"] * 50),
     "an attribute with a unit": first_log("attributes/left/unit", "piece"),
     "an array of nothing": first_log("attributes/places/value", []),
+    "spans": envelope(span_item(SPANS)),
+    "spans and a client report": envelope(item("client_report", REPORT), span_item(SPANS)),
+    "1000 spans": many_spans(1000),
     "no newline at the end": CLEAN_TRANSACTION[:-1],
     "a client report beside a transaction": envelope(
         item("client_report", REPORT), item("transaction", TRANSACTION)
@@ -496,6 +578,56 @@ FAULTS = [
     ("a log of no environment", first_log("attributes/sentry.environment", ABSENT), "no attribute"),
     ("an unknown field of a log", first_log("message", "x"), "no field of a log"),
     ("a log of over 2 MiB", first_log("body", "x" * (2**21 + 1)), "more than 2097152"),
+    # Spans of version 2.
+    ("spans that are too many", envelope(span_item(SPANS, item_count=1)), "item_count is 1"),
+    (
+        "spans of version 1",
+        envelope(span_item(SPANS, content_type="application/json")),
+        "content_type is",
+    ),
+    ("two lists of spans", envelope(span_item(SPANS), span_item(SPANS)), "more than one list"),
+    (
+        "spans beside an event",
+        envelope(span_item(SPANS), item("event", EVENT)),
+        "spans beside another kind",
+    ),
+    ("spans beside logs", envelope(span_item(SPANS), log_item(LOGS)), "another kind"),
+    ("no spans", span_list("items", []), "no items"),
+    ("1001 spans", many_spans(1001), "1001 items"),
+    ("spans of over 5 MB", many_spans(11, name="x" * 500_000), "at most 5000000"),
+    ("spans of no trace header", span_header("trace", ABSENT), "no trace.trace_id"),
+    ("spans of no key", span_header("trace/public_key", ABSENT), "no trace.public_key"),
+    ("spans of no rate", span_header("trace/sample_rate", ABSENT), "no trace.sample_rate"),
+    ("spans of another trace", span_header("trace/trace_id", "5" * 32), "not that of the envelope"),
+    ("a span of another trace", first_span("trace_id", "5" * 32), "not that of the envelope"),
+    ("an address to be guessed of spans", span_list("ingest_settings/infer_ip", ABSENT), "infer_"),
+    ("a span twice", span_list("items/1/span_id", ROOT), "a second span"),
+    ("a span without an id", first_span("span_id", ABSENT), "span_id is None"),
+    ("a span that is its own parent", first_span("parent_span_id", ROOT), "its own parent"),
+    ("a span without a name", first_span("name", ""), "name is ''"),
+    ("a status of transactions", first_span("status", "not_found"), "status is 'not_found'"),
+    ("a segment or not", first_span("is_segment", ABSENT), "is_segment is None"),
+    ("an end before its start", first_span("end_timestamp", 1795167627.4), "before it starts"),
+    ("an end by its old name", first_span("timestamp", 1795167628.5), "no field of a span"),
+    ("a span without an end", first_span("end_timestamp", ABSENT), "end_timestamp is no number"),
+    ("a span without attributes", first_span("attributes", ABSENT), "attributes are None"),
+    ("a bare attribute of a span", first_span("attributes/size", 1.5), "not a value and its type"),
+    ("an empty array of a span", first_span("attributes/many/value", []), "is empty"),
+    ("a bare attribute of a link", span_list("items/1/links/0/attributes/k", "v"), "not a value"),
+    ("a link of no span", span_list("items/1/links/0/span_id", ZERO), "link 0"),
+    ("a span of no lifecycle", first_span("attributes/sentry.trace_lifecycle", ABSENT), "cycle"),
+    ("a span of no origin", first_span("attributes/sentry.origin", ABSENT), "no attribute"),
+    ("a segment without a name", first_span("attributes/sentry.segment.name", ABSENT), "only one"),
+    (
+        "a segment of another",
+        first_span("attributes/sentry.segment.id/value", CHILD),
+        "a segment whose",
+    ),
+    (
+        "a segment named by nothing",
+        first_span("attributes/sentry.segment.name.source", ABSENT),
+        "name.source is None",
+    ),
     # Client reports.
     ("a report of nothing", losses("discarded_events", []), "no discarded_events"),
     ("a reason of servers", losses("discarded_events/0/reason", "filtered"), "reason is"),

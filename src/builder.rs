@@ -1,5 +1,6 @@
 mod destination;
 mod filters;
+mod protocol;
 mod routing;
 mod settings;
 
@@ -16,7 +17,7 @@ use crate::hooks::Hooks;
 use crate::mapping::{EventFilter, Mapper, TagPolicy};
 use crate::pattern::Pattern;
 use crate::propagation::{Continuation, Service, TraceRegistry};
-use crate::protocol::MAX_SPANS;
+use crate::protocol::{MAX_SPANS, Protocol};
 use crate::router::Router;
 use crate::sampling::Sampling;
 use crate::scrub::Scrubbing;
@@ -38,6 +39,7 @@ pub struct SentrySpanExporterBuilder {
     dist: Option<String>,
     mapper: Mapper,
     hooks: Hooks,
+    protocol: Protocol,
     client: ClientSettings,
     /// With the setter that gave it.
     transport: Option<(&'static str, Arc<dyn Transport>)>,
@@ -539,6 +541,7 @@ impl fmt::Debug for SentrySpanExporterBuilder {
             .field("release", &self.release)
             .field("environment", &self.environment)
             .field("dist", &self.dist)
+            .field("protocol", &self.protocol)
             .field("segment_timeout", &self.segment_timeout)
             .field("error_timeout", &self.error_timeout)
             .field("max_in_flight", &self.max_in_flight)

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 
+use crate::protocol::Protocol;
 use crate::transport::{
     Category, ProxyFault, RateLimits, Refusal, TlsFault, TransportError, TransportErrorKind, date,
 };
@@ -59,7 +60,8 @@ pub enum Finding {
     },
     /// The server wants nothing for a while.
     RateLimited {
-        /// Of what: `errors`, `transactions`; of anything, if none is named.
+        /// Of what: `errors`, `transactions`, or `spans` where these are sent by themselves; of
+        /// anything, if none is named.
         categories: Vec<&'static str>,
         /// For how long yet.
         lasts: Duration,
@@ -118,12 +120,12 @@ impl Finding {
     /// What the answer means to a probe that was under way between these times.
     pub(crate) fn of(
         answer: &Result<Response<Bytes>, TransportError>,
-        endpoint: &str,
+        (endpoint, protocol): (&str, Protocol),
         sent: SystemTime,
         received: SystemTime,
     ) -> Self {
         match answer {
-            Ok(answer) => of_answer(answer, endpoint, sent, received),
+            Ok(answer) => of_answer(answer, (endpoint, protocol), sent, received),
             Err(error) => of_error(error, endpoint, elapsed(sent, received)),
         }
     }
@@ -209,11 +211,11 @@ impl fmt::Display for Detail<'_> {
 
 fn of_answer(
     answer: &Response<Bytes>,
-    endpoint: &str,
+    (endpoint, protocol): (&str, Protocol),
     sent: SystemTime,
     received: SystemTime,
 ) -> Finding {
-    if let Some(limited) = rate_limit(answer, received) {
+    if let Some(limited) = rate_limit(answer, protocol, received) {
         return limited;
     }
     let server = endpoint.to_owned();
@@ -252,14 +254,22 @@ fn of_error(error: &TransportError, endpoint: &str, after: Duration) -> Finding 
     }
 }
 
-/// What the server does not want, by an answer of any status.
-fn rate_limit(answer: &Response<Bytes>, received: SystemTime) -> Option<Finding> {
+/// What the server does not want of what is sent, by an answer of any status.
+fn rate_limit(
+    answer: &Response<Bytes>,
+    protocol: Protocol,
+    received: SystemTime,
+) -> Option<Finding> {
     let mut limits = RateLimits::default();
     limits.heed((Duration::ZERO, received), answer);
     if !limits.all_until().is_zero() {
         return Some(Finding::RateLimited { categories: Vec::new(), lasts: limits.all_until() });
     }
-    let limited: Vec<_> = [(Category::Error, "errors"), (Category::Transaction, "transactions")]
+    let spans = match protocol {
+        Protocol::Transactions => (Category::Transaction, "transactions"),
+        Protocol::SpanV2 => (Category::Span, "spans"),
+    };
+    let limited: Vec<_> = [(Category::Error, "errors"), spans]
         .map(|(category, name)| (limits.of(category), name))
         .into_iter()
         .filter(|(until, _)| !until.is_zero())
@@ -301,18 +311,28 @@ mod tests {
     use super::*;
 
     const SERVER: &str = "https://h/api/42/envelope/";
+    const PROTOCOL: Protocol = Protocol::Transactions;
 
     fn sent() -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_795_167_627)
     }
 
     fn finding(status: u16, headers: &[(&'static str, &str)], body: &str) -> Finding {
+        finding_with(PROTOCOL, status, headers, body)
+    }
+
+    fn finding_with(
+        protocol: Protocol,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> Finding {
         let mut answer = Response::new(Bytes::from(body.to_owned()));
         *answer.status_mut() = status.try_into().unwrap();
         for (name, value) in headers {
             answer.headers_mut().append(*name, value.parse().unwrap());
         }
-        Finding::of(&Ok(answer), SERVER, sent(), sent() + Duration::from_secs(2))
+        Finding::of(&Ok(answer), (SERVER, protocol), sent(), sent() + Duration::from_secs(2))
     }
 
     #[test]
@@ -361,6 +381,12 @@ mod tests {
             });
             assert_eq!(limited(status, limits), expected, "{limits}");
         }
+        let header = [("x-sentry-rate-limits", "5:span:key, 60:transaction:key")];
+        let lasts = Duration::from_secs(5);
+        assert_eq!(
+            finding_with(Protocol::SpanV2, 200, &header, "{}"),
+            Finding::RateLimited { categories: vec!["spans"], lasts }
+        );
     }
 
     #[test]
@@ -395,12 +421,12 @@ mod tests {
         ] {
             let error = TransportError::new("it failed").with_kind(kind);
             let received = sent() + Duration::from_secs(2);
-            let finding = Finding::of(&Err(error), SERVER, sent(), received);
+            let finding = Finding::of(&Err(error), (SERVER, PROTOCOL), sent(), received);
             let text = finding.to_string();
             assert!(text.contains(expected) && !finding.is_ok(), "{kind:?}: {text}");
         }
         let error = Err(TransportError::new("it failed").with_kind(Other));
-        let finding = Finding::of(&error, SERVER, sent(), sent());
+        let finding = Finding::of(&error, (SERVER, PROTOCOL), sent(), sent());
         assert_eq!(finding.to_string(), format!("{SERVER} gave no answer: it failed"));
     }
 }

@@ -56,6 +56,12 @@
 //! | `sentry.sample_rate` | the rate by which the trace was sampled, on its root |
 //! | `tags.<key>` | the tag `<key>` |
 //!
+//! # Transactions or spans
+//!
+//! Spans leave as transactions, when their root has ended. With [`Protocol::SpanV2`] they leave as
+//! they come, for servers that are new enough:
+//! [docs/streaming.md](https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/streaming.md).
+//!
 //! # Features
 //!
 //! | feature | default | |
@@ -157,6 +163,7 @@ pub use otlp_endpoint::OtlpEndpoint;
 pub use panic::PanicHook;
 pub use pattern::Pattern;
 pub use propagation::{SentryPropagator, SentrySampler};
+pub use protocol::Protocol;
 pub use router::Router;
 pub use sampling::Sampling;
 pub use scrub::{Family, Scrubbing};

@@ -23,7 +23,7 @@ use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Val
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use opentelemetry_sentry::mapping::{Mapped, Mapper};
-use opentelemetry_sentry::{DropReason, SentrySpanExporter, TagPolicy};
+use opentelemetry_sentry::{DropReason, Protocol, SentrySpanExporter, TagPolicy};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -733,4 +733,53 @@ fn every_envelope_is_whole_and_every_span_accounted_for() {
     let (payloads, cases) = (payloads.into_inner(), u64::from(ProptestConfig::default().cases));
     println!("{payloads} transactions and events arrived");
     assert!(payloads * 256 >= 5000 * cases || cases < 256, "only {payloads} arrived");
+}
+
+#[test]
+fn every_list_of_spans_is_whole_and_every_span_accounted_for() {
+    let start = SystemTime::now() - Duration::from_secs(3600);
+    run((traces(start), settings()), (1, 2), |(spans, settings)| {
+        let recorder = Recorder::default();
+        let mut exporter = SentrySpanExporter::builder()
+            .with_dsn("https://0123456789abcdef0123456789abcdef@o1.ingest.example.com/42")
+            .with_protocol(Protocol::SpanV2)
+            .with_transport(recorder.clone())
+            .with_tags(settings.tags)
+            .with_send_default_pii(settings.pii)
+            .with_status_errors(settings.status_errors)
+            .build()
+            .expect("an exporter");
+        exporter.set_resource(&settings.resource);
+        let (received, expected) = (spans.len() as u64, expected(&spans));
+        let (first, second) = spans.split_at(spans.len() / 2);
+        for batch in [first, second] {
+            prop_assert!(export(&exporter, batch.to_vec()).is_ok());
+        }
+        prop_assert!(exporter.shutdown_with_timeout(LONG).is_ok());
+        let stats = stats(&exporter);
+        prop_assert_eq!((stats.spans_received, stats.spans_pending), (received, 0));
+        prop_assert_eq!(&stats.last_error, &None);
+        prop_assert_eq!(stats.spans_dropped, received - expected.len() as u64, "{}", stats);
+
+        let (mut found, mut events) = (BTreeSet::new(), 0);
+        for body in recorder.bodies() {
+            let envelope = Envelope::parse(&body).map_err(TestCaseError::fail)?;
+            for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                strict(line)?;
+            }
+            prop_assert_eq!(envelope.payloads("transaction"), Vec::<Json>::new());
+            events += envelope.payloads("event").len() as u64;
+            for list in envelope.payloads("span") {
+                for span in list["items"].as_array().expect("a list") {
+                    let (start, end) = (&span["start_timestamp"], &span["end_timestamp"]);
+                    prop_assert!(start.as_f64() <= end.as_f64(), "{start} to {end}");
+                    prop_assert!(span["name"].as_str().is_some_and(|name| !name.is_empty()));
+                    prop_assert!(found.insert(id_of(span)), "{:?} stands twice", id_of(span));
+                }
+            }
+        }
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(events, stats.events_delivered);
+        Ok(())
+    });
 }

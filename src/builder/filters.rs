@@ -111,8 +111,9 @@ impl SentrySpanExporterBuilder {
     /// Default: nothing.
     ///
     /// The spans below a dropped one move to its parent. The root of a transaction is for
-    /// [`with_before_send_transaction`](Self::with_before_send_transaction) alone. The ids of a
-    /// span stay as they are. If the hook panics, the span is dropped. See there for the rest.
+    /// [`with_before_send_transaction`](Self::with_before_send_transaction) alone, but with
+    /// [`Protocol::SpanV2`](crate::Protocol::SpanV2) it is seen here. The ids of a span stay as they
+    /// are. If the hook panics, the span is dropped. See there for the rest.
     ///
     /// ```
     /// use opentelemetry_sentry::protocol::Span;

@@ -33,6 +33,7 @@ impl SentrySpanExporterBuilder {
     where
         Read: Fn(&str) -> Result<String, VarError>,
     {
+        self.check_protocol()?;
         let dsn = environment.choose("with_dsn", self.dsn, DSN_VARIABLE)?;
         let release = environment.choose("with_release", self.release, RELEASE_VARIABLE)?;
         let place =
@@ -97,6 +98,7 @@ impl SentrySpanExporterBuilder {
             mapper,
             sampling: self.sampling,
             hooks: self.hooks,
+            protocol: self.protocol,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
             pending: self.pending,

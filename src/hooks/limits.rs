@@ -182,7 +182,7 @@ fn limit_spans(transaction: &mut Transaction) {
     }
 }
 
-fn limit_span(span: &mut Span, trace: TraceId) {
+pub(super) fn limit_span(span: &mut Span, trace: TraceId) {
     span.trace_id = trace;
     span.parent_span_id = valid_parent(span.parent_span_id, span.span_id);
     span.timestamp = span.timestamp.max(span.start_timestamp);

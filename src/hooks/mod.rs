@@ -46,12 +46,14 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use self::limits::{Identity, limit_event, limit_transaction};
+use opentelemetry::trace::SpanId;
+
+use self::limits::{Identity, limit_event, limit_span, limit_transaction};
 use crate::count::count;
 use crate::mapping::Mapped;
 #[cfg(feature = "logs")]
 use crate::protocol::Log;
-use crate::protocol::{Event, Span, Transaction};
+use crate::protocol::{Event, Span, Transaction, retain_spans};
 use crate::stats::{Amount, DropReason};
 
 /// The hooks of an exporter; none of them is set at first.
@@ -237,19 +239,41 @@ impl Hooks {
 
     fn spans(&self, mapped: &mut Mapped, losses: &mut Losses) {
         let Some(hook) = &self.span else { return };
-        let mut panics: u64 = 0;
-        let gone = mapped.transaction.retain_spans(|span| {
-            let ids = (span.trace_id, span.span_id, span.parent_span_id);
-            let decision = guarded("with_before_send_span", losses, || hook(span));
-            (span.trace_id, span.span_id, span.parent_span_id) = ids;
-            panics = panics.saturating_add(u64::from(decision.is_err()));
-            decision == Ok(SpanDecision::Keep)
-        });
-        let dropped = count(gone.len()).saturating_sub(panics);
-        losses.add(Amount::spans(dropped), DropReason::BeforeSend);
-        losses.add(Amount::spans(panics), DropReason::HookPanicked);
+        let root = mapped.transaction.trace.span_id;
+        let gone = retained(&mut mapped.transaction.spans, Some(root), hook, losses);
         mapped.forget_breadcrumbs(&gone);
     }
+
+    /// What is sent of spans that have no transaction, those at the top of their segment among
+    /// them.
+    pub(crate) fn streamed(&self, spans: &mut Vec<Span>, losses: &mut Losses) {
+        let Some(hook) = &self.span else { return };
+        retained(spans, None, hook, losses);
+        for span in spans {
+            limit_span(span, span.trace_id);
+        }
+    }
+}
+
+/// Has a hook decide about spans; gives the ids of those that it does not want.
+fn retained(
+    spans: &mut Vec<Span>,
+    top: Option<SpanId>,
+    hook: &Arc<SpanHook>,
+    losses: &mut Losses,
+) -> Vec<SpanId> {
+    let mut panics: u64 = 0;
+    let gone = retain_spans(spans, top, |span| {
+        let ids = (span.trace_id, span.span_id, span.parent_span_id);
+        let decision = guarded("with_before_send_span", losses, || hook(span));
+        (span.trace_id, span.span_id, span.parent_span_id) = ids;
+        panics = panics.saturating_add(u64::from(decision.is_err()));
+        decision == Ok(SpanDecision::Keep)
+    });
+    let dropped = count(gone.len()).saturating_sub(panics);
+    losses.add(Amount::spans(dropped), DropReason::BeforeSend);
+    losses.add(Amount::spans(panics), DropReason::HookPanicked);
+    gone
 }
 
 impl Losses {

@@ -12,7 +12,7 @@ use super::panic::Panics;
 use super::reading::Reading;
 use super::stacktrace::InApp;
 use super::status::has_error;
-use crate::segment::Segment;
+use crate::segment::{ErrorMark, FailedBelow, Segment};
 use crate::steps;
 
 /// With how many records of the same error a further one is compared.
@@ -48,7 +48,9 @@ impl<'a> Failures<'a> {
         rules: &ErrorRules,
         in_app: &InApp,
     ) -> Self {
-        let (mut sent, repeated) = failures(&segment.spans, reading, with_status, rules, in_app);
+        let below = &segment.failed_below;
+        let (mut sent, repeated) =
+            failures(&segment.spans, below, reading, with_status, rules, in_app);
         if !segment.told.is_empty() {
             let told: HashSet<SpanId> = segment.told.iter().copied().collect();
             sent.retain(|failure| !told.contains(&failure.span.span_context.span_id()));
@@ -69,6 +71,26 @@ impl<'a> Failures<'a> {
         let surplus = before.saturating_sub(sent.len());
         Self { sent, repeated, ignored, surplus }
     }
+
+    /// What the spans above, which are still to come, need not tell again; nothing stands for a
+    /// bare status.
+    pub(super) fn marks(&self, below: &[FailedBelow]) -> Vec<Option<ErrorMark>> {
+        let own = self.sent.iter().filter_map(|failure| {
+            let Identity { said, stack } = failure.recorded.as_ref()?.identity();
+            Some(ErrorMark { said, stack })
+        });
+        let mut marks = Vec::new();
+        for mark in own.chain(below.iter().filter_map(|failed| failed.error)).take(MAX_COMPARED) {
+            if !marks.contains(&Some(mark)) {
+                marks.push(Some(mark));
+            }
+        }
+        let counts = [self.sent.len(), self.repeated, self.ignored, self.surplus, below.len()];
+        if marks.is_empty() && counts.iter().any(|count| *count > 0) {
+            marks.push(None);
+        }
+        marks
+    }
 }
 
 impl Failure<'_> {
@@ -84,6 +106,7 @@ impl Failure<'_> {
 /// recorded below or above it and no deeper span failed.
 fn failures<'a>(
     spans: &'a [SpanData],
+    below: &[FailedBelow],
     reading: &Reading,
     with_status: bool,
     rules: &ErrorRules,
@@ -99,7 +122,7 @@ fn failures<'a>(
     recorded.sort_by_key(|failure| failure.span.end_time);
     let before = recorded.len();
     if rules.is_deduplicated {
-        keep_first(&mut recorded, spans);
+        keep_first(&mut recorded, below, spans);
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
@@ -114,6 +137,10 @@ fn failures<'a>(
                 exceptions.insert(id);
             }
             tree.cover(failure.span, &mut covered);
+        }
+        for span in below.iter().filter_map(|failed| tree.0.get(&failed.span).copied()) {
+            covered.insert(span.span_context.span_id());
+            tree.cover(span, &mut covered);
         }
         // From the leaves up, so that the deepest span of a branch comes first.
         for span in spans.iter().rev().filter(|span| has_error(span)) {
@@ -131,7 +158,11 @@ fn failures<'a>(
 }
 
 /// Leaves of each error the first record on the way up, and no line that logs a panic.
-fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, spans: &'a [SpanData]) {
+fn keep_first<'a>(
+    recorded: &mut Vec<Failure<'a>>,
+    failed_below: &[FailedBelow],
+    spans: &'a [SpanData],
+) {
     let panics = Panics::of(spans);
     recorded
         .retain(|failure| !failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)));
@@ -142,11 +173,17 @@ fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, spans: &'a [SpanData]) {
         let place = lineage.place(failure.span.span_context.span_id());
         let Some((Identity { said, stack }, place)) = identity.zip(place) else { return true };
         let same = kept.entry(said).or_default();
-        let is_repeated = same.iter().any(|(below, other)| {
-            // Not every record of an error brings its frames along.
-            let is_alike = stack.is_none() || other.is_none() || stack == *other;
-            is_alike && place.includes(*below)
-        });
+        // Not every record of an error brings its frames along.
+        let is_alike = |other: Option<u64>| stack.is_none() || other.is_none() || stack == other;
+        let has_left = || {
+            let same = failed_below.iter().filter(|failed| {
+                failed.error.is_some_and(|error| error.said == said && is_alike(error.stack))
+            });
+            same.filter_map(|failed| lineage.place(failed.span)).any(|below| place.includes(below))
+        };
+        let is_repeated =
+            same.iter().any(|(below, other)| is_alike(*other) && place.includes(*below))
+                || has_left();
         if !is_repeated && same.len() < MAX_COMPARED {
             same.push((place, stack));
         }
@@ -222,7 +259,13 @@ mod tests {
             span.events.events = vec![event; records];
             span
         });
-        Segment { spans: spans.collect(), kind: SegmentKind::Root, part: None, told: Vec::new() }
+        Segment {
+            spans: spans.collect(),
+            kind: SegmentKind::Root,
+            part: None,
+            told: Vec::new(),
+            failed_below: Vec::new(),
+        }
     }
 
     #[test]

@@ -54,6 +54,13 @@ impl Mapper {
         Pattern::check("with_ignored_errors", &self.errors.ignored)
     }
 
+    /// The setter of the rules for transactions, if there are any.
+    pub(crate) fn ignores_transactions_by(&self) -> Option<&'static str> {
+        let ignoring = &*self.ignoring;
+        let by_rules = (!ignoring.transactions.is_empty()).then_some("with_ignored_transactions");
+        by_rules.or(ignoring.health_checks.then_some("with_ignored_health_checks"))
+    }
+
     /// What the rules say of a segment from which nothing is taken out yet.
     pub(super) fn judge(&self, segment: &Segment) -> Verdict {
         let ignoring = &*self.ignoring;
@@ -109,7 +116,7 @@ impl Mapped {
     }
 }
 
-fn ignores_span(ignoring: &Ignoring, span: &SpanData) -> bool {
+pub(super) fn ignores_span(ignoring: &Ignoring, span: &SpanData) -> bool {
     let shown = span::Mapped::of(span, &Facts::of(&span.attributes), false);
     let value = |key: &str| shown.value(key, &span.attributes);
     let op = shown.op.as_ref();

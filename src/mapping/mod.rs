@@ -73,6 +73,7 @@ mod severity;
 mod span;
 mod stacktrace;
 mod status;
+mod streamed;
 mod symbol;
 mod tags;
 mod transaction;
@@ -112,6 +113,7 @@ pub(crate) use self::machine::Kernel;
 pub(crate) use self::panic::Place;
 pub(crate) use self::panic::{Panic, join, stand_in};
 pub(crate) use self::span::RootTitle;
+pub(crate) use self::streamed::{SegmentTitle, Streamed};
 pub use self::tags::TagPolicy;
 
 /// Turns segments into transactions and events, by the settings of an exporter.

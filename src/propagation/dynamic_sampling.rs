@@ -25,6 +25,21 @@ struct Shared {
     name: Option<String>,
 }
 
+/// What is said of a trace by what is sent of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    pub(crate) trace: TraceId,
+    /// By which it was sampled.
+    pub(crate) rate: Option<f64>,
+    pub(crate) name: &'a str,
+    /// Whether the name may be told.
+    pub(crate) is_named: bool,
+    /// Whether it is that of the head of the trace.
+    pub(crate) is_head: bool,
+    /// Whether it is more than errors.
+    pub(crate) is_sent: bool,
+}
+
 /// What a generation holds; nothing in it is long.
 const LIMITS: Limits = Limits::entries(2000);
 
@@ -82,20 +97,65 @@ impl TraceHead {
         if let Some(told) = self.traces.context_at(trace, rate) {
             return told.header();
         }
-        let is_named = is_sent && transaction.source != TransactionSource::Url;
-        let is_head = is_sent && transaction.trace.parent_span_id.is_none();
+        let service = || Service {
+            release: transaction.release.as_ref().map(ToString::to_string),
+            environment: transaction.environment.as_ref().map(ToString::to_string),
+        };
+        let said = Said {
+            trace,
+            rate,
+            name: transaction.name.as_str(),
+            is_named: is_sent && transaction.source != TransactionSource::Url,
+            is_head: is_sent && transaction.trace.parent_span_id.is_none(),
+            is_sent,
+        };
+        self.own(said, service, origin)
+    }
+
+    /// The header of spans that are sent without a transaction, and of the errors with them.
+    ///
+    /// Relay takes no spans without a header of their trace, so what the head of the trace left
+    /// open is filled in.
+    pub(crate) fn context_of_spans(
+        &mut self,
+        said: Said<'_>,
+        service: impl Fn() -> Service,
+        origin: Option<&Origin>,
+    ) -> Option<TraceHeader> {
+        let Said { trace, rate, .. } = said;
+        let Some(told) = self.traces.context_at(trace, rate) else {
+            return self.own(said, service, origin);
+        };
+        let own = || self.traces.own(trace, (rate, true), &service(), origin);
+        let id = trace.to_string();
+        let is_it = |told: &TraceHeader| {
+            told.value(TraceKey::TraceId).is_some_and(|told| told.eq_ignore_ascii_case(&id))
+        };
+        let Some(told) = told.header().filter(is_it) else { return own() };
+        if told.value(TraceKey::SampleRate).is_some() {
+            return Some(told);
+        }
+        let own = own()?;
+        let rate = own.value(TraceKey::SampleRate)?;
+        Some(told.with(TraceKey::SampleRate, rate))
+    }
+
+    /// The header of a trace that nobody has told anything about.
+    fn own(
+        &mut self,
+        said: Said<'_>,
+        service: impl Fn() -> Service,
+        origin: Option<&Origin>,
+    ) -> Option<TraceHeader> {
+        let Said { trace, rate, name, is_named, is_head, is_sent } = said;
         let shared = match self.known.find(trace).filter(|_| !is_head) {
             Some(known) => known.clone(),
             None => {
-                let name = (is_head && is_named).then(|| transaction.name.to_string());
-                let service = Service {
-                    release: transaction.release.as_ref().map(ToString::to_string),
-                    environment: transaction.environment.as_ref().map(ToString::to_string),
-                };
+                let name = (is_head && is_named).then(|| name.to_owned());
                 let header = self.traces.own(
                     trace,
                     (rate.or(self.rate_of(trace)), true),
-                    &service,
+                    &service(),
                     origin,
                 )?;
                 let shared = Shared { header, name };

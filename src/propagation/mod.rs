@@ -18,6 +18,6 @@ pub use propagator::SentryPropagator;
 pub use sampler::SentrySampler;
 
 pub(crate) use continuation::Continuation;
-pub(crate) use dynamic_sampling::TraceHead;
+pub(crate) use dynamic_sampling::{Said, TraceHead};
 pub(crate) use origin::Origin;
 pub(crate) use registry::{Service, TraceRegistry};

@@ -10,21 +10,22 @@ use time::format_description::well_known::Rfc3339;
 use super::sdk::Sdk;
 use super::{Deflater, Timestamp, TraceHeader};
 
-/// What an envelope is about; Sentry takes one transaction, one event or one list of logs in each
-/// (rule R7).
+/// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
+/// of spans in each (rule R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ItemKind {
     Event,
     Transaction,
     Log,
+    Span,
 }
 
-/// A transaction, an event or a list of logs, as JSON.
+/// A transaction, an event, a list of logs or one of spans, as JSON.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
-    /// What is lost if the item is: a root and its children, or logs; none for an event.
+    /// What is lost if the item is: a root and its children, spans, or logs; none for an event.
     pub(crate) spans: u64,
     pub(crate) trace: Option<TraceHeader>,
     pub(crate) payload: &'a [u8],
@@ -74,8 +75,9 @@ pub(crate) struct Deflated {
     pub(crate) plain_len: usize,
 }
 
-/// What the item of a list of logs says that it is.
+/// What the item of a list says that it is.
 const LOGS: &str = "application/vnd.sentry.items.log+json";
+const SPANS: &str = "application/vnd.sentry.items.span.v2+json";
 
 impl ItemKind {
     pub(crate) fn as_str(self) -> &'static str {
@@ -83,12 +85,14 @@ impl ItemKind {
             Self::Event => "event",
             Self::Transaction => "transaction",
             Self::Log => "log",
+            Self::Span => "span",
         }
     }
 
     /// The kind that [`as_str`](Self::as_str) says.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Event, Self::Transaction, Self::Log].into_iter().find(|kind| kind.as_str() == text)
+        let mut all = [Self::Event, Self::Transaction, Self::Log, Self::Span].into_iter();
+        all.find(|kind| kind.as_str() == text)
     }
 }
 
@@ -104,12 +108,15 @@ impl Envelope {
     /// Compresses the item, or keeps it plain where no compression is wanted.
     pub(crate) fn new(item: Item, deflater: Option<&mut Deflater>) -> Self {
         let (kind, length) = (item.kind.as_str(), item.payload.len());
-        let container = match item.kind {
-            ItemKind::Log => {
-                format!(",\"item_count\":{},\"content_type\":\"{LOGS}\"", item.spans)
-            }
-            ItemKind::Event | ItemKind::Transaction => String::new(),
+        let list = match item.kind {
+            ItemKind::Log => Some(LOGS),
+            ItemKind::Span => Some(SPANS),
+            ItemKind::Event | ItemKind::Transaction => None,
         };
+        let container = list.map(|content_type| {
+            format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans)
+        });
+        let container = container.unwrap_or_default();
         let header = format!("{{\"type\":\"{kind}\"{container},\"length\":{length}}}\n");
         let parts = [header.as_bytes(), item.payload, b"\n"];
         let blocks = deflater.and_then(|deflater| deflater.deflate(parts));

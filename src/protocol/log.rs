@@ -1,7 +1,8 @@
 use opentelemetry::{Array, StringValue, Value};
-use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::data::Json;
+use super::list::List;
+use super::typed::Typed;
 use super::{Data, MAX_ITEM_BYTES, Timestamp, limited, to_json};
 use crate::count::count;
 
@@ -50,8 +51,7 @@ pub enum LogLevel {
 /// Sentry takes at most 100 in one item.
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
-    json: Vec<u8>,
-    len: u64,
+    list: List,
     bytes: u64,
 }
 
@@ -106,15 +106,10 @@ impl Logs {
     /// How many logs one item may hold.
     pub(crate) const MAX_LEN: u64 = 100;
 
-    /// What stands before the first log; the address that sends is nobody's.
-    const HEAD: &[u8] = b"{\"version\":2,\"ingest_settings\":{\"infer_ip\":\"never\",\
-        \"infer_user_agent\":\"never\"},\"items\":[";
-
     /// Adds a log; gives it back as JSON if there is no room for it.
     pub(crate) fn add(&mut self, log: &Log) -> serde_json::Result<Result<(), Vec<u8>>> {
         let json = to_json(log)?;
-        let len = self.json.len().saturating_add(json.len()).saturating_add(3);
-        if self.len > 0 && (self.len >= Self::MAX_LEN || len > MAX_ITEM_BYTES) {
+        if !self.list.has_room(&json, Self::MAX_LEN, MAX_ITEM_BYTES) {
             return Ok(Err(json));
         }
         self.put(&json, log.bytes());
@@ -129,29 +124,26 @@ impl Logs {
     }
 
     fn put(&mut self, json: &[u8], bytes: u64) {
-        self.json.extend_from_slice(if self.len == 0 { Self::HEAD } else { b"," });
-        self.json.extend_from_slice(json);
-        self.len = self.len.saturating_add(1);
+        self.list.put(json);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.list.len() == 0
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.len >= Self::MAX_LEN
+        self.list.len() >= Self::MAX_LEN
     }
 
     /// How many there are, and how much Sentry counts them for.
     pub(crate) fn amount(&self) -> (u64, u64) {
-        (self.len, self.bytes)
+        (self.list.len(), self.bytes)
     }
 
     /// The payload of the item.
-    pub(crate) fn into_payload(mut self) -> Vec<u8> {
-        self.json.extend_from_slice(b"]}");
-        self.json
+    pub(crate) fn into_payload(self) -> Vec<u8> {
+        self.list.into_payload()
     }
 }
 
@@ -168,37 +160,6 @@ impl Serialize for Log {
         map.serialize_entry("body", self.body.as_str())?;
         map.serialize_entry("attributes", &Typed(&self.attributes))?;
         map.end()
-    }
-}
-
-/// Attributes with the type of each.
-struct Typed<'a>(&'a Data);
-
-impl Serialize for Typed<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.0.iter() {
-            map.serialize_entry(key.as_str(), &TypedValue(value))?;
-        }
-        map.end()
-    }
-}
-
-struct TypedValue<'a>(&'a Value);
-
-impl Serialize for TypedValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ty = match self.0 {
-            Value::Bool(_) => "boolean",
-            Value::I64(_) => "integer",
-            Value::F64(value) if value.is_finite() => "double",
-            Value::Array(_) => "array",
-            _ => "string",
-        };
-        let mut typed = serializer.serialize_struct("Attribute", 2)?;
-        typed.serialize_field("value", &Json(self.0))?;
-        typed.serialize_field("type", ty)?;
-        typed.end()
     }
 }
 

@@ -6,6 +6,7 @@
 //! Everything here is owned and has public fields, so that a hook or a test can read and change
 //! it, and is written straight to JSON by its [`serde::Serialize`] implementation.
 
+mod choice;
 mod data;
 mod deflater;
 mod envelope;
@@ -13,18 +14,22 @@ mod event;
 mod fit;
 mod hex;
 mod json;
+mod list;
 #[cfg(feature = "logs")]
 mod log;
 mod plain;
 mod sdk;
 mod span;
+mod span_v2;
 mod tags;
 mod texts;
 mod timestamp;
 mod trace_header;
 mod transaction;
 mod tree;
+mod typed;
 
+pub use choice::Protocol;
 pub use data::Data;
 #[cfg(feature = "logs")]
 pub use log::{Log, LogLevel};
@@ -48,10 +53,11 @@ pub(crate) use json::{to_json, write_json};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};
-#[cfg(feature = "logs")]
-pub(crate) use sdk::{NAME, VERSION};
+pub(crate) use sdk::{NAME, PLATFORM, VERSION};
+pub(crate) use span_v2::{SpanV2, Spans};
 pub(crate) use texts::{has_nul, limit_texts};
 pub(crate) use trace_header::{TraceHeader, TraceKey};
+pub(crate) use tree::retain_spans;
 
 /// What Relay takes as one event or transaction, in bytes of JSON.
 ///

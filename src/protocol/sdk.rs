@@ -8,7 +8,7 @@ use serde_json::json;
 pub(crate) const CLIENT: &str = concat!("opentelemetry-sentry.rust/", env!("CARGO_PKG_VERSION"));
 
 /// What Sentry calls programs that are neither on a virtual machine nor scripts; it knows no `rust`.
-pub(super) const PLATFORM: &str = "native";
+pub(crate) const PLATFORM: &str = "native";
 
 pub(crate) const NAME: &str = "opentelemetry-sentry.rust";
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -10,28 +10,8 @@ impl Transaction {
     ///
     /// What stood below a span that is left out then stands below the span that this one stood
     /// below, over any number of levels. The root is none of these spans and always stays.
-    pub fn retain_spans(&mut self, mut keep: impl FnMut(&mut Span) -> bool) -> Vec<SpanId> {
-        let mut gone: HashMap<SpanId, Option<SpanId>> = HashMap::new();
-        let mut ids = Vec::new();
-        self.spans.retain_mut(|span| {
-            let (id, parent) = (span.span_id, span.parent_span_id);
-            let is_kept = keep(span);
-            if !is_kept {
-                gone.insert(id, parent);
-                ids.push(id);
-            }
-            is_kept
-        });
-        if ids.is_empty() {
-            return ids;
-        }
-        let root = self.trace.span_id;
-        for span in &mut self.spans {
-            if let Some(parent) = span.parent_span_id {
-                span.parent_span_id = Some(above(parent, &gone).unwrap_or(root));
-            }
-        }
-        ids
+    pub fn retain_spans(&mut self, keep: impl FnMut(&mut Span) -> bool) -> Vec<SpanId> {
+        retain_spans(&mut self.spans, Some(self.trace.span_id), keep)
     }
 
     /// Cuts off all spans but the first ones, as [`retain_spans`](Self::retain_spans) leaves spans
@@ -44,6 +24,35 @@ impl Transaction {
             is_kept
         });
     }
+}
+
+/// Keeps the spans for which `keep` says yes, and gives the ids of the others. What has nothing
+/// left above it then stands below `top`.
+pub(crate) fn retain_spans(
+    spans: &mut Vec<Span>,
+    top: Option<SpanId>,
+    mut keep: impl FnMut(&mut Span) -> bool,
+) -> Vec<SpanId> {
+    let mut gone: HashMap<SpanId, Option<SpanId>> = HashMap::new();
+    let mut ids = Vec::new();
+    spans.retain_mut(|span| {
+        let (id, parent) = (span.span_id, span.parent_span_id);
+        let is_kept = keep(span);
+        if !is_kept {
+            gone.insert(id, parent);
+            ids.push(id);
+        }
+        is_kept
+    });
+    if ids.is_empty() {
+        return ids;
+    }
+    for span in spans {
+        if let Some(parent) = span.parent_span_id {
+            span.parent_span_id = above(parent, &gone).or(top);
+        }
+    }
+    ids
 }
 
 /// The next id upwards that is not gone; none if there is none or if parents form a circle.

@@ -36,6 +36,23 @@ pub struct Segment {
     pub part: Option<Part>,
     /// The spans whose errors have left before.
     pub(crate) told: Vec<SpanId>,
+    /// What failed below these spans and has left before, spans and all.
+    pub(crate) failed_below: Vec<FailedBelow>,
+}
+
+/// Something that failed below a span, and left before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FailedBelow {
+    pub(crate) span: SpanId,
+    /// By which it is told from other errors; nothing where there was only a status.
+    pub(crate) error: Option<ErrorMark>,
+}
+
+/// The hash of what an error says, and that of its frames, if there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ErrorMark {
+    pub(crate) said: u64,
+    pub(crate) stack: Option<u64>,
 }
 
 /// What makes the first span of a segment its root.
@@ -64,7 +81,7 @@ pub struct Part {
 
 impl Segment {
     fn new(spans: Vec<SpanData>, kind: SegmentKind) -> Self {
-        Self { spans, kind, part: None, told: Vec::new() }
+        Self { spans, kind, part: None, told: Vec::new(), failed_below: Vec::new() }
     }
 
     /// A span that stands for a whole segment.

@@ -57,7 +57,7 @@ pub(super) fn split(segment: Segment, max_spans: usize, into: &mut Vec<Segment>)
     for (spans, number) in parts.into_iter().zip(1_usize..) {
         let kind = if number == 1 { kind } else { SegmentKind::Late };
         let part = Some(Part { root, number, of });
-        into.push(Segment { spans, kind, part, told: told.clone() });
+        into.push(Segment { part, told: told.clone(), ..Segment::new(spans, kind) });
     }
 }
 

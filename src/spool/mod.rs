@@ -41,6 +41,7 @@ pub(crate) struct Lost {
 pub(crate) struct Kinds {
     pub(crate) events: bool,
     pub(crate) transactions: bool,
+    pub(crate) spans: bool,
     pub(crate) logs: bool,
 }
 
@@ -59,7 +60,8 @@ impl Lost {
 }
 
 impl Kinds {
-    pub(crate) const NONE: Self = Self { events: false, transactions: false, logs: false };
+    pub(crate) const NONE: Self =
+        Self { events: false, transactions: false, spans: false, logs: false };
     #[cfg(test)]
-    pub(crate) const ALL: Self = Self { events: true, transactions: true, logs: true };
+    pub(crate) const ALL: Self = Self { events: true, transactions: true, spans: true, logs: true };
 }

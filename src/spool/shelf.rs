@@ -10,6 +10,7 @@ use crate::stats::Amount;
 pub(super) struct Shelf {
     pub(super) events: Pile,
     pub(super) transactions: Pile,
+    pub(super) spans: Pile,
     pub(super) logs: Pile,
     /// What is being sent.
     pub(super) taken: Pile,
@@ -35,9 +36,8 @@ impl Shelf {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        [&self.events, &self.transactions, &self.logs, &self.taken, &self.left]
-            .iter()
-            .fold(0, |sum, pile| sum.saturating_add(pile.bytes))
+        let own = self.own();
+        own.iter().fold(self.left.bytes, |sum, pile| sum.saturating_add(pile.bytes))
     }
 
     /// What waits for this destination or is on its way there.
@@ -54,6 +54,7 @@ impl Shelf {
         match kind {
             ItemKind::Event => &mut self.events,
             ItemKind::Transaction => &mut self.transactions,
+            ItemKind::Span => &mut self.spans,
             ItemKind::Log => &mut self.logs,
         }
     }
@@ -62,6 +63,7 @@ impl Shelf {
         [
             wanted.events.then(|| self.events.oldest()).flatten(),
             wanted.transactions.then(|| self.transactions.oldest()).flatten(),
+            wanted.spans.then(|| self.spans.oldest()).flatten(),
             wanted.logs.then(|| self.logs.oldest()).flatten(),
         ]
         .into_iter()
@@ -75,8 +77,11 @@ impl Shelf {
         if kind != ItemKind::Event {
             staying = staying.saturating_add(self.events.bytes);
         }
-        if kind == ItemKind::Log {
+        if matches!(kind, ItemKind::Span | ItemKind::Log) {
             staying = staying.saturating_add(self.transactions.bytes);
+        }
+        if kind == ItemKind::Log {
+            staying = staying.saturating_add(self.spans.bytes);
         }
         staying.saturating_add(bytes) <= max_bytes
     }
@@ -90,12 +95,12 @@ impl Shelf {
             return Some(Evicted::Left(name));
         }
         let logs = self.logs.pop();
-        let next = logs.or_else(|| self.transactions.pop()).or_else(|| self.events.pop());
-        next.map(Evicted::Own)
+        let next = logs.or_else(|| self.spans.pop()).or_else(|| self.transactions.pop());
+        next.or_else(|| self.events.pop()).map(Evicted::Own)
     }
 
-    fn own(&self) -> [&Pile; 4] {
-        [&self.events, &self.transactions, &self.logs, &self.taken]
+    fn own(&self) -> [&Pile; 5] {
+        [&self.events, &self.transactions, &self.spans, &self.logs, &self.taken]
     }
 }
 

@@ -19,6 +19,7 @@ impl Amount {
             ItemKind::Event => Self { events: 1, ..Self::default() },
             ItemKind::Transaction => Self { spans, transactions: 1, ..Self::default() },
             ItemKind::Log => Self { logs: spans, ..Self::default() },
+            ItemKind::Span => Self::spans(spans),
         }
     }
 

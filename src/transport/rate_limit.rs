@@ -16,6 +16,7 @@ pub(crate) struct RateLimits {
     error: Duration,
     /// Of logs, by their number or their bytes.
     log: Duration,
+    span: Duration,
     transaction: Duration,
 }
 
@@ -71,7 +72,7 @@ impl RateLimits {
             Category::Error => self.error,
             Category::LogByte | Category::LogItem => self.log,
             Category::Transaction => self.transaction,
-            Category::Span => Duration::ZERO,
+            Category::Span => self.span,
         }
     }
 
@@ -93,6 +94,7 @@ impl RateLimits {
                     match category.trim() {
                         "error" => extend(&mut self.error, now, delay),
                         "log_byte" | "log_item" => extend(&mut self.log, now, delay),
+                        "span" => extend(&mut self.span, now, delay),
                         "transaction" => extend(&mut self.transaction, now, delay),
                         _ => {}
                     }

@@ -22,9 +22,9 @@ use crate::transport::Category;
 /// The way of a segment to envelopes.
 #[derive(Debug)]
 pub(super) struct Intake {
-    head: TraceHead,
+    pub(super) head: TraceHead,
     sampler: Option<Sampler>,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     pub(super) captured: Captured,
     pub(super) deflater: Deflater,
     /// What the last item was as JSON.
@@ -65,7 +65,7 @@ impl Prepared {
         self.drop_errors(mapped.surplus_errors, DropReason::TooManyErrors);
     }
 
-    fn drop_errors(&mut self, errors: usize, reason: DropReason) {
+    pub(super) fn drop_errors(&mut self, errors: usize, reason: DropReason) {
         if errors > 0 {
             let amount = Amount { events: count(errors), ..Amount::default() };
             self.dropped.push((amount, reason));
@@ -184,13 +184,17 @@ impl Intake {
     }
 
     #[cfg(feature = "logs")]
-    fn leave_out_logged(&mut self, events: &mut Vec<Event<'static>>, prepared: &mut Prepared) {
+    pub(super) fn leave_out_logged(
+        &mut self,
+        events: &mut Vec<Event<'static>>,
+        prepared: &mut Prepared,
+    ) {
         let logged = self.twins.leave_out_logged(events);
         prepared.repeated_errors = prepared.repeated_errors.saturating_add(logged);
     }
 
     #[cfg(not(feature = "logs"))]
-    fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
+    pub(super) fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
 
     /// Notes that an error is sent, so that no log tells it again.
     fn note_sent(&mut self, _event: Uuid) {
@@ -232,7 +236,7 @@ impl Intake {
         self.sampler.as_ref().is_none_or(Sampler::sends_errors_of_dropped)
     }
 
-    fn event(
+    pub(super) fn event(
         &mut self,
         mut event: Event<'static>,
         trace: Option<&TraceHeader>,

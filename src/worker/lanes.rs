@@ -5,11 +5,13 @@ use crate::protocol::{Envelope, ItemKind};
 use crate::spool::Entry;
 use crate::transport::{Category, RateLimits};
 
-/// Envelopes that wait to be sent: errors before transactions before logs, bounded in bytes.
+/// Envelopes that wait to be sent: errors before transactions and spans before logs, bounded in
+/// bytes.
 #[derive(Debug)]
 pub(super) struct Lanes {
     events: VecDeque<Queued>,
     transactions: VecDeque<Queued>,
+    spans: VecDeque<Queued>,
     logs: VecDeque<Queued>,
     bytes: usize,
     max_bytes: usize,
@@ -51,12 +53,15 @@ impl Queued {
 
 impl Lanes {
     pub(super) fn new(max_bytes: usize) -> Self {
-        let (events, transactions, logs) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { events, transactions, logs, bytes: 0, max_bytes }
+        let lane = VecDeque::new;
+        let (events, transactions, spans, logs) = (lane(), lane(), lane(), lane());
+        Self { events, transactions, spans, logs, bytes: 0, max_bytes }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.transactions.is_empty() && self.logs.is_empty()
+        [&self.events, &self.transactions, &self.spans, &self.logs]
+            .into_iter()
+            .all(VecDeque::is_empty)
     }
 
     /// Whether producers should wait: half of the room is kept for those that cannot.
@@ -77,7 +82,7 @@ impl Lanes {
     }
 
     /// Puts one in line; gives those that must leave for it, the oldest logs first, then
-    /// transactions.
+    /// spans and transactions.
     pub(super) fn push(&mut self, queued: Queued) -> Vec<Queued> {
         if queued.envelope.len() > self.max_bytes {
             return vec![queued];
@@ -86,7 +91,8 @@ impl Lanes {
         let mut overflow = Vec::new();
         while self.bytes > self.max_bytes
             && let Some(oldest) = self.take(|lanes| {
-                let lanes = [&mut lanes.logs, &mut lanes.transactions, &mut lanes.events];
+                let Self { events, transactions, spans, logs, .. } = lanes;
+                let lanes = [logs, spans, transactions, events];
                 lanes.into_iter().find_map(VecDeque::pop_front)
             })
         {
@@ -101,6 +107,7 @@ impl Lanes {
         self.events
             .drain(..)
             .chain(self.transactions.drain(..))
+            .chain(self.spans.drain(..))
             .chain(self.logs.drain(..))
             .collect()
     }
@@ -114,7 +121,7 @@ impl Lanes {
     /// Errors come first. While the server is down they take turns with the others, because it may
     /// be one error that looks like an outage.
     fn next_kind(&self, is_down: bool) -> ItemKind {
-        let fronts = [ItemKind::Event, ItemKind::Transaction, ItemKind::Log]
+        let fronts = [ItemKind::Event, ItemKind::Transaction, ItemKind::Span, ItemKind::Log]
             .into_iter()
             .filter_map(|kind| Some((kind, self.lane(kind).front()?.tries)));
         // Of those that were tried as often, the first one counts.
@@ -126,6 +133,7 @@ impl Lanes {
         match kind {
             ItemKind::Event => &self.events,
             ItemKind::Transaction => &self.transactions,
+            ItemKind::Span => &self.spans,
             ItemKind::Log => &self.logs,
         }
     }
@@ -134,6 +142,7 @@ impl Lanes {
         match kind {
             ItemKind::Event => &mut self.events,
             ItemKind::Transaction => &mut self.transactions,
+            ItemKind::Span => &mut self.spans,
             ItemKind::Log => &mut self.logs,
         }
     }
@@ -146,6 +155,9 @@ impl Lanes {
         }
         if limits.is_limited(Category::Transaction, now) {
             limited.extend(self.transactions.drain(..));
+        }
+        if limits.is_limited(Category::Span, now) {
+            limited.extend(self.spans.drain(..));
         }
         if limits.is_limited(Category::LogItem, now) {
             limited.extend(self.logs.drain(..));

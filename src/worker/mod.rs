@@ -30,12 +30,14 @@ mod panics;
 mod probe;
 mod pulse;
 mod quiet;
+mod recent;
 mod routing;
 mod run;
 mod spool_report;
 mod spooler;
 mod spotlight;
 mod storing;
+mod streamed;
 mod tickets;
 mod toward;
 mod verdict;
@@ -64,7 +66,7 @@ pub(crate) use self::way::Way;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;
 use crate::propagation::{Origin, TraceRegistry};
-use crate::protocol::CLIENT;
+use crate::protocol::{CLIENT, Protocol};
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::sentry_sdk::Registry;
@@ -83,6 +85,7 @@ pub(crate) struct Settings {
     /// Absent where every segment is sent.
     pub(crate) sampling: Option<Sampling>,
     pub(crate) hooks: Hooks,
+    pub(crate) protocol: Protocol,
     pub(crate) segment_timeout: Duration,
     pub(crate) error_timeout: Duration,
     pub(crate) pending: Bounds,

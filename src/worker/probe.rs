@@ -8,7 +8,7 @@ use super::Destination;
 use super::inbox::Deadline;
 use crate::check::Finding;
 use crate::dsn::dsn_text;
-use crate::protocol::report_envelope;
+use crate::protocol::{Protocol, report_envelope};
 use crate::transport::{Losses, TransportError};
 
 /// What is kept of the time for telling that it is over.
@@ -20,10 +20,11 @@ const KEPT: Duration = Duration::from_millis(50);
 /// The probe reports that nothing was lost, so that nothing of it is to be seen in Sentry.
 pub(super) fn start<'a>(
     to: impl Iterator<Item = &'a Destination>,
+    protocol: Protocol,
     deadline: Deadline,
     answer: SyncSender<Finding>,
 ) {
-    let asked: Vec<_> = to.map(|to| ask(to, deadline)).collect();
+    let asked: Vec<_> = to.map(|to| ask(to, protocol, deadline)).collect();
     tokio::spawn(async move {
         let mut told = None;
         for finding in asked {
@@ -38,7 +39,7 @@ pub(super) fn start<'a>(
 }
 
 /// Asks one of them.
-fn ask(to: &Destination, deadline: Deadline) -> JoinHandle<Finding> {
+fn ask(to: &Destination, protocol: Protocol, deadline: Deadline) -> JoinHandle<Finding> {
     let (server, transport) = (to.endpoint.to_string(), Arc::clone(&to.transport));
     let sent = SystemTime::now();
     let report = Losses::default().report(sent);
@@ -49,11 +50,11 @@ fn ask(to: &Destination, deadline: Deadline) -> JoinHandle<Finding> {
     let sending = tokio::spawn(sending);
     tokio::spawn(async move {
         match sending.await {
-            Ok(Ok(answer)) => Finding::of(&answer, &server, sent, SystemTime::now()),
+            Ok(Ok(answer)) => Finding::of(&answer, (&server, protocol), sent, SystemTime::now()),
             Ok(Err(_)) => Finding::TimedOut { after: deadline.timeout },
             Err(_) => {
                 let error = Err(TransportError::new("the transport panicked"));
-                Finding::of(&error, &server, sent, SystemTime::now())
+                Finding::of(&error, (&server, protocol), sent, SystemTime::now())
             }
         }
     })

@@ -21,6 +21,7 @@ use super::own_traffic::OwnTraffic;
 use super::panics::Panics;
 use super::probe;
 use super::quiet::Quiet;
+use super::recent::Recent;
 use super::routing::Routing;
 use super::spotlight::Spotlight;
 use super::voice::Voice;
@@ -49,6 +50,7 @@ pub(super) struct Worker {
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
     pub(super) early: Early,
+    pub(super) recent: Recent,
     #[cfg(feature = "logs")]
     pub(super) log_batch: LogBatch,
     pub(super) leaving: Leaving,
@@ -102,6 +104,7 @@ impl Worker {
             waiting: Waiting::default(),
             voice: Voice::new(quiet),
             early: Early::default(),
+            recent: Recent::new(),
             #[cfg(feature = "logs")]
             log_batch: LogBatch::new(),
             leaving: Leaving::default(),
@@ -176,7 +179,8 @@ impl Worker {
             }
             Message::Panic(panic) => self.panicked(&panic),
             Message::Check(deadline, answer) => {
-                probe::start(self.outboxes.destinations(), deadline, answer);
+                let protocol = self.settings.protocol;
+                probe::start(self.outboxes.destinations(), protocol, deadline, answer);
             }
             Message::Answered(delivery, answer) => self.answered(delivery, answer),
             Message::Spool(report) => self.spooled(*report),

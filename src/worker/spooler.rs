@@ -157,7 +157,8 @@ impl Spooler {
         Ok(())
     }
 
-    /// Asks for the oldest error that no limit forbids, or else transaction, if it is time for it.
+    /// Asks for the oldest error that no limit forbids, or else transaction or list of spans, if it
+    /// is time for it.
     pub(super) fn ask(&mut self, limits: &RateLimits, now: Duration) {
         if self.next_ask(limits).is_some_and(|due| due <= now) {
             self.is_asked = true;
@@ -170,8 +171,10 @@ impl Spooler {
         let events = self.waits.events && !limits.is_limited(Category::Error, now);
         let transactions =
             !events && self.waits.transactions && !limits.is_limited(Category::Transaction, now);
-        let logs = !events && !transactions && !limits.is_limited(Category::LogItem, now);
-        Kinds { events, transactions, logs }
+        let spans = !events && self.waits.spans && !limits.is_limited(Category::Span, now);
+        let is_first = events || transactions || spans;
+        let logs = !is_first && !limits.is_limited(Category::LogItem, now);
+        Kinds { events, transactions, spans, logs }
     }
 
     /// When to ask for an envelope, if any waits.
@@ -180,7 +183,8 @@ impl Spooler {
         let events = of(self.waits.events, Category::Error);
         let transactions = of(self.waits.transactions, Category::Transaction);
         let logs = of(self.waits.logs, Category::LogItem);
-        let due = events.into_iter().chain(transactions).chain(logs).min()?;
+        let spans = of(self.waits.spans, Category::Span);
+        let due = events.into_iter().chain(transactions).chain(spans).chain(logs).min()?;
         (!self.is_asked).then(|| due.max(self.next))
     }
 
@@ -342,6 +346,7 @@ impl Clerk {
             waits: Kinds {
                 events: has(Kinds { events: true, ..Kinds::NONE }),
                 transactions: has(Kinds { transactions: true, ..Kinds::NONE }),
+                spans: has(Kinds { spans: true, ..Kinds::NONE }),
                 logs: has(Kinds { logs: true, ..Kinds::NONE }),
             },
         };

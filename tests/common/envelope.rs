@@ -130,13 +130,20 @@ impl Envelope {
             items.push(Item { header, payload });
         }
         let envelope = Self { header, items };
-        for item in envelope.items.iter().filter(|item| item.is("log")) {
-            let logs = item.payload["items"].as_array().map_or(0, Vec::len);
-            if logs == 0 || item.header["item_count"] != logs {
-                return Err(format!("{logs} logs in an item that says {}", item.header));
+        for item in envelope.items.iter().filter(|item| item.is("log") || item.is("span")) {
+            let items = item.payload["items"].as_array().map_or(0, Vec::len);
+            if items == 0 || item.header["item_count"] != items {
+                return Err(format!("{items} items in a list that says {}", item.header));
             }
         }
-        let is_main = |item: &&Item| ["event", "transaction", "log"].iter().any(|it| item.is(it));
+        for span in envelope.payloads("span").iter().flat_map(|it| it["items"].as_array().unwrap())
+        {
+            if span["trace_id"] != envelope.header["trace"]["trace_id"] {
+                return Err(format!("a span of another trace than {}", envelope.header));
+            }
+        }
+        let kinds = ["event", "transaction", "log", "span"];
+        let is_main = |item: &&Item| kinds.iter().any(|it| item.is(it));
         match envelope.items.iter().filter(is_main).count() {
             0 | 1 => Ok(envelope),
             count => Err(format!("{count} kinds of telemetry in one envelope")),

@@ -46,6 +46,7 @@ fn parcel(kind: ItemKind, id: u128, payload: usize) -> Parcel {
         ItemKind::Event => 0,
         ItemKind::Transaction => 2,
         ItemKind::Log => 3,
+        ItemKind::Span => 4,
     };
     let payload = vec![b'x'; payload];
     let item = Item { kind, event_id: Uuid::from_u128(id), spans, trace: None, payload: &payload };

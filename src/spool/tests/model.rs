@@ -50,6 +50,7 @@ impl Waiting {
             ItemKind::Event => amount(1, 0),
             ItemKind::Transaction => amount(0, 1),
             ItemKind::Log => Amount { logs: 3, ..Amount::default() },
+            ItemKind::Span => Amount::spans(4),
         }
     }
 }
@@ -82,6 +83,7 @@ impl Model {
         let stays = |waiting: &&Waiting| match new.kind {
             ItemKind::Event => false,
             ItemKind::Transaction => waiting.kind == ItemKind::Event,
+            ItemKind::Span => matches!(waiting.kind, ItemKind::Event | ItemKind::Transaction),
             ItemKind::Log => waiting.kind != ItemKind::Log,
         };
         let taken: u64 = self.taken.iter().map(|(_, _, taken)| taken.blocks).sum();
@@ -93,7 +95,8 @@ impl Model {
         let mut lost = Amount::default();
         while self.blocks() > MAX_BLOCKS {
             let place = |kind| self.waiting.iter().position(|waiting| waiting.kind == kind);
-            let first = place(ItemKind::Log).or_else(|| place(ItemKind::Transaction));
+            let first = place(ItemKind::Log).or_else(|| place(ItemKind::Span));
+            let first = first.or_else(|| place(ItemKind::Transaction));
             lost = lost.plus(self.waiting.remove(first.unwrap_or(0)).amount());
         }
         lost
@@ -105,6 +108,7 @@ impl Model {
         let is_wanted = |waiting: &Waiting| match waiting.kind {
             ItemKind::Event => wanted.events,
             ItemKind::Transaction => wanted.transactions,
+            ItemKind::Span => wanted.spans,
             ItemKind::Log => wanted.logs,
         };
         while let Some(next) = self.waiting.iter().position(is_wanted) {
@@ -130,15 +134,16 @@ impl Model {
 }
 
 fn kind() -> impl Strategy<Value = ItemKind> {
-    prop::sample::select(vec![ItemKind::Event, ItemKind::Transaction, ItemKind::Log])
+    use ItemKind::{Event, Log, Span, Transaction};
+    prop::sample::select(vec![Event, Transaction, Span, Log])
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (kind(), 1..6_u64, prop::bool::weighted(0.2))
             .prop_map(|(kind, blocks, was_tried)| Step::Put { kind, blocks, was_tried }),
-        5 => any::<[bool; 3]>().prop_map(|[events, transactions, logs]| {
-            Step::Take(Kinds { events, transactions, logs })
+        5 => any::<[bool; 4]>().prop_map(|[events, transactions, spans, logs]| {
+            Step::Take(Kinds { events, transactions, spans, logs })
         }),
         2 => any::<usize>().prop_map(Step::Remove),
         1 => any::<usize>().prop_map(Step::GiveBack),

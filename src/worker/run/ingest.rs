@@ -11,7 +11,7 @@ use super::super::intake::{Intake, Prepared};
 use super::super::way::Way;
 use super::Worker;
 use crate::count::count;
-use crate::protocol::ItemKind;
+use crate::protocol::{ItemKind, Protocol};
 use crate::sampling::Decision;
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason};
@@ -27,8 +27,13 @@ impl Worker {
         let own = count(all.saturating_sub(spans.len()));
         self.panics.join(&mut spans);
         let now = self.now();
-        let suspects = suspects(&spans);
-        let ingested = self.source(source).0.ingest(spans, now);
+        let is_streaming = self.settings.protocol == Protocol::SpanV2;
+        let suspects = if is_streaming { Vec::new() } else { suspects(&spans) };
+        let buffer = &mut self.source(source).0;
+        let mut ingested = buffer.ingest(spans, now);
+        if is_streaming {
+            ingested.segments.extend(buffer.drain());
+        }
         for (spans, reason) in [
             (own, DropReason::OwnTraffic),
             (ingested.unsampled, DropReason::Unsampled),
@@ -38,6 +43,10 @@ impl Worker {
             if spans > 0 {
                 self.lose_of(source, Amount::spans(spans), reason);
             }
+        }
+        if is_streaming {
+            self.stream(source, ingested.segments);
+            return;
         }
         self.process(source, ingested.segments);
         self.hold_back(source, suspects);
