@@ -21,7 +21,9 @@
 //! [docs/sampling.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/sampling.md
 //! [docs/scaling.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/scaling.md
 //! [docs/sentry-sdk.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/sentry-sdk.md
+//! [docs/streaming.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/streaming.md
 //! [docs/troubleshooting.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/docs/troubleshooting.md
+//! [examples/README.md]: https://docs.rs/crate/opentelemetry-sentry/latest/source/examples/README.md
 //! [examples/quickstart/http_spans.rs]: https://docs.rs/crate/opentelemetry-sentry/latest/source/examples/quickstart/http_spans.rs
 //! [examples/quickstart/telemetry.rs]: https://docs.rs/crate/opentelemetry-sentry/latest/source/examples/quickstart/telemetry.rs
 //!

@@ -419,15 +419,19 @@ mod tests {
             .prop_map(|text| text.replace('\0', ""))
     }
 
+    fn char() -> impl Strategy<Value = char> {
+        prop::char::range('\u{1}', char::MAX)
+    }
+
     fn anything() -> impl Strategy<Value = Any> {
-        let named = (text(), any::<i64>(), any::<u64>(), any::<char>(), text());
+        let named = (text(), any::<i64>(), any::<u64>(), char(), text());
         let leaf = prop_oneof![
             Just(Any::Unit),
             Just(Any::Nothing(())),
             any::<f64>().prop_map(Any::Float),
             any::<(i8, u16, f32)>().prop_map(|(a, b, c)| Any::Tuple(a, b, c)),
             any::<(bool, u128)>().prop_map(Any::Pair),
-            any::<char>().prop_map(|a| Any::Struct { a, b: None }),
+            char().prop_map(|a| Any::Struct { a, b: None }),
             named.prop_map(|(text, number, one, two, three)| Any::Named(Named {
                 text,
                 number,
@@ -441,7 +445,7 @@ mod tests {
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Any::List),
                 prop::collection::btree_map(any::<i64>(), inner.clone(), 0..5).prop_map(Any::Map),
                 prop::collection::btree_map(text(), inner.clone(), 0..5).prop_map(Any::Texts),
-                (any::<char>(), inner)
+                (char(), inner)
                     .prop_map(|(a, any)| Any::Struct { a, b: Some(Box::new(any)) }),
             ]
         })
