@@ -445,8 +445,7 @@ mod tests {
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Any::List),
                 prop::collection::btree_map(any::<i64>(), inner.clone(), 0..5).prop_map(Any::Map),
                 prop::collection::btree_map(text(), inner.clone(), 0..5).prop_map(Any::Texts),
-                (char(), inner)
-                    .prop_map(|(a, any)| Any::Struct { a, b: Some(Box::new(any)) }),
+                (char(), inner).prop_map(|(a, any)| Any::Struct { a, b: Some(Box::new(any)) }),
             ]
         })
     }

@@ -133,7 +133,15 @@ pub(super) fn token(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
         }
         b'e' => (0, jwt(rest)?),
         b'h' if second == b'o' => webhook(rest)?,
-        _ => (0, SHAPES.iter().find_map(|shape| shape.length(rest))?),
+        _ => {
+            let third = rest.get(2);
+            let mut shapes = SHAPES.iter().filter(|shape| {
+                shape.begin.first() == Some(&first)
+                    && shape.begin.get(1) == Some(&second)
+                    && (shape.begin.get(2) == third || shape.begin.len() < 3)
+            });
+            (0, shapes.find_map(|shape| shape.length(rest))?)
+        }
     };
     Some((start.saturating_add(from), start.saturating_add(to)))
 }

@@ -88,8 +88,8 @@ impl<'a> Raised<'a> {
 
 impl Call<'_> {
     fn frame(&self) -> Frame {
-        let cut = |text: &Cow<'_, str>| text.chars().take(NAME_CHARS).collect::<String>();
-        let cut_path = |path: &str| path.chars().take(PATH_CHARS).collect::<String>();
+        let cut = |text: &Cow<'_, str>| cut_to(text, NAME_CHARS);
+        let cut_path = |path: &str| cut_to(path, PATH_CHARS);
         let path = self.path.as_deref();
         let filename = self.filename.as_deref().or_else(|| path.map(last_name));
         Frame {
@@ -105,6 +105,10 @@ impl Call<'_> {
             ..Frame::default()
         }
     }
+}
+
+fn cut_to(text: &str, chars: usize) -> String {
+    if text.len() <= chars { text.to_owned() } else { text.chars().take(chars).collect() }
 }
 
 /// Those of a long list, newest first, that the server would keep.

@@ -66,7 +66,10 @@ pub(super) fn package_of(file: &str) -> Option<String> {
 /// it: Cargo shortens the paths of published crates so.
 pub(super) fn is_library_path(path: &str) -> bool {
     let first = path.trim_start_matches("./").split('/').next().unwrap_or("");
-    first == "vendor" || published(first).is_some() || PATHS.iter().any(|part| path.contains(part))
+    // All parts have one of two words in them, and most paths have neither.
+    let is_below_one = (path.contains("cargo/") || path.contains("vendor"))
+        && PATHS.iter().any(|part| path.contains(part));
+    is_below_one || first == "vendor" || published(first).is_some()
 }
 
 /// The name of the published crate that a directory is named by, such as `serde_json-1.0.150`.
