@@ -227,6 +227,12 @@ fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str
 
 /// The bare path of a type or function, up to the first blank.
 fn without_generics(name: &str) -> String {
+    let is_bare =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'(' | b'[' | b',');
+    if name.bytes().all(is_bare) && !name.contains("::::") {
+        steps::count(name.len());
+        return name.trim_end_matches(':').to_owned();
+    }
     let mut path = String::new();
     let mut depth = 0_usize;
     let mut last = ' ';
@@ -236,7 +242,7 @@ fn without_generics(name: &str) -> String {
             '<' => depth = depth.saturating_add(1),
             '>' if last != '-' => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}
-            _ if letter.is_whitespace() || "([,".contains(letter) => break,
+            _ if letter.is_whitespace() || matches!(letter, '(' | '[' | ',') => break,
             _ => path.push(letter),
         }
         last = letter;

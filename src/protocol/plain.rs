@@ -9,6 +9,10 @@ const fn everywhere(byte: u8) -> u64 {
 /// no control characters.
 #[inline]
 pub(super) fn plain_len(text: &[u8]) -> usize {
+    // What has to be escaped often stands together.
+    if text.first().is_some_and(|byte| !is_plain(*byte)) {
+        return 0;
+    }
     let (words, rest) = text.as_chunks::<8>();
     let mut at = 0_usize;
     for word in words {
@@ -30,7 +34,7 @@ pub(super) fn is_all_plain(text: &[u8]) -> bool {
 /// Whether there is a NUL in a text.
 #[inline]
 pub(super) fn has_nul(text: &[u8]) -> bool {
-    !all_words(text, |word| below(word, 1) == 0)
+    !all_words(text, |word| below::<1>(word) == 0)
 }
 
 /// Whether a test holds for words that have all bytes of a text in them, and no others.
@@ -67,16 +71,17 @@ fn place(marks: u64) -> usize {
 /// Marks bytes that have to be escaped.
 #[inline]
 fn escapes(word: u64) -> u64 {
-    let quote = below(word ^ everywhere(b'"'), 1);
-    let backslash = below(word ^ everywhere(b'\\'), 1);
-    below(word, b' ') | quote | backslash
+    const QUOTES: u64 = everywhere(b'"');
+    const BACKSLASHES: u64 = everywhere(b'\\');
+    below::<b' '>(word) | below::<1>(word ^ QUOTES) | below::<1>(word ^ BACKSLASHES)
 }
 
-/// Marks bytes of a word that are below `byte`, which is at most 128; further marks may stand
+/// Marks bytes of a word that are below `BYTE`, which is at most 128; further marks may stand
 /// above the first one.
 #[inline]
-fn below(word: u64, byte: u8) -> u64 {
-    word.wrapping_sub(everywhere(byte)) & !word & everywhere(0x80)
+fn below<const BYTE: u8>(word: u64) -> u64 {
+    const HIGHEST: u64 = everywhere(0x80);
+    word.wrapping_sub(const { everywhere(BYTE) }) & !word & HIGHEST
 }
 
 #[cfg(test)]

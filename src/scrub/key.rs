@@ -23,7 +23,8 @@ const MAX_KEY: usize = 256;
 /// Judges a key by the words of its last part, and by the names of the parts before.
 pub(super) fn judge(key: &str) -> Verdict {
     let (before, last) = parts(key);
-    let verdict = judge_last(last);
+    // No word of a secret is that short.
+    let verdict = if last.len() < 3 { Verdict::Free } else { judge_last(last) };
     match before {
         Some(before) if verdict == Verdict::Free && is_under_secret(before) => {
             let (mut word, mut is_about) = (Word::default(), false);
