@@ -22,6 +22,7 @@ use crate::count::count;
 use crate::error::BuildError;
 use crate::mapping::Mapper;
 use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
+use crate::segment::heap_bytes;
 use crate::sentry_sdk::Registry;
 use crate::stats::{Amount, DropReason, Ledger, Stats};
 use crate::worker::{self, Answer, Deadline, EXPORT_WAIT, Message, Settings, Source};
@@ -211,7 +212,8 @@ impl SentrySpanExporter {
         if self.shared.is_shut_down.load(Ordering::Acquire) {
             return self.refuse(amount);
         }
-        if !self.shared.ledger.hand_over(spans.len()) {
+        let bytes = heap_bytes(&spans);
+        if !self.shared.ledger.hand_over(spans.len(), bytes) {
             self.shared.ledger.dropped_by_handle(Amount::spans(amount), DropReason::QueueFull);
             return Err(OTelSdkError::InternalFailure(
                 "spans come faster than they are mapped".into(),
@@ -226,7 +228,7 @@ impl SentrySpanExporter {
         });
         let waits = answer.is_some();
         let source = self.source;
-        if inbox.send(Message::Batch { source, spans, answer }).is_err() {
+        if inbox.send(Message::Batch { source, spans, bytes, answer }).is_err() {
             return self.refuse(amount);
         }
         if waits {

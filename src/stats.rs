@@ -1,6 +1,7 @@
 mod amount;
 mod ledger;
 mod reason;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::fmt;

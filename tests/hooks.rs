@@ -421,6 +421,33 @@ fn what_a_hook_adds_is_made_to_fit() {
     });
 }
 
+#[test]
+fn what_is_cut_off_to_fit_leaves_no_span_without_a_parent() {
+    watchdog(LIMIT, || {
+        let builder = builder().with_before_send_transaction(|mut transaction| {
+            let (root, one) = (transaction.trace.span_id, transaction.spans[0].clone());
+            let chain = (1000..1900_u64).map(|id| {
+                let mut span = one.clone();
+                // The deepest stands first.
+                let above = if id == 1899 { root } else { SpanId::from(id + 1) };
+                (span.span_id, span.parent_span_id) = (id.into(), Some(above));
+                (0..100).for_each(|at| span.data.insert(format!("key {at}"), "x".repeat(64)));
+                span
+            });
+            transaction.spans = chain.collect();
+            Some(transaction)
+        });
+        let sent = send(builder, checkout());
+        let transaction = &sent.transactions[0];
+        let spans = transaction["spans"].as_array().unwrap();
+        assert!((2..900).contains(&spans.len()), "{} are left", spans.len());
+        let mut ids: Vec<_> = spans.iter().map(|span| &span["span_id"]).collect();
+        ids.push(&transaction["contexts"]["trace"]["span_id"]);
+        let orphans = spans.iter().filter(|span| !ids.contains(&&span["parent_span_id"]));
+        assert_eq!(orphans.count(), 0);
+    });
+}
+
 fn grow(transaction: &mut Transaction) {
     let text = || StringValue::from(monster());
     transaction.name = text();

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::recorder::Recorder;
@@ -449,6 +450,65 @@ fn an_error_that_span_and_log_tell_of_is_one_issue_in_either_order() {
             assert_eq!(stats(&exporter).repeated_errors, 1);
         });
     }
+}
+
+#[test]
+fn an_error_that_was_told_first_but_not_sent_takes_no_copy_along() {
+    for log_first in [true, false] {
+        watchdog(LIMIT, move || {
+            let sentry = FakeSentry::start();
+            let seen = AtomicUsize::new(0);
+            let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+            let builder = builder.with_before_send(move |event| {
+                (seen.fetch_add(1, Ordering::Relaxed) > 0).then_some(event)
+            });
+            let exporter = builder.with_log_errors(true).build().unwrap();
+            let provider = logs(&exporter);
+            for tells_log in [log_first, !log_first] {
+                if tells_log {
+                    write_error(&provider, (7, 1), "no money");
+                    provider.force_flush().unwrap();
+                } else {
+                    let span = vec![failed(7, 1, "no money")];
+                    telemetry::export_and_wait(&exporter, span).unwrap();
+                }
+            }
+            provider.shutdown().unwrap();
+            exporter.shutdown().unwrap();
+            assert_eq!(sentry.events().len(), 1, "log first: {log_first}");
+            let stats = stats(&exporter);
+            let lost = stats.dropped_events.get(&DropReason::BeforeSend);
+            assert_eq!((stats.repeated_errors, lost), (0, Some(&1)), "log first: {log_first}");
+        });
+    }
+}
+
+#[test]
+fn spotlight_gets_each_error_of_a_log_once_as_well() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        for dsn in [sentry.dsn(), String::new()] {
+            let spotlight = FakeSentry::start();
+            let builder = SentrySpanExporter::builder().with_spotlight(spotlight.url("/stream"));
+            let exporter = builder.with_dsn(&dsn).with_log_errors(true).build().unwrap();
+            let provider = logs(&exporter);
+            write_error(&provider, (7, 1), "no money");
+            provider.force_flush().unwrap();
+            let spans = vec![failed(7, 1, "no money"), failed(7, 2, "no card")];
+            telemetry::export(&exporter, spans).unwrap();
+            exporter.flush(SOON).unwrap();
+            write_error(&provider, (7, 2), "no card");
+            write_error(&provider, (7, 3), "no money");
+            provider.shutdown().unwrap();
+            let _ = exporter.shutdown();
+            let copies = spotlight.events();
+            let mut spans: Vec<_> =
+                copies.iter().map(|event| event["contexts"]["trace"]["span_id"].clone()).collect();
+            spans.sort_by_key(Value::to_string);
+            let id = |last| json!(format!("000000000000000{last}"));
+            assert_eq!(spans, [id(1), id(2), id(3)], "with a DSN: {}", !dsn.is_empty());
+        }
+    });
 }
 
 #[test]

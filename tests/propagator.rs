@@ -98,6 +98,37 @@ fn either_family_of_headers_gives_the_remote_parent() {
 }
 
 #[test]
+fn a_process_continues_the_trace_of_the_one_that_started_it() {
+    let own = "SENTRY_TRACE";
+    let parent_of = |switch: Option<&str>, trace: Option<&str>| {
+        let baggage = format!("sentry-trace_id={TRACE},sentry-public_key=theirs,team=blue");
+        let variables =
+            [(own, trace), ("SENTRY_BAGGAGE", Some(&*baggage)), ("SENTRY_USE_ENVIRONMENT", switch)];
+        temp_env::with_vars(variables, || {
+            let propagator = SentryPropagator::new();
+            let context = propagator.context_from_env();
+            (parent(&context), injected(&propagator, &context).remove("baggage"))
+        })
+    };
+    let told = sentry_trace("-1");
+    for switch in [None, Some("1"), Some("")] {
+        let (parent, baggage) = parent_of(switch, Some(&format!(" {told}\n")));
+        assert!(parent.is_remote() && parent.is_sampled());
+        assert!(told.starts_with(&format!("{}-{}", parent.trace_id(), parent.span_id())));
+        let mut members = members(&baggage.unwrap());
+        members.sort();
+        assert_eq!(members.len(), 3, "{members:?}");
+        assert!(members.contains(&"team=blue".to_owned()), "{members:?}");
+    }
+    for (switch, trace) in
+        [(Some("False"), Some(&*told)), (Some("0"), Some(&*told)), (None, Some("x")), (None, None)]
+    {
+        let (parent, _) = parent_of(switch, trace);
+        assert!(!parent.is_valid(), "{switch:?} {trace:?}: {parent:?}");
+    }
+}
+
+#[test]
 fn headers_that_cannot_be_read_are_as_good_as_none() {
     let propagator = SentryPropagator::new();
     let double = format!("{0}, {0}", sentry_trace("-1"));

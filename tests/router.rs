@@ -83,6 +83,22 @@ fn service(exporter: &SentrySpanExporter, name: &'static str) -> SdkTracerProvid
 }
 
 #[test]
+fn the_copy_for_spotlight_tells_the_key_of_the_project_that_the_segment_goes_to() {
+    watchdog(LIMIT, || {
+        let (projects, spotlight) = (Projects::start(), FakeSentry::start());
+        let router = Router::by_attribute("tenant", projects.routes());
+        let builder = SentrySpanExporter::builder().with_dsn("").with_router(router);
+        let exporter = builder.with_spotlight(spotlight.url("/stream")).build().unwrap();
+        export(&exporter, vec![root(1, "shop")]).unwrap();
+        exporter.flush(SOON).unwrap();
+        let header = |sentry: &FakeSentry| sentry.envelopes()[0].header["trace"].clone();
+        assert_eq!(header(&spotlight), header(&projects.shop));
+        assert_eq!(header(&spotlight)["public_key"], KEY);
+        exporter.shutdown_with_timeout(SOON).unwrap();
+    });
+}
+
+#[test]
 fn providers_that_share_an_exporter_send_each_to_the_project_of_its_resource() {
     watchdog(LIMIT, || {
         let projects = Projects::start();

@@ -140,7 +140,10 @@ fn a_closure_that_panics_keeps_the_segment() {
         export(&exporter, trace(TraceId::from(u128::MAX), "work").to_vec()).unwrap();
         exporter.shutdown().unwrap();
         assert_eq!(sentry.payloads("transaction").len(), 1);
-        assert_eq!(stats(&exporter).spans_dropped, 0);
+        let stats = stats(&exporter);
+        assert_eq!(stats.spans_dropped, 0);
+        let said = stats.last_error.unwrap_or_default();
+        assert!(said.contains("keep_if") && !said.contains("index"), "{said}");
     });
 }
 

@@ -202,6 +202,35 @@ fn exporting_makes_nothing_to_export() {
 }
 
 #[test]
+fn what_waits_for_the_thread_is_bounded_in_bytes_as_well() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let (go, going) = std::sync::mpsc::sync_channel::<()>(0);
+        let going = std::sync::Mutex::new(going);
+        let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+        let builder = builder.with_before_send_transaction(move |transaction| {
+            // The thread goes on when the other end is dropped.
+            let _ = going.lock().unwrap().recv();
+            Some(transaction)
+        });
+        let exporter = builder.build().unwrap();
+        // They count as if each had a text of its own.
+        let text: Arc<str> = "x".repeat(1 << 20).into();
+        for trace in 1..=200 {
+            let mut large = span(trace, 1, 0, "work");
+            let text = opentelemetry::StringValue::from(Arc::clone(&text));
+            large.attributes.push(opentelemetry::KeyValue::new("text", text));
+            let _ = export(&exporter, vec![large]);
+        }
+        let lost = stats(&exporter).dropped.get(&DropReason::QueueFull).copied();
+        // The thread may have taken the first.
+        assert!(matches!(lost, Some(72..=74)), "{lost:?}");
+        drop(go);
+        exporter.shutdown_with_timeout(SOON).unwrap();
+    });
+}
+
+#[test]
 fn a_full_queue_drops_and_counts_and_never_blocks() {
     watchdog(LIMIT, || {
         let sentry = FakeSentry::always(common::sentry::Answer::hang());

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 use sentry_types::Dsn;
 
 use crate::client::{self, ClientSettings};
@@ -8,7 +8,7 @@ use crate::dsn::parse_dsn;
 use crate::error::BuildError;
 use crate::protocol::CLIENT;
 use crate::transport::Transport;
-use crate::worker::Destination;
+use crate::worker::{Destination, envelope_headers};
 
 /// Where the envelopes of a DSN go, and how.
 pub(super) fn destination(
@@ -48,9 +48,7 @@ fn headers(dsn: &Dsn, setting: &'static str) -> Result<HeaderMap, BuildError> {
         remedy: crate::dsn::EXAMPLE,
     })?;
     auth.set_sensitive(true);
-    let mut headers = HeaderMap::new();
+    let mut headers = envelope_headers();
     headers.insert("x-sentry-auth", auth);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-sentry-envelope"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
     Ok(headers)
 }

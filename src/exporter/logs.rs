@@ -11,6 +11,7 @@ use opentelemetry_sdk::logs::{LogBatch, LogExporter};
 
 use super::{DROP_WAIT, EXPORT_WAIT, SentrySpanExporter, Shared, may_wait};
 use crate::count::count;
+use crate::mapping::rough_bytes;
 use crate::stats::{Amount, DropReason, Stats};
 use crate::worker::{Message, Source};
 
@@ -91,10 +92,13 @@ impl SentryLogExporter {
         let records: Vec<_> =
             batch.iter().map(|(record, scope)| (record.clone(), scope.clone())).collect();
         let logs = records.len();
-        let has_room = shared.ledger.hand_over_logs(logs);
+        let bytes = records.iter().map(|(record, _)| rough_bytes(record));
+        let bytes = bytes.fold(0, u64::saturating_add);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let has_room = shared.ledger.hand_over_logs(logs, bytes);
         if self.end.is_shut_down.load(Ordering::Acquire) {
             if has_room {
-                shared.ledger.take_logs(logs);
+                shared.ledger.take_logs(logs, bytes);
             }
             return self.refuse(logs);
         }
@@ -110,7 +114,7 @@ impl SentryLogExporter {
         // hands over one record at a time.
         let waits = logs > 1 && may_wait();
         let answer = waits.then_some(answer);
-        if inbox.send(Message::Logs { source: self.source, records, answer }).is_err() {
+        if inbox.send(Message::Logs { source: self.source, records, bytes, answer }).is_err() {
             return self.refuse(logs);
         }
         if waits {

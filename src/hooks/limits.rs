@@ -178,7 +178,7 @@ fn limit_spans(transaction: &mut Transaction) {
     }
     while json_len(&transaction.spans) > MAX_SPAN_BYTES {
         let half = transaction.spans.len().div_euclid(2);
-        transaction.spans.truncate(half);
+        transaction.truncate_spans(half);
     }
 }
 

@@ -7,11 +7,13 @@ use sentry_types::protocol::v7::Level;
 use super::error_rules::ErrorRules;
 use super::event_filter::EventFilter;
 use super::exception::{Identity, Recorded, Role};
+use super::lineage::{Lineage, Place};
 use super::panic::Panics;
 use super::reading::Reading;
 use super::stacktrace::InApp;
 use super::status::has_error;
 use crate::segment::Segment;
+use crate::steps;
 
 /// With how many records of the same error a further one is compared.
 const MAX_COMPARED: usize = 100;
@@ -97,7 +99,7 @@ fn failures<'a>(
     recorded.sort_by_key(|failure| failure.span.end_time);
     let before = recorded.len();
     if rules.is_deduplicated {
-        keep_first(&mut recorded, &tree, &Panics::of(spans));
+        keep_first(&mut recorded, spans);
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
@@ -129,26 +131,24 @@ fn failures<'a>(
 }
 
 /// Leaves of each error the first record on the way up, and no line that logs a panic.
-fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, tree: &Tree<'a>, panics: &Panics<'a>) {
+fn keep_first<'a>(recorded: &mut Vec<Failure<'a>>, spans: &'a [SpanData]) {
+    let panics = Panics::of(spans);
     recorded
         .retain(|failure| !failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)));
-    let mut kept: HashMap<u64, Vec<(&SpanData, Option<u64>)>> = HashMap::new();
+    let lineage = Lineage::of(spans);
+    let mut kept: HashMap<u64, Vec<(Place, Option<u64>)>> = HashMap::new();
     recorded.retain(|failure| {
-        let Some(Identity { said, stack }) = failure.recorded.as_ref().map(Recorded::identity)
-        else {
-            return true;
-        };
+        let identity = failure.recorded.as_ref().map(Recorded::identity);
+        let place = lineage.place(failure.span.span_context.span_id());
+        let Some((Identity { said, stack }, place)) = identity.zip(place) else { return true };
         let same = kept.entry(said).or_default();
-        let id = failure.span.span_context.span_id();
-        let is_repeated = same.iter().take(MAX_COMPARED).any(|(below, other)| {
+        let is_repeated = same.iter().any(|(below, other)| {
             // Not every record of an error brings its frames along.
             let is_alike = stack.is_none() || other.is_none() || stack == *other;
-            is_alike
-                && (below.span_context.span_id() == id
-                    || tree.ancestors(below).any(|above| above.span_context.span_id() == id))
+            is_alike && place.includes(*below)
         });
-        if !is_repeated {
-            same.push((failure.span, stack));
+        if !is_repeated && same.len() < MAX_COMPARED {
+            same.push((place, stack));
         }
         !is_repeated
     });
@@ -193,9 +193,49 @@ impl<'a> Tree<'a> {
     /// The spans above this one, at most all of them, even if their parents form a circle.
     fn ancestors(&self, span: &'a SpanData) -> impl Iterator<Item = &'a SpanData> + '_ {
         let above = |span: &&'a SpanData| {
+            steps::count(1);
             let parent = Some(span).filter(|span| !span.parent_span_is_remote)?.parent_span_id;
             self.0.get(&parent).copied()
         };
         std::iter::successors(above(&span), above).take(self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use opentelemetry::KeyValue;
+
+    use super::super::lineage::tests::span;
+    use super::*;
+    use crate::mapping::Mapper;
+    use crate::segment::SegmentKind;
+
+    /// A chain in which each span has the same records, and what is above ends first.
+    fn chain(len: u64, records: usize) -> Segment {
+        let spans = (1..=len).map(|id| {
+            let mut span = span(id, id - 1);
+            span.end_time = UNIX_EPOCH + Duration::from_secs(id);
+            let text = [KeyValue::new("exception.message", "no money")];
+            let event = Event::new("exception", span.end_time, text.to_vec(), 0);
+            span.events.events = vec![event; records];
+            span
+        });
+        Segment { spans: spans.collect(), kind: SegmentKind::Root, part: None, told: Vec::new() }
+    }
+
+    #[test]
+    fn equal_records_all_along_a_deep_chain_cost_no_walk_each() {
+        let steps_of = |len, records| {
+            let segment = chain(len, records);
+            steps::of(|| assert_ne!(Mapper::new().count_errors(&segment), (0, 0)))
+        };
+        // Each record is compared with at most a hundred others, however deep it stands.
+        for (len, records) in [(100, 20), (200, 20), (500, 128)] {
+            let steps = steps_of(len, records);
+            let bound = len as usize * (records * (MAX_COMPARED + 100) + 100);
+            assert!(steps < bound, "{len} spans, {records} records: {steps} of {bound} steps");
+        }
     }
 }

@@ -61,7 +61,9 @@ impl Mapper {
             body: self.scrubber.scrub_text(body(record, self).as_str()).into(),
             attributes: attributes(record, self),
         };
+        let told = log.attributes.len();
         self.describe(record, scope, &mut log);
+        make_room(&mut log.attributes, told);
         log.fit();
         log
     }
@@ -252,6 +254,20 @@ fn entries(record: &SdkLogRecord, mapper: &Mapper) -> Vec<KeyValue> {
     entries.collect()
 }
 
+/// Leaves out the last of what the record itself has told, where more is known than Sentry takes.
+fn make_room(data: &mut Data, told: usize) {
+    let surplus = data.len().saturating_sub(Log::MAX_ATTRIBUTES);
+    let (first, mut place) = (told.saturating_sub(surplus), 0_usize);
+    if surplus > 0 {
+        data.retain(|key, _| {
+            let is_surplus = (first..told).contains(&place);
+            place = place.saturating_add(1);
+            // What stands among them may have been told in code.
+            !is_surplus || matches!(key.as_str(), "sentry.release" | "sentry.environment")
+        });
+    }
+}
+
 /// The attributes that a template names are its parameters, unless these are given.
 fn parameters(data: &mut Data) {
     let Some(Value::String(template)) = data.value(TEMPLATE) else { return };
@@ -313,6 +329,24 @@ mod tests {
         assert_eq!(log.timestamp, Timestamp::from(at().1));
         assert_eq!(text(&log, "logger.name").as_deref(), Some("shop"));
         assert_eq!(text(&log, "sentry.environment").as_deref(), Some("production"));
+    }
+
+    #[test]
+    fn a_record_with_as_much_as_sentry_takes_still_says_where_it_comes_from() {
+        let mut record = record();
+        (0..500).for_each(|at| record.add_attribute(format!("key {at}"), at));
+        let resource = Resource::builder_empty()
+            .with_attributes([KeyValue::new("service.version", "1.2")])
+            .with_service_name("shop");
+        let mapper = Mapper::new().with_resource(&resource.build());
+        let log = mapper.map_log(&record, &scope("shop"), at());
+        assert_eq!(log.attributes.len(), Log::MAX_ATTRIBUTES);
+        for key in ["sentry.release", "sentry.environment", "sentry.sdk.name", "logger.name"] {
+            assert!(text(&log, key).is_some(), "{key}");
+        }
+        assert!(text(&log, "key 0").is_some() && text(&log, "key 499").is_none());
+        let told = log.attributes.iter().filter(|(key, _)| key.as_str().starts_with("key "));
+        assert!(told.count() > 480, "no more goes than has to");
     }
 
     #[test]

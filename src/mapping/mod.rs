@@ -56,6 +56,7 @@ mod http;
 mod id;
 mod ignoring;
 mod legal;
+mod lineage;
 mod location;
 #[cfg(feature = "logs")]
 mod log;

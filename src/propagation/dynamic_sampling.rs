@@ -40,15 +40,8 @@ impl TraceHead {
     /// nothing if the head said nothing. Else the first segment of a trace decides, and once it
     /// comes, the head of the trace. A segment that is named by a URL never tells a name. The rate
     /// is that of each segment, because Sentry counts a segment by it.
-    pub(crate) fn context(
-        &mut self,
-        transaction: &Transaction,
-        decision: Decision,
-    ) -> Option<TraceHeader> {
-        self.context_at(None, transaction, decision)
-    }
-
-    /// The same for one of several projects, whose key and organization it tells where no other
+    ///
+    /// `origin` is one of several projects, whose key and organization it tells where no other
     /// service was told those of the exporter.
     pub(crate) fn context_at(
         &mut self,
@@ -170,7 +163,7 @@ mod tests {
 
     fn header(head: &mut TraceHead, span: SpanData) -> serde_json::Value {
         let mapped = Mapper::new().map(vec![span]).remove(0);
-        serde_json::to_value(head.context(&mapped.transaction, Decision::KEPT)).unwrap()
+        serde_json::to_value(head.context_at(None, &mapped.transaction, Decision::KEPT)).unwrap()
     }
 
     fn span(trace: u128, id: u64, parent: u64, rate: f64) -> SpanData {
@@ -239,7 +232,7 @@ mod tests {
         let mut head = head();
         let mut rate = |id, is_kept, rate| {
             let mapped = Mapper::new().map(vec![span(1, id, 0, 0.5)]).remove(0);
-            let context = head.context(&mapped.transaction, Decision { is_kept, rate });
+            let context = head.context_at(None, &mapped.transaction, Decision { is_kept, rate });
             serde_json::to_value(context).unwrap()["sample_rate"].take()
         };
         assert_eq!(rate(1, true, 0.25), "0.125");
@@ -259,7 +252,8 @@ mod tests {
         child.attributes.clear();
         let mapped = Mapper::new().map(vec![child]).remove(0);
         let decision = Decision { is_kept: true, rate: 0.25 };
-        let header = serde_json::to_value(head.context(&mapped.transaction, decision)).unwrap();
+        let header =
+            serde_json::to_value(head.context_at(None, &mapped.transaction, decision)).unwrap();
         assert_eq!(header["sample_rate"], "0.125");
         assert_eq!(header["sample_rand"], "0.050000", "scaled below the rate");
         assert_eq!((&header["sampled"], &header["public_key"]), (&json!("true"), &json!("theirs")));

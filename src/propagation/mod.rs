@@ -3,6 +3,7 @@
 mod baggage;
 mod continuation;
 mod dynamic_sampling;
+mod inherited;
 mod member;
 mod origin;
 mod propagator;

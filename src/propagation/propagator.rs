@@ -8,10 +8,12 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 
 use super::baggage::{self, Incoming};
+use super::inherited::Inherited;
 use super::received::Received;
 use super::registry::TraceRegistry;
 use super::sampling_context::SamplingContext;
 use super::sentry_trace::Parent;
+use crate::environment::Environment;
 use crate::protocol::TraceKey;
 
 /// Carries traces between services that use Sentry's SDKs, OpenTelemetry, or both.
@@ -59,7 +61,7 @@ pub struct SentryPropagator {
     writes_traceparent: bool,
 }
 
-const SENTRY_TRACE: &str = "sentry-trace";
+pub(super) const SENTRY_TRACE: &str = "sentry-trace";
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
@@ -83,6 +85,30 @@ impl SentryPropagator {
     pub fn with_traceparent(mut self, write: bool) -> Self {
         self.writes_traceparent = write;
         self
+    }
+
+    /// The context of the process that started this one, for the root span of a command or job.
+    ///
+    /// `SENTRY_TRACE` and `SENTRY_BAGGAGE` hold what the headers `sentry-trace` and `baggage` hold
+    /// in a request. Without them, or where `SENTRY_USE_ENVIRONMENT` says `false`, it is the
+    /// current context. Read it once, at the start: all spans below it are of that trace.
+    ///
+    /// ```
+    /// use opentelemetry::trace::{Tracer, TracerProvider};
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    /// use opentelemetry_sentry::SentrySpanExporter;
+    ///
+    /// let exporter = SentrySpanExporter::from_env()?;
+    /// let parent = exporter.propagator().context_from_env();
+    /// let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+    /// let root = provider.tracer("backup").start_with_context("backup", &parent);
+    /// # drop(root);
+    /// # provider.shutdown()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn context_from_env(&self) -> Context {
+        self.extract(&Inherited::of(&Environment::of_process()))
     }
 
     /// What is said about the sampling of a trace, wherever it is found.

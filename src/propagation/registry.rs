@@ -15,7 +15,7 @@ use crate::protocol::{TraceHeader, TraceKey};
 /// What exporter, propagator and sampler tell each other about traces.
 ///
 /// The one thing that threads of the application and the exporter's thread share under a lock,
-/// which is held for a look into a map.
+/// which is held for a look into a map, never while a text is made.
 pub(crate) struct TraceRegistry {
     /// Absent without a DSN.
     public_key: Option<String>,
@@ -25,7 +25,7 @@ pub(crate) struct TraceRegistry {
 
 #[derive(Debug)]
 struct State {
-    service: Service,
+    service: Arc<Service>,
     contexts: Generations<TraceId, Entry>,
     /// By which this process decided about traces.
     rates: Generations<TraceId, Rate>,
@@ -58,6 +58,14 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 struct Rate(f64);
 
+/// What is known of a trace, taken out of the state.
+#[derive(Clone, Debug)]
+struct Known {
+    context: Arc<SamplingContext>,
+    is_own: bool,
+    rate: Option<Rate>,
+}
+
 /// What a generation holds: the traces of 5 seconds, which spans may wait for their export, at
 /// 4000 new ones a second.
 const LIMITS: Limits = Limits { entries: 20_000, bytes: 8 * 1024 * 1024 };
@@ -71,7 +79,7 @@ impl TraceRegistry {
                 None => continuation,
             },
             state: Mutex::new(State {
-                service,
+                service: Arc::new(service),
                 contexts: Generations::new(LIMITS),
                 rates: Generations::new(LIMITS),
             }),
@@ -80,7 +88,7 @@ impl TraceRegistry {
 
     /// The service whose spans come from now on.
     pub(crate) fn set_service(&self, service: Service) {
-        self.state().service = service;
+        self.state().service = Arc::new(service);
     }
 
     pub(super) fn continuation(&self) -> &Continuation {
@@ -98,13 +106,7 @@ impl TraceRegistry {
         trace: TraceId,
         context: Arc<SamplingContext>,
     ) -> Arc<SamplingContext> {
-        let mut state = self.state();
-        if let Some(known) = state.context(trace) {
-            return known;
-        }
-        let kept = Arc::clone(&context);
-        state.contexts.insert(trace, Entry { context: kept, is_own: false });
-        state.context(trace).unwrap_or(context)
+        self.enter(trace, Entry { context, is_own: false }).context()
     }
 
     /// What came with a trace, with the rate by which this process decided (rule DSC-2).
@@ -113,25 +115,26 @@ impl TraceRegistry {
         trace: TraceId,
         context: &Arc<SamplingContext>,
     ) -> Arc<SamplingContext> {
-        match self.state().rates.find(trace) {
-            Some(Rate(rate)) => with_rate(context, *rate, false),
-            None => Arc::clone(context),
-        }
+        let rate = self.state().rates.find(trace).copied();
+        Known { context: Arc::clone(context), is_own: false, rate }.context()
     }
 
     /// The context of a trace, if one came or left already.
     pub(super) fn context(&self, trace: TraceId) -> Option<Arc<SamplingContext>> {
-        self.state().context(trace)
+        let known = self.state().known(trace);
+        known.map(Known::context)
     }
 
     /// The rate by which a trace was sampled, as far as somebody told it.
     pub(super) fn rate_of(&self, trace: TraceId) -> Option<f64> {
-        let mut state = self.state();
-        if let Some(Rate(rate)) = state.rates.find(trace) {
-            return Some(*rate);
+        let (rate, known) = {
+            let mut state = self.state();
+            (state.rates.find(trace).copied(), state.known(trace))
+        };
+        match rate {
+            Some(Rate(rate)) => Some(rate),
+            None => sampling::parse(&known?.context().value(TraceKey::SampleRate)?),
         }
-        let context = state.context(trace)?;
-        sampling::parse(&context.value(TraceKey::SampleRate)?)
     }
 
     /// The same for an envelope, whose root may tell the rate by which it was sampled.
@@ -140,27 +143,32 @@ impl TraceRegistry {
         trace: TraceId,
         rate: Option<f64>,
     ) -> Option<Arc<SamplingContext>> {
-        let mut state = self.state();
-        state.contexts.find(trace)?;
-        if let (Some(rate), None) = (rate, state.rates.find(trace)) {
-            state.rates.insert(trace, Rate(rate));
-        }
-        state.context(trace)
+        let known = {
+            let mut state = self.state();
+            state.contexts.find(trace)?;
+            if let (Some(rate), None) = (rate, state.rates.find(trace)) {
+                state.rates.insert(trace, Rate(rate));
+            }
+            state.known(trace)
+        };
+        known.map(Known::context)
     }
 
     /// The context of a trace that leaves this process for the first time, and stays as it is from
     /// then on; none without a DSN. It has no name, because that of the root is not known yet.
     pub(super) fn begin(&self, trace: TraceId, is_sampled: bool) -> Option<Arc<SamplingContext>> {
-        let mut state = self.state();
-        if let Some(known) = state.context(trace) {
-            return Some(known);
+        let (known, rate, service) = {
+            let mut state = self.state();
+            let rate = state.rates.find(trace).map(|rate| rate.0);
+            (state.known(trace), rate, Arc::clone(&state.service))
+        };
+        if let Some(known) = known {
+            return Some(known.context());
         }
-        let rate = state.rates.find(trace).map(|rate| rate.0);
-        let header = self.own(trace, (rate, is_sampled), &state.service, None)?;
+        let header = self.own(trace, (rate, is_sampled), &service, None)?;
         let context = Arc::new(SamplingContext::own(&header));
-        let kept = Arc::clone(&context);
-        state.contexts.insert(trace, Entry { context: kept, is_own: true });
-        Some(context)
+        // Another thread may have been faster.
+        Some(self.enter(trace, Entry { context, is_own: true }).context())
     }
 
     /// The header of a trace that began here (rules DSC-1, DSC-4, DSC-5 and DSC-7), as the project
@@ -202,6 +210,16 @@ impl TraceRegistry {
         }))
     }
 
+    /// Keeps what is said of a trace, unless something is known; gives what counts.
+    fn enter(&self, trace: TraceId, entry: Entry) -> Known {
+        let mut state = self.state();
+        if let Some(known) = state.known(trace) {
+            return known;
+        }
+        state.contexts.insert(trace, entry.clone());
+        entry.at(state.rates.find(trace).copied())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -221,12 +239,26 @@ impl Default for TraceRegistry {
 }
 
 impl State {
-    fn context(&mut self, trace: TraceId) -> Option<Arc<SamplingContext>> {
-        let Entry { context, is_own } = self.contexts.find(trace)?;
-        Some(match self.rates.find(trace) {
-            Some(Rate(rate)) => with_rate(context, *rate, *is_own),
-            None => Arc::clone(context),
-        })
+    fn known(&mut self, trace: TraceId) -> Option<Known> {
+        let entry = self.contexts.find(trace)?.clone();
+        Some(entry.at(self.rates.find(trace).copied()))
+    }
+}
+
+impl Entry {
+    fn at(self, rate: Option<Rate>) -> Known {
+        let Self { context, is_own } = self;
+        Known { context, is_own, rate }
+    }
+}
+
+impl Known {
+    /// The context with the rate in it; makes texts, so it wants no lock around it.
+    fn context(self) -> Arc<SamplingContext> {
+        match self.rate {
+            Some(Rate(rate)) => with_rate(&self.context, rate, self.is_own),
+            None => self.context,
+        }
     }
 }
 

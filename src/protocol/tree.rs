@@ -33,6 +33,17 @@ impl Transaction {
         }
         ids
     }
+
+    /// Cuts off all spans but the first ones, as [`retain_spans`](Self::retain_spans) leaves spans
+    /// out.
+    pub(crate) fn truncate_spans(&mut self, len: usize) {
+        let mut room = len;
+        self.retain_spans(|_| {
+            let is_kept = room > 0;
+            room = room.saturating_sub(1);
+            is_kept
+        });
+    }
 }
 
 /// The next id upwards that is not gone; none if there is none or if parents form a circle.

@@ -1,4 +1,4 @@
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(super) struct Subject<'a> {
     segment: &'a Segment,
     root: &'a SpanData,
     title: OnceCell<RootTitle>,
+    /// Whether a closure that was asked about it panicked.
+    has_panicked: Cell<bool>,
 }
 
 impl Policy {
@@ -49,7 +51,10 @@ impl Policy {
             Self::Keep(rule) | Self::Drop(rule) => rule.matches(subject.root, || subject.title()),
             Self::KeepIf(is_kept) => is_kept(subject.segment),
         });
-        catch_unwind(look).unwrap_or_else(|_| self.keeps())
+        catch_unwind(look).unwrap_or_else(|_| {
+            subject.has_panicked.set(true);
+            self.keeps()
+        })
     }
 }
 
@@ -68,7 +73,12 @@ impl fmt::Debug for Policy {
 impl<'a> Subject<'a> {
     /// None for a segment without any span.
     pub(super) fn new(segment: &'a Segment) -> Option<Self> {
-        Some(Self { segment, root: segment.root()?, title: OnceCell::new() })
+        let root = segment.root()?;
+        Some(Self { segment, root, title: OnceCell::new(), has_panicked: Cell::new(false) })
+    }
+
+    pub(super) fn has_panicked(&self) -> bool {
+        self.has_panicked.get()
     }
 
     pub(super) fn root(&self) -> &'a SpanData {

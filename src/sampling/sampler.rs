@@ -12,6 +12,7 @@ use crate::segment::{Segment, SegmentKind};
 pub(crate) struct Sampler {
     sampling: Sampling,
     known: Generations<TraceId, Past>,
+    has_panicked: bool,
 }
 
 /// What later segments of a trace need to know of those before.
@@ -30,7 +31,8 @@ const GENERATION: usize = 5000;
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling) -> Self {
-        Self { sampling, known: Generations::new(Limits::entries(GENERATION)) }
+        let known = Generations::new(Limits::entries(GENERATION));
+        Self { sampling, known, has_panicked: false }
     }
 
     /// Decides about a segment as if all that came of its trace before were a part of it.
@@ -48,6 +50,7 @@ impl Sampler {
         let is_late = segment.kind == SegmentKind::Late;
         let recalled = past.kept.or(past.dropped.filter(|_| is_late));
         let found = self.sampling.first_match(&subject, recalled);
+        self.has_panicked |= subject.has_panicked();
         let place = found.or(recalled);
         let told = share::told_by(root);
         let before = told.or(past.before).or(before);
@@ -60,6 +63,11 @@ impl Sampler {
             self.known.insert(trace, Past { kept, dropped, before });
         }
         self.sampling.decision(place, &subject, before.unwrap_or(1.0))
+    }
+
+    /// Whether a closure has panicked since it was asked last.
+    pub(crate) fn take_panicked(&mut self) -> bool {
+        std::mem::take(&mut self.has_panicked)
     }
 
     /// Whether the errors of what is not kept are sent.

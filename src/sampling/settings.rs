@@ -76,7 +76,7 @@ impl Sampling {
     /// Keeps segments for which this says `true`.
     ///
     /// It runs on the exporter's thread, once for each segment that no policy before is about, and
-    /// holds up the others meanwhile. If it panics, the segment is kept.
+    /// holds up the others meanwhile. If it panics, the segment is kept, and that is said once.
     pub fn keep_if(self, is_kept: impl Fn(&Segment) -> bool + Send + Sync + 'static) -> Self {
         self.with(Policy::KeepIf(Arc::new(is_kept)))
     }

@@ -11,6 +11,8 @@ pub(super) enum Role {
     Query,
     /// The text of a query of a database.
     Statement,
+    /// A document of GraphQL.
+    Document,
     /// The name and version of software, which may look like an address.
     Software,
     /// It tells who or where a person is, or what people have written.
@@ -167,6 +169,7 @@ impl Role {
             | "gen_ai.tool.call.result"
             | "gen_ai.tool.input"
             | "gen_ai.tool.output"
+            | "graphql.variables"
             | "http.client_ip"
             | "http.request.body"
             | "http.request.body.content"
@@ -186,6 +189,7 @@ impl Role {
             "http.target" => Self::Url,
             "url.query" | "url.fragment" | "http.query" | "http.fragment" => Self::Query,
             "db.query.text" | "db.statement" => Self::Statement,
+            "graphql.document" | "graphql.source" => Self::Document,
             "sentry.release" | "service.version" | "otel.scope.version" => Self::Software,
             _ if key == "url" || key == "uri" || key == "url.full" => Self::Url,
             _ if key.ends_with(".url") || key.ends_with(".uri") => Self::Url,

@@ -12,8 +12,10 @@ use super::around::{Around, dialect};
 use super::attribute::Role;
 use super::card;
 use super::family::{Families, Family};
+use super::graphql;
 use super::key::Verdict;
 use super::output::FILTERED;
+use super::redis;
 use super::settings::Scrubbing;
 use super::sql::{Dialect, without_literals};
 use super::text::{Kind, scrubbed};
@@ -154,12 +156,31 @@ impl Scrubber {
 
     /// A query without its literals, if they are looked for, and without what else is secret.
     fn statement<'a>(&self, query: &'a str, dialect: Dialect) -> Cow<'a, str> {
-        if !self.families().has(Family::SqlLiterals) {
-            return self.text(query, Kind::Text);
+        let families = self.families();
+        if families.has(Family::SqlLiterals) {
+            return self.both(without_literals(query, dialect), Kind::Statement);
         }
-        match without_literals(query, dialect) {
-            Cow::Borrowed(query) => self.text(query, Kind::Statement),
-            Cow::Owned(query) => self.text(&query, Kind::Statement).into_owned().into(),
+        match dialect {
+            Dialect::Redis if families.has(Family::SecretKeys) => {
+                self.both(redis::without_passwords(query), Kind::Text)
+            }
+            _ => self.text(query, Kind::Text),
+        }
+    }
+
+    /// The same of a document of GraphQL.
+    fn document<'a>(&self, document: &'a str) -> Cow<'a, str> {
+        match self.families().has(Family::SqlLiterals) {
+            true => self.both(graphql::without_literals(document), Kind::Statement),
+            false => self.text(document, Kind::Text),
+        }
+    }
+
+    /// What is left of a text, without what else is secret.
+    fn both<'a>(&self, text: Cow<'a, str>, kind: Kind) -> Cow<'a, str> {
+        match text {
+            Cow::Borrowed(text) => self.text(text, kind),
+            Cow::Owned(text) => self.text(&text, kind).into_owned().into(),
         }
     }
 
@@ -238,6 +259,7 @@ impl Scrubber {
             Role::Url => self.text(text.as_str(), Kind::Url),
             Role::Query => self.text(text.as_str(), Kind::Query),
             Role::Statement => self.statement(text.as_str(), around.dialect.unwrap_or_default()),
+            Role::Document => self.document(text.as_str()),
             Role::Software => {
                 let families = self.families().without(Family::MailAddresses);
                 scrubbed(text.as_str(), Kind::Text, families, &self.settings)

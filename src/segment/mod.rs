@@ -18,6 +18,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 pub(crate) use buffer::Bounds;
 pub use buffer::{Ingested, SegmentBuffer};
+pub(crate) use size::heap_bytes_of_all as heap_bytes;
 
 /// Maps and sets of ids, which are random already and need no slow hash.
 type IdMap<K, V> = HashMap<K, V, RandomState>;

@@ -53,6 +53,11 @@ pub(super) fn heap_bytes(span: &SpanData) -> usize {
     .into_iter())
 }
 
+/// The same of several.
+pub(crate) fn heap_bytes_of_all(spans: &[SpanData]) -> usize {
+    sum(spans.iter().map(heap_bytes))
+}
+
 /// What a span may take of a transaction at most, in bytes of JSON.
 ///
 /// Texts count twice, because some stand in a field and in the data. `exact` says whether to look

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Stats;
 use super::amount::Amount;
 use super::reason::DropReason;
+use super::unread::Unread;
 #[cfg(feature = "logs")]
 use crate::count::count;
 
@@ -12,13 +13,11 @@ use crate::count::count;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: Mutex<Entries>,
-    /// Spans that were handed over and that the thread has not looked at yet.
-    unread: AtomicUsize,
+    unread: Unread,
+    #[cfg(feature = "logs")]
+    unread_logs: Unread,
     /// The same of panics, and how many found no room.
     unread_panics: AtomicUsize,
-    /// The same of logs.
-    #[cfg(feature = "logs")]
-    unread_logs: AtomicUsize,
     surplus_panics: AtomicU64,
 }
 
@@ -32,12 +31,7 @@ struct Entries {
     untold_outage: Option<String>,
 }
 
-/// How many spans may be handed over before the thread takes them.
-///
-/// Only producers that never wait come near to it.
-const MAX_UNREAD: usize = 50_000;
-
-/// The same of panics, each of which takes the thread a few milliseconds.
+/// How many panics may be handed over before the thread takes them, each of which takes the thread a few milliseconds.
 const MAX_UNREAD_PANICS: usize = 100;
 
 impl Ledger {
@@ -55,18 +49,13 @@ impl Ledger {
     }
 
     /// Notes that spans are handed over; tells whether there is room for them.
-    pub(crate) fn hand_over(&self, spans: usize) -> bool {
-        let unread = self.unread.fetch_add(spans, Ordering::Relaxed).saturating_add(spans);
-        let has_room = unread <= MAX_UNREAD || unread == spans;
-        if !has_room {
-            self.take(spans);
-        }
-        has_room
+    pub(crate) fn hand_over(&self, spans: usize, bytes: usize) -> bool {
+        self.unread.add(spans, bytes)
     }
 
     /// Notes that the thread has taken spans.
-    pub(crate) fn take(&self, spans: usize) {
-        self.unread.fetch_sub(spans, Ordering::Relaxed);
+    pub(crate) fn take(&self, spans: usize, bytes: usize) {
+        self.unread.take(spans, bytes);
     }
 
     /// Notes that a panic is handed over; tells whether there is room for it. Takes no lock.
@@ -104,20 +93,15 @@ impl Ledger {
 
     /// Notes that log records are handed over; tells whether there is room for them.
     #[cfg(feature = "logs")]
-    pub(crate) fn hand_over_logs(&self, logs: usize) -> bool {
+    pub(crate) fn hand_over_logs(&self, logs: usize, bytes: usize) -> bool {
         add(&mut self.entries().stats.logs_received, count(logs));
-        let unread = self.unread_logs.fetch_add(logs, Ordering::Relaxed).saturating_add(logs);
-        let has_room = unread <= MAX_UNREAD || unread == logs;
-        if !has_room {
-            self.take_logs(logs);
-        }
-        has_room
+        self.unread_logs.add(logs, bytes)
     }
 
     /// Notes that the thread has taken log records.
     #[cfg(feature = "logs")]
-    pub(crate) fn take_logs(&self, logs: usize) {
-        self.unread_logs.fetch_sub(logs, Ordering::Relaxed);
+    pub(crate) fn take_logs(&self, logs: usize, bytes: usize) {
+        self.unread_logs.take(logs, bytes);
     }
 
     /// Notes how much waits in the spool.

@@ -137,7 +137,8 @@ impl Worker {
     ) -> Vec<SpanId> {
         let times = (self.now(), SystemTime::now());
         if let Some(spotlight) = &mut self.spotlight {
-            spotlight.copy_errors(mapper, |mapper| map(mapper, segment.clone()), times);
+            let origin = self.outboxes.at(way).toward().origin;
+            spotlight.copy_errors(mapper, |mapper| map(mapper, segment.clone()), origin, times);
         }
         let Some(intake) = &mut self.intake else {
             let told = segment.spans.iter().map(|span| span.span_context.span_id()).collect();

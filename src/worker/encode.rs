@@ -50,7 +50,7 @@ pub(super) fn transaction<'a>(
         write_over(payload, transaction)?;
     }
     while payload.len() > MAX_ITEM_BYTES && !transaction.spans.is_empty() {
-        transaction.spans.truncate(transaction.spans.len().div_euclid(2));
+        transaction.truncate_spans(transaction.spans.len().div_euclid(2));
         write_over(payload, transaction)?;
     }
     Ok(payload)

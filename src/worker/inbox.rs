@@ -20,10 +20,10 @@ pub(crate) enum Message {
     /// The resource of the provider behind this source.
     Resource(Source, Resource),
     /// Spans, and who waits for what about them.
-    Batch { source: Source, spans: Vec<SpanData>, answer: Option<Answer> },
+    Batch { source: Source, spans: Vec<SpanData>, bytes: usize, answer: Option<Answer> },
     /// Records of logs, and who waits for room for more.
     #[cfg(feature = "logs")]
-    Logs { source: Source, records: Vec<Record>, answer: Option<SyncSender<()>> },
+    Logs { source: Source, records: Vec<Record>, bytes: usize, answer: Option<SyncSender<()>> },
     /// Somebody waits until everything that is complete by now is delivered.
     Flush(Deadline, SyncSender<OTelSdkResult>),
     /// Send what is there, within this time, and end.

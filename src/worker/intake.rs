@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
+use sentry_types::Uuid;
 use sentry_types::protocol::v7::{Event, Level};
 
 use super::captured::Captured;
@@ -101,6 +102,11 @@ impl Intake {
         sampler.decide(segment, trace.and_then(|trace| self.head.rate_of(trace)))
     }
 
+    /// Whether a closure of the sampling has panicked since it was asked last.
+    pub(super) fn take_panicked(&mut self) -> bool {
+        self.sampler.as_mut().is_some_and(Sampler::take_panicked)
+    }
+
     /// Maps and compresses a segment, leaving out what the decision and the limits forbid before
     /// any work on it.
     pub(super) fn prepare(
@@ -186,6 +192,12 @@ impl Intake {
     #[cfg(not(feature = "logs"))]
     fn leave_out_logged(&self, _: &mut [Event<'static>], _: &mut Prepared) {}
 
+    /// Notes that an error is sent, so that no log tells it again.
+    fn note_sent(&mut self, _event: Uuid) {
+        #[cfg(feature = "logs")]
+        self.twins.sent(_event);
+    }
+
     /// Compresses the errors of a transaction that is not sent; without a decision about it, they
     /// have no trace header.
     pub(super) fn errors(
@@ -250,6 +262,7 @@ impl Intake {
         let trace = trace.cloned();
         let item = Item { kind, event_id: event.event_id, spans: 0, trace, payload };
         prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
+        self.note_sent(event.event_id);
     }
 
     fn transaction(

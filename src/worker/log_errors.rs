@@ -1,10 +1,12 @@
 //! Errors that logs tell of, and that spans may tell of as well.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::TraceId;
+use sentry_types::Uuid;
 use sentry_types::protocol::v7::{Context, Event};
 
 use super::inbox::Record;
@@ -28,6 +30,8 @@ pub(super) struct Twins {
     /// Without errors of logs there are no twins.
     is_on: bool,
     known: Generations<u64, Teller>,
+    /// The errors at hand, by their ids: they become known only if they are sent.
+    at_hand: HashMap<Uuid, (u64, Teller)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,45 +44,60 @@ enum Teller {
 const GENERATION: usize = 10_000;
 
 impl Twins {
+    pub(super) fn new(is_on: bool) -> Self {
+        Self { is_on, ..Self::default() }
+    }
+
     /// Leaves out the errors of spans that a log has told; tells how many.
     pub(super) fn leave_out_logged(&mut self, events: &mut Vec<Event<'static>>) -> u64 {
-        let before = events.len();
-        if self.is_on {
-            events.retain(|event| match key(event) {
-                Some(key) => self.first(key, Teller::Span) == Teller::Span,
-                None => true,
-            });
+        match self.is_on {
+            true => self.leave_out(events, Teller::Span, |first| first == Some(Teller::Log)),
+            false => 0,
         }
-        count(before.saturating_sub(events.len()))
     }
 
     /// Leaves out the errors of logs that a span, or a log before, has told; tells how many.
-    fn leave_out_known(&mut self, events: &mut Vec<Event<'static>>) -> u64 {
+    pub(super) fn leave_out_known(&mut self, events: &mut Vec<Event<'static>>) -> u64 {
+        self.leave_out(events, Teller::Log, |first| first.is_some())
+    }
+
+    /// Leaves out the errors for whose first teller this says yes; tells how many.
+    fn leave_out(
+        &mut self,
+        events: &mut Vec<Event<'static>>,
+        teller: Teller,
+        is_left_out: impl Fn(Option<Teller>) -> bool,
+    ) -> u64 {
         let before = events.len();
-        events.retain(|event| match key(event) {
-            Some(key) => {
-                let is_new = self.known.peek(key).is_none();
-                self.first(key, Teller::Log);
-                is_new
+        self.at_hand.clear();
+        events.retain(|event| {
+            let Some(key) = key(event) else { return true };
+            let is_kept = !is_left_out(self.known.peek(key).copied());
+            if is_kept {
+                self.at_hand.insert(event.event_id, (key, teller));
             }
-            None => true,
+            is_kept
         });
         count(before.saturating_sub(events.len()))
     }
 
-    /// Who told it first, which is this one if nobody did before.
-    fn first(&mut self, key: u64, teller: Teller) -> Teller {
-        if let Some(known) = self.known.peek(key) {
-            return *known;
+    /// Notes that an error is sent, whatever a hook has made of it.
+    pub(super) fn sent(&mut self, event: Uuid) {
+        if let Some((key, teller)) = self.at_hand.remove(&event)
+            && self.known.peek(key).is_none()
+        {
+            self.known.insert(key, teller);
         }
-        self.known.insert(key, teller);
-        teller
     }
 }
 
 impl Default for Twins {
     fn default() -> Self {
-        Self { is_on: false, known: Generations::new(Limits::entries(GENERATION)) }
+        Self {
+            is_on: false,
+            known: Generations::new(Limits::entries(GENERATION)),
+            at_hand: HashMap::new(),
+        }
     }
 }
 
@@ -93,15 +112,21 @@ impl Worker {
         (trace, wall): (TraceId, SystemTime),
     ) {
         let now = self.now();
+        let map = |mapper: &Mapper| {
+            let logged = mapper.logged_error(record, scope, (trace, wall))?;
+            Some((mapper.map_alone(Segment::of(logged.span))?, logged.is_sampled))
+        };
+        if let Some(spotlight) = &mut self.spotlight {
+            spotlight.copy_logged(mapper, |mapper| Some(map(mapper)?.0), (now, wall));
+        }
         let outbox = self.outboxes.first();
         let Some(intake) = self.intake.as_mut().filter(|_| outbox.destination().is_some()) else {
             return;
         };
         let toward = outbox.toward();
         let prepare = AssertUnwindSafe(|| {
-            let logged = mapper.logged_error(record, scope, (trace, wall))?;
-            let mapped = mapper.map_alone(Segment::of(logged.span))?;
-            Some(intake.prepare_logged(mapped, mapper, logged.is_sampled, toward, (now, wall)))
+            let (mapped, is_sampled) = map(mapper)?;
+            Some(intake.prepare_logged(mapped, mapper, is_sampled, toward, (now, wall)))
         });
         let failed = || Some(Prepared::failed(Amount::of(ItemKind::Event, 0)));
         if let Some(prepared) = catch_unwind(prepare).unwrap_or_else(|_| failed()) {
@@ -112,7 +137,7 @@ impl Worker {
 
 impl Intake {
     pub(super) fn with_log_errors(mut self, is_on: bool) -> Self {
-        self.twins.is_on = is_on;
+        self.twins = Twins::new(is_on);
         self
     }
 
@@ -163,37 +188,58 @@ mod tests {
     }
 
     fn twins() -> Twins {
-        Twins { is_on: true, ..Twins::default() }
+        Twins::new(true)
+    }
+
+    /// Errors of which all are sent that are not left out.
+    fn of_logs(twins: &mut Twins, mut events: Vec<Event<'static>>) -> u64 {
+        let left_out = twins.leave_out_known(&mut events);
+        events.iter().for_each(|event| twins.sent(event.event_id));
+        left_out
+    }
+
+    fn of_spans(twins: &mut Twins, mut events: Vec<Event<'static>>) -> u64 {
+        let left_out = twins.leave_out_logged(&mut events);
+        events.iter().for_each(|event| twins.sent(event.event_id));
+        left_out
     }
 
     #[test]
     fn an_error_is_told_once_whoever_tells_it_first() {
         let mut twins = twins();
-        assert_eq!(twins.leave_out_known(&mut vec![event(1, "a"), event(2, "b")]), 0);
-        let mut of_spans = vec![event(1, "a"), event(1, "c"), event(3, "a")];
-        assert_eq!(twins.leave_out_logged(&mut of_spans), 1);
-        assert_eq!(of_spans.len(), 2, "another text, and another span");
-        assert_eq!(twins.leave_out_known(&mut vec![event(1, "c"), event(3, "a")]), 2);
+        assert_eq!(of_logs(&mut twins, vec![event(1, "a"), event(2, "b")]), 0);
+        let of_span = vec![event(1, "a"), event(1, "c"), event(3, "a")];
+        assert_eq!(of_spans(&mut twins, of_span), 1, "another text, and another span");
+        assert_eq!(of_logs(&mut twins, vec![event(1, "c"), event(3, "a")]), 2);
+    }
+
+    #[test]
+    fn what_was_not_sent_was_not_told() {
+        let mut twins = twins();
+        assert_eq!(twins.leave_out_known(&mut vec![event(1, "a")]), 0);
+        assert_eq!(twins.leave_out_logged(&mut vec![event(1, "a")]), 0);
+        assert_eq!(of_logs(&mut twins, vec![event(1, "a")]), 0);
+        assert_eq!(of_spans(&mut twins, vec![event(1, "a")]), 1);
     }
 
     #[test]
     fn what_spans_tell_twice_is_no_matter_of_logs() {
         let mut twins = twins();
         for _ in 0..2 {
-            assert_eq!(twins.leave_out_logged(&mut vec![event(1, "a")]), 0);
+            assert_eq!(of_spans(&mut twins, vec![event(1, "a")]), 0);
         }
         let mut off = Twins::default();
-        assert_eq!(off.leave_out_logged(&mut vec![event(1, "a")]), 0);
-        assert!(off.known.is_empty());
+        assert_eq!(of_spans(&mut off, vec![event(1, "a")]), 0);
+        assert!(off.known.is_empty() && off.at_hand.is_empty());
     }
 
     #[test]
     fn memory_is_bounded() {
         let mut twins = twins();
-        for key in 0..50_000 {
-            twins.first(key, Teller::Log);
+        for number in 0..50_000 {
+            of_logs(&mut twins, vec![event(1, &number.to_string())]);
         }
-        assert!(twins.known.len() <= 2 * GENERATION);
-        assert_eq!(twins.known.peek(49_999 - 9_999), Some(&Teller::Log));
+        assert!(twins.known.len() <= 2 * GENERATION && twins.at_hand.len() <= 1);
+        assert_eq!(of_spans(&mut twins, vec![event(1, &(49_999 - 9_999).to_string())]), 1);
     }
 }

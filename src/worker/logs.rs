@@ -68,7 +68,6 @@ impl Worker {
         records: Vec<Record>,
         answer: Option<SyncSender<()>>,
     ) {
-        self.ledger.take_logs(records.len());
         let now = self.now();
         self.take_in(source, records, now);
         if let Some(answer) = answer {

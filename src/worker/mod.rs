@@ -50,7 +50,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use sentry_types::Dsn;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
@@ -64,6 +64,7 @@ pub(crate) use self::way::Way;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;
 use crate::propagation::{Origin, TraceRegistry};
+use crate::protocol::CLIENT;
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::sentry_sdk::Registry;
@@ -116,12 +117,26 @@ pub(crate) struct Destination {
 impl Destination {
     /// A request that brings this body there.
     fn request(&self, body: Bytes) -> http::Request<Bytes> {
-        let mut request = http::Request::new(body);
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
+        request(&self.endpoint, &self.headers, body)
     }
+}
+
+/// What a request tells of every envelope.
+pub(crate) fn envelope_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let kind = HeaderValue::from_static("application/x-sentry-envelope");
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
+    headers
+}
+
+/// A request that brings an envelope to an address.
+fn request(to: &http::Uri, headers: &HeaderMap, body: Bytes) -> http::Request<Bytes> {
+    let mut request = http::Request::new(body);
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = to.clone();
+    *request.headers_mut() = headers.clone();
+    request
 }
 
 /// The names of the threads that work for the exporter.

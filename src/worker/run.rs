@@ -69,11 +69,15 @@ impl Worker {
         quiet: Quiet,
     ) -> Self {
         let dsn = settings.destination.as_ref().map(|to| &to.dsn);
-        let head = || dsn.map(|_| TraceHead::of(Arc::clone(&settings.traces)));
+        // Without any project there is no key to tell.
+        let has_project = dsn.is_some() || settings.routing.is_some();
+        let head = || has_project.then(|| TraceHead::of(Arc::clone(&settings.traces)));
         let spotlight = settings.spotlight.take().map(|to| {
             let dsn = dsn.map(dsn_text).unwrap_or_default();
             Spotlight::new(to, head(), settings.hooks.clone(), dsn)
         });
+        #[cfg(feature = "logs")]
+        let spotlight = spotlight.map(|it| it.with_log_errors(settings.log_errors));
         let (sampling, hooks) = (settings.sampling.take(), settings.hooks.clone());
         let captured = Captured::of(Arc::clone(&settings.registry));
         let outboxes = Outboxes::new(&mut settings, &to_self);
@@ -144,8 +148,8 @@ impl Worker {
                 self.source(source).1 = self.settings.mapper.clone().with_resource(&resource);
                 self.note_resource(source, resource);
             }
-            Message::Batch { source, spans, answer } => {
-                self.ledger.take(spans.len());
+            Message::Batch { source, spans, bytes, answer } => {
+                self.ledger.take(spans.len(), bytes);
                 // The work on a batch is part of the wait for it.
                 let came = self.now();
                 self.waiting.came(&spans, came);
@@ -155,7 +159,10 @@ impl Worker {
                 }
             }
             #[cfg(feature = "logs")]
-            Message::Logs { source, records, answer } => self.logged(source, records, answer),
+            Message::Logs { source, records, bytes, answer } => {
+                self.ledger.take_logs(records.len(), bytes);
+                self.logged(source, records, answer);
+            }
             Message::Leave(deadline, answer) => self.leave(deadline, answer),
             Message::Flush(deadline, answer) => {
                 #[cfg(feature = "logs")]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::HeaderMap;
+use sentry_types::protocol::v7::Event;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::encode;
@@ -12,10 +13,10 @@ use super::inbox::Message;
 use crate::count::count;
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
-use crate::propagation::TraceHead;
+use crate::propagation::{Origin, TraceHead};
 #[cfg(feature = "logs")]
 use crate::protocol::Logs;
-use crate::protocol::{CLIENT, Envelope, Item, ItemKind};
+use crate::protocol::{Envelope, Item, ItemKind};
 use crate::sampling::Decision;
 use crate::segment::Segment;
 use crate::transport::{Backoff, Transport, TransportError};
@@ -30,6 +31,7 @@ use crate::transport::{Backoff, Transport, TransportError};
 /// <https://develop.sentry.dev/sdk/foundations/client/integrations/spotlight/>
 pub(super) struct Spotlight {
     url: http::Uri,
+    headers: HeaderMap,
     transport: Arc<dyn Transport>,
     head: Option<TraceHead>,
     hooks: Hooks,
@@ -39,6 +41,20 @@ pub(super) struct Spotlight {
     is_sending: bool,
     backoff: Backoff,
     has_complained: bool,
+    #[cfg(feature = "logs")]
+    twins: super::log_errors::Twins,
+}
+
+/// What a copy is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// A segment with its errors.
+    Segment,
+    /// Errors without the segment that they belong to.
+    Errors,
+    /// A record of a log.
+    #[cfg(feature = "logs")]
+    Log,
 }
 
 /// How much may wait, in bytes; the oldest go first.
@@ -53,6 +69,7 @@ impl Spotlight {
     ) -> Self {
         Self {
             url,
+            headers: super::envelope_headers(),
             transport,
             head,
             hooks,
@@ -62,12 +79,29 @@ impl Spotlight {
             is_sending: false,
             backoff: Backoff::of_spotlight(),
             has_complained: false,
+            #[cfg(feature = "logs")]
+            twins: Default::default(),
         }
     }
 
+    #[cfg(feature = "logs")]
+    pub(super) fn with_log_errors(mut self, is_on: bool) -> Self {
+        self.twins = super::log_errors::Twins::new(is_on);
+        self
+    }
+
     /// Puts a copy of a segment in line, unless Spotlight has been away until now.
-    pub(super) fn copy(&mut self, segment: &Segment, mapper: &Mapper, times: Times) {
-        self.put_in_line(mapper, |mapper| mapper.map_segment(segment.clone()), true, times);
+    ///
+    /// `origin` is the project that Sentry's copy goes to, where there are several.
+    pub(super) fn copy(
+        &mut self,
+        segment: &Segment,
+        mapper: &Mapper,
+        origin: Option<&Origin>,
+        times: Times,
+    ) {
+        let map = |mapper: &Mapper| mapper.map_segment(segment.clone());
+        self.put_in_line(mapper, map, (Told::Segment, origin), times);
     }
 
     /// The same for errors without the transaction that they belong to.
@@ -75,23 +109,35 @@ impl Spotlight {
         &mut self,
         mapper: &Mapper,
         map: impl Fn(&Mapper) -> Option<Mapped>,
+        origin: Option<&Origin>,
         times: Times,
     ) {
-        self.put_in_line(mapper, map, false, times);
+        self.put_in_line(mapper, map, (Told::Errors, origin), times);
+    }
+
+    /// The same for the error that a log tells of, unless its span has told it.
+    #[cfg(feature = "logs")]
+    pub(super) fn copy_logged(
+        &mut self,
+        mapper: &Mapper,
+        map: impl Fn(&Mapper) -> Option<Mapped>,
+        times: Times,
+    ) {
+        self.put_in_line(mapper, map, (Told::Log, None), times);
     }
 
     fn put_in_line(
         &mut self,
         mapper: &Mapper,
         map: impl Fn(&Mapper) -> Option<Mapped>,
-        is_whole: bool,
+        of: (Told, Option<&Origin>),
         (now, wall): Times,
     ) {
         if !self.backoff.allows(now, 0) {
             return;
         }
         let mapper = mapper.clone().with_send_default_pii(true);
-        let map = AssertUnwindSafe(|| Some(self.envelopes(map(&mapper)?, is_whole, wall)));
+        let map = AssertUnwindSafe(|| Some(self.envelopes(map(&mapper)?, of, wall)));
         let envelopes = catch_unwind(map).ok().flatten().unwrap_or_default();
         self.enqueue(envelopes);
     }
@@ -148,13 +194,7 @@ impl Spotlight {
         }
         let Some(envelope) = self.pop() else { return };
         self.is_sending = true;
-        let mut request = Request::new(envelope);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.clone();
-        let headers = request.headers_mut();
-        let kind = HeaderValue::from_static("application/x-sentry-envelope");
-        headers.insert(header::CONTENT_TYPE, kind);
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
+        let request = super::request(&self.url, &self.headers, envelope);
         let (transport, inbox) = (Arc::clone(&self.transport), inbox.clone());
         tokio::spawn(async move {
             let answer = transport.send(request).await.map(|answer| answer.status());
@@ -184,7 +224,14 @@ impl Spotlight {
         !self.is_sending && self.queue.is_empty()
     }
 
-    fn envelopes(&mut self, mut mapped: Mapped, is_whole: bool, wall: SystemTime) -> Vec<Bytes> {
+    fn envelopes(
+        &mut self,
+        mut mapped: Mapped,
+        (told, origin): (Told, Option<&Origin>),
+        wall: SystemTime,
+    ) -> Vec<Bytes> {
+        self.leave_out_twins(&mut mapped.events, told);
+        let is_whole = told == Told::Segment;
         let (transaction, events) = if is_whole {
             let Outgoing { transaction, events, .. } = self.hooks.apply(mapped);
             (transaction, events)
@@ -193,7 +240,10 @@ impl Spotlight {
             (Some(mapped.transaction), self.hooks.events(events, &mut Losses::default()))
         };
         let head = self.head.as_mut().zip(transaction.as_ref());
-        let trace = head.and_then(|(head, transaction)| head.context(transaction, Decision::KEPT));
+        let trace = head
+            .and_then(|(head, transaction)| head.context_at(origin, transaction, Decision::KEPT));
+        #[cfg(feature = "logs")]
+        events.iter().for_each(|event| self.twins.sent(event.event_id));
         let seal = |kind, event_id, spans, payload: &[u8]| {
             let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
@@ -213,6 +263,17 @@ impl Spotlight {
         }
         envelopes
     }
+
+    #[cfg(feature = "logs")]
+    fn leave_out_twins(&mut self, events: &mut Vec<Event<'static>>, told: Told) {
+        match told {
+            Told::Log => self.twins.leave_out_known(events),
+            Told::Segment | Told::Errors => self.twins.leave_out_logged(events),
+        };
+    }
+
+    #[cfg(not(feature = "logs"))]
+    fn leave_out_twins(&self, _: &mut [Event<'static>], _: Told) {}
 
     fn pop(&mut self) -> Option<Bytes> {
         let envelope = self.queue.pop_front()?;

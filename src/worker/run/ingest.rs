@@ -7,7 +7,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::super::early::suspects;
 use super::super::inbox::Source;
-use super::super::intake::Prepared;
+use super::super::intake::{Intake, Prepared};
 use super::super::way::Way;
 use super::Worker;
 use crate::count::count;
@@ -48,6 +48,10 @@ impl Worker {
         for segment in segments {
             let decision = self.intake.as_mut().map(|intake| intake.decide(&segment));
             let decision = decision.unwrap_or(Decision::KEPT);
+            if self.intake.as_mut().is_some_and(Intake::take_panicked) {
+                let trouble = "the closure of keep_if panicked; what it was given is kept";
+                self.trouble(trouble.to_owned(), DropReason::HookPanicked);
+            }
             let way = self.way_of(source, &segment);
             self.process_parts((source, way), segment.in_parts(max_spans), decision);
         }
@@ -63,7 +67,8 @@ impl Worker {
             let times = (self.now(), SystemTime::now());
             let Some((_, mapper)) = self.sources.get(&source) else { return };
             if let Some(spotlight) = &mut self.spotlight {
-                spotlight.copy(&segment, mapper, times);
+                let origin = way.and_then(|way| self.outboxes.at(way).toward().origin);
+                spotlight.copy(&segment, mapper, origin, times);
             }
             let whole = Amount::of(ItemKind::Transaction, count(segment.spans.len()));
             let Some(way) = way else {
