@@ -202,7 +202,9 @@ impl Recorded {
             handled: Some(!escaped),
             ..Mechanism::default()
         };
-        let value = message.or(traced_itself.value).or(status);
+        // The text of a line that names a type and no more.
+        let said = || self.message.take();
+        let value = message.or(traced_itself.value).or_else(said).or(status);
         let itself = exception(ty, module, value, traced_itself.stacktrace, mechanism);
         let kept = MAX_CHAIN.saturating_sub(1);
         self.chain = if causes.is_empty() {
