@@ -5,6 +5,8 @@
 //! cargo run --example custom_transport -- some/directory
 //! ```
 //!
+//! What the signature of the trait needs comes with it, in the versions that fit.
+//!
 //! The DSN still says which project it is for. `curl -H @headers --data-binary @1.envelope` to the
 //! endpoint of that project delivers a file later. The example reads its files again and shows:
 //!
@@ -21,12 +23,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, io};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use flate2::read::GzDecoder;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use opentelemetry_sentry::SentrySpanExporter;
+use opentelemetry_sentry::transport::{Bytes, Request, Response, async_trait};
 use opentelemetry_sentry::transport::{Transport, TransportError};
 
 use crate::common::arrivals::Arrivals;
@@ -42,10 +43,7 @@ struct Directory {
 
 #[async_trait]
 impl Transport for Directory {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, TransportError> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let number = self.written.fetch_add(1, Ordering::Relaxed) + 1;
         let file = self.path.join(format!("{number}.envelope"));
         // Not here: what blocks this thread blocks all of the exporter.
@@ -54,13 +52,13 @@ impl Transport for Directory {
         let written = tokio::task::spawn_blocking(write).await.map_err(TransportError::new)?;
         written.map_err(TransportError::new)?;
         // 200, the default: the envelope has arrived.
-        Ok(http::Response::new(Bytes::new()))
+        Ok(Response::new(Bytes::new()))
     }
 }
 
 /// The body as it was before it was compressed, to be read by people.
-fn plain(request: http::Request<Bytes>) -> io::Result<Vec<u8>> {
-    let encoding = request.headers().get(http::header::CONTENT_ENCODING);
+fn plain(request: Request<Bytes>) -> io::Result<Vec<u8>> {
+    let encoding = request.headers().get("content-encoding");
     let mut plain = Vec::new();
     match encoding.is_some_and(|encoding| encoding == "gzip") {
         true => io::copy(&mut GzDecoder::new(&**request.body()), &mut plain)?,

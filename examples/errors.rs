@@ -16,7 +16,8 @@
 //!         in errors.rs
 //! ▸ with_eyre                                                  internal_error
 //!   inner                                                      internal_error
-//!       ! Error: the order of Ms. Tea
+//!       ! Error: the orders of the day
+//!         caused by Error: the order of Ms. Tea
 //!         caused by Error: "a score" is no amount
 //!         caused by Error: invalid digit found in string
 //!         in errors.rs
@@ -98,11 +99,11 @@ fn with_anyhow() -> anyhow::Result<u32> {
     amount("a dozen").context("the order of Mr. Bean")
 }
 
-/// An error that leaves two functions is told once, where it was first. With more context it would
-/// be another one.
+/// An error that leaves two functions is told once: where it was first, with all of its context.
 #[instrument(err(Debug))]
 fn with_eyre() -> eyre::Result<u32> {
-    inner()
+    use eyre::WrapErr;
+    inner().wrap_err("the orders of the day")
 }
 
 #[instrument(err(Debug))]

@@ -16,8 +16,7 @@
 //!   ▸ rpc shop.Stock/Reserve                                   not_found
 //! ▸ rpc shop.Stock/Reserve                                     internal_error
 //!   ▸ rpc shop.Stock/Reserve                                   internal_error
-//!         ! StockError
-//!           "the stock is negative"
+//!         ! StockError: the stock is negative
 //! ```
 
 mod common;

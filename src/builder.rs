@@ -180,8 +180,8 @@ impl SentrySpanExporterBuilder {
     }
 
     /// Whether an error that several spans recorded on its way up, or one span twice, makes one
-    /// issue, at the innermost span; further records are counted in
-    /// [`repeated_errors`](crate::Stats::repeated_errors). Off, each record makes an event, also
+    /// issue, at the innermost span and with all the context that it got; further records are
+    /// counted in [`repeated_errors`](crate::Stats::repeated_errors). Off, each record makes an event, also
     /// where a line logs a panic that a `PanicHook` has seen. Default: `true`.
     pub fn with_deduplication(mut self, deduplicated: bool) -> Self {
         self.mapper = self.mapper.with_deduplication(deduplicated);

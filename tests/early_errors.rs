@@ -129,6 +129,31 @@ fn one_error_on_its_way_up_is_told_once_however_late_the_upper_spans_come() {
 }
 
 #[test]
+fn context_that_comes_when_its_error_has_left_makes_no_second_one() {
+    const IN_CONTEXT: &str = "no stock\n\nCaused by:\n    locked";
+    watchdog(HANG, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry, NEVER);
+        export(&exporter, vec![failing(3, 2, "locked")]).unwrap();
+        exporter.flush(LIMIT).unwrap();
+        export(&exporter, vec![failing(2, 1, IN_CONTEXT)]).unwrap();
+        exporter.flush(LIMIT).unwrap();
+        export(
+            &exporter,
+            vec![failing(1, 0, "no day\n\nCaused by:\n    0: no stock\n    1: locked")],
+        )
+        .unwrap();
+        exporter.flush(LIMIT).unwrap();
+        let events = sentry.events();
+        assert_eq!(texts(&events), ["locked"]);
+        assert_eq!(events[0]["exception"]["values"].as_array().unwrap().len(), 1);
+        exporter.shutdown_with_timeout(LIMIT).unwrap();
+        let stats = stats(&exporter);
+        assert_eq!((stats.events_delivered, stats.repeated_errors), (1, 2));
+    });
+}
+
+#[test]
 fn a_span_with_a_bare_error_status_leaves_early_as_well() {
     watchdog(HANG, || {
         let sentry = FakeSentry::start();

@@ -257,6 +257,24 @@ impl std::fmt::Debug for Report {
 }
 
 #[test]
+fn an_error_of_anyhow_that_gets_context_from_each_function() {
+    #[tracing::instrument(err(Debug))]
+    fn reserve() -> anyhow::Result<()> {
+        Err(LOCKED).context("could not reserve")
+    }
+    #[tracing::instrument(err(Debug))]
+    fn place_order() -> anyhow::Result<()> {
+        reserve().context("order 7 failed")
+    }
+
+    let events = events(|| drop(place_order()));
+    let [event] = events.as_array().unwrap().as_slice() else { panic!("{events}") };
+    let values = event["exception"]["values"].as_array().unwrap();
+    let said: Vec<_> = values[1..].iter().map(|it| it["value"].as_str().unwrap()).collect();
+    assert_eq!(said, ["the table is locked", "could not reserve", "order 7 failed"]);
+}
+
+#[test]
 fn an_error_of_anyhow_as_a_value() {
     insta::assert_json_snapshot!(events(|| {
         let error = order().unwrap_err();

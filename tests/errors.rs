@@ -45,6 +45,130 @@ fn the_same_error_on_the_way_up_counts_where_it_was_recorded_first() {
     assert_eq!(serde_json::to_value(trace).unwrap()["span_id"], "0000000000000003");
 }
 
+/// What a report says of itself, of its causes and of where it was made.
+fn report(texts: &[&str], line: u32) -> [KeyValue; 1] {
+    let mut text = format!("{}\n\nCaused by:\n", texts[0]);
+    for (number, cause) in texts[1..].iter().enumerate() {
+        text += &format!("    {number}: {cause}\n");
+    }
+    if line > 0 {
+        text += &format!(
+            "\nStack backtrace:\n   0: shop::load\n             at ./src/main.rs:{line}:7\n"
+        );
+    }
+    [KeyValue::new("exception.message", text)]
+}
+
+/// Of each error of the chain, root cause first: its type and text, and whether it has frames.
+fn chain(mapped: &Mapped) -> Vec<(&str, &str, bool)> {
+    let chain = mapped.events[0].exception.values.iter();
+    chain.map(|it| (&*it.ty, it.value.as_deref().unwrap(), it.stacktrace.is_some())).collect()
+}
+
+fn span_of(mapped: &Mapped, event: usize) -> String {
+    let trace = serde_json::to_value(&mapped.events[event].contexts["trace"]).unwrap();
+    trace["span_id"].as_str().unwrap().trim_start_matches('0').to_owned()
+}
+
+#[test]
+fn an_error_that_gets_context_on_its_way_up_is_one_with_all_that_was_said_of_it() {
+    for (lines, frames) in [([7, 7, 7], true), ([0, 7, 0], true), ([0, 0, 0], false)] {
+        let [inner, middle, outer] = lines;
+        let mapped = map(vec![
+            span(4, 3, "query", (2, 3)).event("no row", 3, report(&["locked", "timeout"], inner)),
+            span(3, 2, "read", (2, 4)).event("exception", 4, report(&["locked", "timeout"], inner)),
+            span(2, 1, "load", (1, 5)).event(
+                "exception",
+                5,
+                report(&["no stock", "locked", "timeout"], middle),
+            ),
+            span(1, 0, "day", (0, 6)).event(
+                "exception",
+                6,
+                report(&["no day", "no stock", "locked", "timeout"], outer),
+            ),
+        ]);
+        assert_eq!((mapped.events.len(), mapped.repeated_errors), (1, 3), "{lines:?}");
+        let said = ["timeout", "locked", "no stock", "no day"];
+        let expected = said.map(|text| ("Error", text, frames && text == "no day"));
+        assert_eq!(chain(&mapped), expected, "{lines:?}");
+        assert_eq!(span_of(&mapped, 0), "4", "it counts where it was recorded first");
+        let message = mapped.events[0].logentry.as_ref().map(|entry| entry.message.as_str());
+        assert_eq!(message, Some("no row"));
+        assert_eq!(mapped.events[0].extra.contains_key("exception.stacktrace"), frames);
+    }
+}
+
+#[test]
+fn context_beside_other_context_or_from_another_place_makes_another_error() {
+    let mapped = map(vec![
+        span(3, 2, "query", (1, 2)).event("exception", 2, exception("locked")),
+        span(2, 1, "load", (1, 5))
+            .event("exception", 3, report(&["no stock", "locked"], 0))
+            .event("exception", 4, report(&["no price", "locked"], 0))
+            .event("exception", 5, exception("locked")),
+        span(1, 0, "day", (0, 6)).event(
+            "exception",
+            6,
+            report(&["no day", "no stock", "locked"], 0),
+        ),
+    ]);
+    assert_eq!((texts(&mapped), mapped.repeated_errors), (strings(["no day", "no price"]), 3));
+    let mapped = map(vec![
+        span(2, 1, "load", (1, 5)).event("exception", 3, report(&["locked", "timeout"], 7)),
+        span(1, 0, "day", (0, 6)).event(
+            "exception",
+            6,
+            report(&["no day", "locked", "timeout"], 8),
+        ),
+    ]);
+    assert_eq!((texts(&mapped), mapped.repeated_errors), (strings(["locked", "no day"]), 0));
+    let mapped = map(vec![
+        span(3, 1, "load", (1, 2)).event("exception", 2, exception("locked")),
+        span(2, 1, "day", (3, 6)).event("exception", 6, report(&["no day", "locked"], 0)),
+        span(1, 0, "week", (0, 7)),
+    ]);
+    assert_eq!((texts(&mapped), mapped.repeated_errors), (strings(["locked", "no day"]), 0));
+}
+
+fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+#[test]
+fn a_type_that_one_record_names_is_that_of_the_error_in_the_chain_of_another() {
+    let typed = [KeyValue::new("exception.type", "shop::Locked")];
+    let mapped = map(vec![
+        span(2, 1, "load", (1, 5)).event(
+            "exception",
+            2,
+            typed.into_iter().chain(exception("locked")),
+        ),
+        span(1, 0, "day", (0, 6)).event("exception", 6, report(&["no day", "locked"], 7)),
+    ]);
+    let expected = [("Locked", "locked", false), ("Error", "no day", true)];
+    assert_eq!((chain(&mapped), mapped.repeated_errors), (expected.to_vec(), 1));
+    let [locked, day] = &*mapped.events[0].exception.values else { panic!("two errors") };
+    assert_eq!(locked.module.as_deref(), Some("shop"));
+    // What was recorded itself is told from what is only known as a cause.
+    let ways = [locked, day].map(|it| it.mechanism.as_ref().unwrap().ty.as_str());
+    assert_eq!(ways, ["opentelemetry"; 2]);
+}
+
+#[test]
+fn an_error_with_context_is_ignored_by_what_it_says_in_the_end() {
+    let spans = || {
+        vec![
+            span(2, 1, "load", (1, 5)).event("exception", 2, exception("locked")),
+            span(1, 0, "day", (0, 6)).event("exception", 6, report(&["no day", "locked"], 0)),
+        ]
+    };
+    for (pattern, left) in [("locked", vec!["no day".to_owned()]), ("no day", vec![])] {
+        let mapped = Mapper::new().with_ignored_errors([pattern]).map(spans()).remove(0);
+        assert_eq!((texts(&mapped), mapped.ignored_errors), (left.clone(), 1 - left.len()));
+    }
+}
+
 #[test]
 fn the_same_error_in_sibling_spans_counts_in_each() {
     let mapped = map(vec![
@@ -90,6 +214,27 @@ fn a_message_that_only_looks_like_a_place_is_kept() {
     let message = |name| named(name).events[0].logentry.clone().map(|entry| entry.message);
     assert_eq!(message("event store unavailable").as_deref(), Some("event store unavailable"));
     assert_eq!(message("event src/main.rs:12"), None);
+}
+
+#[test]
+fn the_message_of_a_line_that_names_only_a_type_is_what_the_error_says() {
+    let typed = [KeyValue::new("level", "ERROR"), KeyValue::new("exception.type", "StockError")];
+    let of = |name, more: &[KeyValue]| {
+        let said = typed.iter().chain(more).cloned();
+        let work = span(1, 0, "work", (0, 5)).event(name, 1, said).status(Status::error("failed"));
+        let event = map(vec![work]).events.remove(0);
+        let itself = event.exception.values.last().cloned().unwrap();
+        (itself.ty, itself.value, event.logentry.map(|entry| entry.message))
+    };
+    let stock = |value: &str, message: Option<&str>| {
+        ("StockError".to_owned(), Some(value.to_owned()), message.map(str::to_owned))
+    };
+    assert_eq!(of("the stock is negative", &[]), stock("the stock is negative", None));
+    let message = exception("-1");
+    assert_eq!(of("the stock is negative", &message), stock("-1", Some("the stock is negative")));
+    // What is no message says nothing; then there is what the span says.
+    assert_eq!(of("exception", &[]), stock("failed", None));
+    assert_eq!(of("event src/main.rs:12", &[]), stock("failed", None));
 }
 
 #[test]

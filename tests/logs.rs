@@ -26,7 +26,8 @@ use opentelemetry_sdk::logs::{
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter};
 use opentelemetry_sentry::{DropReason, SentrySpanExporter};
 use serde_json::{Value, json};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -82,6 +83,27 @@ fn failed(trace: u128, span: u64, text: &'static str) -> opentelemetry_sdk::trac
     let event = opentelemetry::trace::Event::new("exception", failed.end_time, attributes, 0);
     failed.events.events.push(event);
     failed
+}
+
+#[test]
+fn what_opentelemetry_says_of_itself_arrives_unless_its_targets_are_off() {
+    let loggers = |targets: Targets| {
+        watchdog(LIMIT, move || {
+            let sentry = FakeSentry::start();
+            let logs = logs(&exporter(&sentry));
+            let bridge = OpenTelemetryTracingBridge::new(&logs).with_filter(targets);
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(bridge), || {
+                tracing::debug!(target: "shop", "the stock is low");
+                logs.shutdown().unwrap();
+            });
+            let name = |log: &Value| attribute(log, "logger.name").as_str().unwrap().to_owned();
+            arrived(&sentry).iter().map(name).collect::<Vec<_>>()
+        })
+    };
+    let all = Targets::new().with_default(LevelFilter::TRACE);
+    let found = loggers(all.clone());
+    assert!(found.iter().any(|name| name == "opentelemetry_sdk"), "{found:?}");
+    assert_eq!(loggers(all.with_target("opentelemetry", LevelFilter::OFF)), ["shop"]);
 }
 
 #[test]

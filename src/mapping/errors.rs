@@ -6,7 +6,8 @@ use sentry_types::protocol::v7::Level;
 
 use super::error_rules::ErrorRules;
 use super::event_filter::EventFilter;
-use super::exception::{Identity, Recorded, Role};
+use super::exception::{Recorded, Role};
+use super::identity::Identity;
 use super::lineage::{Lineage, Place};
 use super::panic::Panics;
 use super::reading::Reading;
@@ -26,6 +27,17 @@ pub(super) struct Failure<'a> {
     /// The event of that span and its place among them; absent for a bare error status.
     pub(super) event: Option<(usize, &'a Event)>,
     pub(super) recorded: Option<Recorded>,
+    /// The span and event of a record further up that said more of it.
+    pub(super) said_more: Option<(&'a SpanData, usize)>,
+}
+
+/// A record of an error that is sent.
+#[derive(Debug)]
+struct Known {
+    place: Place,
+    stack: Option<u64>,
+    /// The place of the error among those that are sent.
+    of: usize,
 }
 
 /// The failures of a segment, after the rules for errors.
@@ -57,7 +69,10 @@ impl<'a> Failures<'a> {
         }
         let all = sent.len();
         sent.retain(|failure| {
-            !reading.ignores(failure.span, failure.event.map(|(index, _)| index))
+            let said = failure.said_more.map(|(span, index)| (span, Some(index)));
+            let first = (failure.span, failure.event.map(|(index, _)| index));
+            let (span, index) = said.unwrap_or(first);
+            !reading.ignores(span, index)
         });
         let ignored = all.saturating_sub(sent.len());
         // What is fatal, such as a panic, is not lost among what is not.
@@ -76,9 +91,10 @@ impl<'a> Failures<'a> {
     /// bare status.
     pub(super) fn marks(&self, below: &[FailedBelow]) -> Vec<Option<ErrorMark>> {
         let own = self.sent.iter().filter_map(|failure| {
-            let Identity { said, stack } = failure.recorded.as_ref()?.identity();
-            Some(ErrorMark { said, stack })
+            let Identity { said, as_cause, stack, .. } = Identity::of(failure.recorded.as_ref()?);
+            Some([ErrorMark { said, stack }, ErrorMark { said: as_cause, stack }])
         });
+        let own = own.flatten();
         let mut marks = Vec::new();
         for mark in own.chain(below.iter().filter_map(|failed| failed.error)).take(MAX_COMPARED) {
             if !marks.contains(&Some(mark)) {
@@ -93,17 +109,29 @@ impl<'a> Failures<'a> {
     }
 }
 
-impl Failure<'_> {
+impl<'a> Failure<'a> {
     fn is_fatal(&self) -> bool {
         self.recorded.as_ref().is_some_and(|recorded| recorded.level == Level::Fatal)
+    }
+
+    /// How many errors its chain holds.
+    fn len(&self) -> usize {
+        self.recorded.as_ref().map_or(0, |recorded| recorded.chain.len())
+    }
+
+    fn wrap(&mut self, outer: Self) {
+        self.said_more = outer.event.map(|(index, _)| (outer.span, index));
+        if let Some((recorded, outer)) = self.recorded.as_mut().zip(outer.recorded) {
+            recorded.wrap(outer);
+        }
     }
 }
 
 /// The failures of a segment, each one once, and how many further records of them there were.
 ///
 /// An error that several spans recorded on its way up counts where it was recorded first, which is
-/// the innermost span (rule EXC-11). A span that only has an error status counts if nothing was
-/// recorded below or above it and no deeper span failed.
+/// the innermost span (rule EXC-11), and says what was said of it in the end. A span that only has
+/// an error status counts if nothing was recorded below or above it and no deeper span failed.
 fn failures<'a>(
     spans: &'a [SpanData],
     below: &[FailedBelow],
@@ -122,7 +150,7 @@ fn failures<'a>(
     recorded.sort_by_key(|failure| failure.span.end_time);
     let before = recorded.len();
     if rules.is_deduplicated {
-        keep_first(&mut recorded, below, spans);
+        recorded = each_once(recorded, below, spans);
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
@@ -149,7 +177,7 @@ fn failures<'a>(
                 .ancestors(span)
                 .any(|above| exceptions.contains(&above.span_context.span_id()));
             if !covered.contains(&id) && !recording.contains(&id) && !is_told_above {
-                recorded.push(Failure { span, event: None, recorded: None });
+                recorded.push(Failure { span, event: None, recorded: None, said_more: None });
             }
             tree.cover(span, &mut covered);
         }
@@ -158,44 +186,95 @@ fn failures<'a>(
 }
 
 /// Leaves of each error the first record on the way up, and no line that logs a panic.
-fn keep_first<'a>(
-    recorded: &mut Vec<Failure<'a>>,
+///
+/// Context makes no other error of one: what ends in the whole chain of a record below is told there.
+fn each_once<'a>(
+    recorded: Vec<Failure<'a>>,
     failed_below: &[FailedBelow],
     spans: &'a [SpanData],
-) {
+) -> Vec<Failure<'a>> {
+    if recorded.len() < 2 && failed_below.is_empty() {
+        return recorded;
+    }
     let panics = Panics::of(spans);
-    recorded
-        .retain(|failure| !failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)));
     let lineage = Lineage::of(spans);
-    let mut kept: HashMap<u64, Vec<(Place, Option<u64>)>> = HashMap::new();
-    recorded.retain(|failure| {
-        let identity = failure.recorded.as_ref().map(Recorded::identity);
-        let place = lineage.place(failure.span.span_context.span_id());
-        let Some((Identity { said, stack }, place)) = identity.zip(place) else { return true };
-        let same = kept.entry(said).or_default();
-        // Not every record of an error brings its frames along.
-        let is_alike = |other: Option<u64>| stack.is_none() || other.is_none() || stack == other;
-        let has_left = || {
-            let same = failed_below.iter().filter(|failed| {
-                failed.error.is_some_and(|error| error.said == said && is_alike(error.stack))
-            });
-            same.filter_map(|failed| lineage.place(failed.span)).any(|below| place.includes(below))
-        };
-        let is_repeated =
-            same.iter().any(|(below, other)| is_alike(*other) && place.includes(*below))
-                || has_left();
-        if !is_repeated && same.len() < MAX_COMPARED {
-            same.push((place, stack));
+    let mut sent: Vec<Failure<'a>> = Vec::new();
+    let mut known: HashMap<u64, Vec<Known>> = HashMap::new();
+    for failure in recorded {
+        if failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)) {
+            continue;
         }
-        !is_repeated
+        let identity = failure.recorded.as_ref().map(Identity::of);
+        let place = lineage.place(failure.span.span_context.span_id());
+        let Some((identity, place)) = identity.zip(place) else {
+            sent.push(failure);
+            continue;
+        };
+        if has_left(&identity, place, failed_below, &lineage) {
+            continue;
+        }
+        let is_whole = |len| len >= failure.len();
+        // The last one is the likeliest to have got this far.
+        let alike = identity.sayings().flat_map(|(said, len)| {
+            let same = known.get(&said).into_iter().flatten().rev();
+            same.map(move |known| (known, len))
+        });
+        let first = alike.take(MAX_COMPARED).find(|(known, len)| {
+            // What one context was added to is not what another one was added to.
+            let is_last_word = || sent.get(known.of).is_some_and(|sent| sent.len() == *len);
+            known.fits(place, identity.stack) && (is_whole(*len) || is_last_word())
+        });
+        let first = first.map(|(known, len)| (known.of, is_whole(len)));
+        let of = match first {
+            Some((_, true)) => continue,
+            Some((of, false)) => of,
+            None => sent.len(),
+        };
+        for said in [identity.said, identity.as_cause] {
+            let same = known.entry(said).or_default();
+            if same.len() < MAX_COMPARED && same.last().is_none_or(|last| last.of != of) {
+                same.push(Known { place, stack: identity.stack, of });
+            }
+        }
+        match sent.get_mut(of) {
+            Some(first) => first.wrap(failure),
+            None => sent.push(failure),
+        }
+    }
+    sent
+}
+
+/// Whether the error was sent with a span below, before this one came.
+fn has_left(
+    identity: &Identity,
+    place: Place,
+    failed_below: &[FailedBelow],
+    lineage: &Lineage,
+) -> bool {
+    let mut same = failed_below.iter().filter(|failed| {
+        failed.error.is_some_and(|error| {
+            let is_alike =
+                identity.stack.is_none() || error.stack.is_none() || identity.stack == error.stack;
+            is_alike && identity.sayings().any(|(said, _)| said == error.said)
+        })
     });
+    same.any(|failed| lineage.place(failed.span).is_some_and(|below| place.includes(below)))
+}
+
+impl Known {
+    /// Whether it may be the same error where a record of it stands in this place.
+    fn fits(&self, above: Place, stack: Option<u64>) -> bool {
+        // Not every record of an error brings its frames along.
+        let is_alike = stack.is_none() || self.stack.is_none() || stack == self.stack;
+        is_alike && above.includes(self.place)
+    }
 }
 
 /// What events recorded, the deepest spans first, for where clocks tell no difference.
 fn recorded<'a>(spans: &'a [SpanData], reading: &Reading, in_app: &InApp) -> Vec<Failure<'a>> {
     let errors = reading.events(spans, Role::is_error).rev().map(|(span, event, role)| {
         let recorded = Some(Recorded::of(event.1, role, span, in_app));
-        Failure { span, event: Some(event), recorded }
+        Failure { span, event: Some(event), recorded, said_more: None }
     });
     let mut failures: Vec<_> = errors.collect();
     // The events of one span stay in their order.
@@ -280,5 +359,34 @@ mod tests {
             let bound = len as usize * (records * (MAX_COMPARED + 100) + 100);
             assert!(steps < bound, "{len} spans, {records} records: {steps} of {bound} steps");
         }
+    }
+
+    #[test]
+    fn causes_that_many_other_spans_recorded_cost_no_comparison_with_each_of_them() {
+        let report = |itself: String, causes: usize| {
+            let mut text = format!("{itself}\n\nCaused by:\n");
+            for (number, cause) in (0..causes).rev().enumerate() {
+                text += &format!("{number:>5}: cause {cause}\n");
+            }
+            text
+        };
+        let mut segment = chain(4000, 1);
+        for (at, span) in segment.spans.iter_mut().enumerate().skip(1) {
+            span.parent_span_id = SpanId::from(1);
+            // The last quarter adds context to what others went through.
+            let text = match at {
+                ..3000 => report(format!("cause {}", at % 40), at % 40),
+                _ => report(format!("number {at}"), 40),
+            };
+            let text = KeyValue::new("exception.message", text);
+            span.events.events.iter_mut().for_each(|event| event.attributes = vec![text.clone()]);
+        }
+        let steps_with = |is_on| {
+            let mapper = Mapper::new().with_deduplication(is_on);
+            steps::of(|| assert_eq!(mapper.count_errors(&segment), (4000, 0)))
+        };
+        let steps = steps_with(true) - steps_with(false);
+        let bound = 4000 * (MAX_COMPARED + 100);
+        assert!(steps < bound, "{steps} of {bound} steps");
     }
 }

@@ -1,5 +1,3 @@
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use opentelemetry::trace::{Event, Status};
 use opentelemetry::{StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
@@ -18,6 +16,9 @@ use crate::semconv::Attribute::{self, ThreadId as ThreadIdKey, *};
 
 /// The type of an error that says no other, as in Sentry's SDK for Rust.
 const UNKNOWN_TYPE: &str = "Error";
+
+/// By which way an error came that is only known as the cause of another one.
+pub(super) const CAUSE: &str = "chained";
 
 /// How many errors of a chain are sent, counted from the outermost.
 const MAX_CHAIN: usize = 50;
@@ -58,15 +59,6 @@ pub(super) struct Recorded {
     pub(super) raw_stacktrace: Option<String>,
     pub(super) location: Option<Location>,
     pub(super) fingerprint: Vec<String>,
-}
-
-/// What tells one error from another (rule EXC-11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Identity {
-    /// Of types and texts, or of a message and its place.
-    pub(super) said: u64,
-    /// Of the frames; nothing where there are none.
-    pub(super) stack: Option<u64>,
 }
 
 /// The place in the source where an error was recorded.
@@ -139,25 +131,22 @@ impl Recorded {
         recorded
     }
 
-    /// Tells errors of the same text, chain and frames as one (rule EXC-11).
-    pub(super) fn identity(&self) -> Identity {
-        let mut said = DefaultHasher::new();
-        for exception in &self.chain {
-            (&exception.ty, &exception.value).hash(&mut said);
+    /// Takes what a record further up says of this error, whose chain holds that of this one.
+    pub(super) fn wrap(&mut self, outer: Self) {
+        let inner = std::mem::replace(&mut self.chain, outer.chain);
+        let place = inner.len().checked_sub(1);
+        let (Some(itself), Some(place)) = (inner.into_iter().next_back(), place) else { return };
+        if let Some(cause) = self.chain.get_mut(place) {
+            // Reports name no types.
+            (cause.ty, cause.module, cause.mechanism) =
+                (itself.ty, itself.module, itself.mechanism);
         }
-        if self.chain.is_empty() {
-            let place = self.location.as_ref().map(|place| (&place.file, place.line));
-            (&self.message, place).hash(&mut said);
+        if let Some(outermost) = self.chain.last_mut() {
+            outermost.thread_id = itself.thread_id.or(outermost.thread_id.take());
+            outermost.stacktrace = outermost.stacktrace.take().or(itself.stacktrace);
         }
-        let frames = self.chain.last().and_then(|itself| itself.stacktrace.as_ref());
-        let stack = frames.map(|trace| {
-            let mut stack = DefaultHasher::new();
-            for frame in &trace.frames {
-                (&frame.module, &frame.function, &frame.abs_path, frame.lineno).hash(&mut stack);
-            }
-            stack.finish()
-        });
-        Identity { said: said.finish(), stack }
+        self.platform = self.platform.or(outer.platform);
+        self.raw_stacktrace = self.raw_stacktrace.take().or(outer.raw_stacktrace);
     }
 
     /// Whether one of these patterns fits the type, the text, both, or the message.
@@ -213,7 +202,9 @@ impl Recorded {
             handled: Some(!escaped),
             ..Mechanism::default()
         };
-        let value = message.or(traced_itself.value).or(status);
+        // The text of a line that names a type and no more.
+        let said = || self.message.take();
+        let value = message.or(traced_itself.value).or_else(said).or(status);
         let itself = exception(ty, module, value, traced_itself.stacktrace, mechanism);
         let kept = MAX_CHAIN.saturating_sub(1);
         self.chain = if causes.is_empty() {
@@ -254,17 +245,22 @@ fn type_of(
     (None, ty.map_or_else(|| UNKNOWN_TYPE.to_owned(), |ty| ty.into_owned()))
 }
 
+/// The type of an error of which there is only a text.
+pub(super) fn type_of_cause(text: &str) -> &str {
+    type_of_debug(text).unwrap_or(UNKNOWN_TYPE)
+}
+
 fn cause(text: String) -> Exception {
-    let ty = type_of_debug(&text).unwrap_or(UNKNOWN_TYPE).to_owned();
+    let ty = type_of_cause(&text).to_owned();
     let message = ErrorText::parse(&text).message;
-    let mechanism = Mechanism { ty: "chained".into(), ..Mechanism::default() };
+    let mechanism = Mechanism { ty: CAUSE.into(), ..Mechanism::default() };
     exception(ty, None, Some(message), None, mechanism)
 }
 
 /// A cause that the text of a stack trace names, with its own frames.
 fn traced_cause(error: stacktrace::Error) -> Exception {
     let ty = error.ty.unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
-    let mechanism = Mechanism { ty: "chained".into(), ..Mechanism::default() };
+    let mechanism = Mechanism { ty: CAUSE.into(), ..Mechanism::default() };
     exception(ty, error.module, error.value, error.stacktrace, mechanism)
 }
 

@@ -1,11 +1,11 @@
 //! Errors that others have told of, in the words of those that spans record.
 
-use sentry_types::protocol::v7::Event;
+use sentry_types::protocol::v7::{Event, Exception};
 
 use super::Mapper;
 use super::error_text::ErrorText;
 use super::event::STATUS;
-use super::exception::MAX_VALUE_BYTES;
+use super::exception::{CAUSE, MAX_VALUE_BYTES};
 use crate::protocol::limited;
 
 impl Mapper {
@@ -24,5 +24,10 @@ impl Mapper {
     pub(crate) fn is_of_status(event: &Event<'_>) -> bool {
         event.exception.values.is_empty()
             && event.fingerprint.first().is_some_and(|first| first == STATUS)
+    }
+
+    /// Whether an error of a chain was recorded itself, and is not only known as a cause.
+    pub(crate) fn is_of_record(error: &Exception) -> bool {
+        error.mechanism.as_ref().is_some_and(|mechanism| mechanism.ty != CAUSE)
     }
 }

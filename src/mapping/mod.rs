@@ -54,6 +54,7 @@ mod facts;
 mod foreign;
 mod http;
 mod id;
+mod identity;
 mod ignoring;
 mod legal;
 mod lineage;

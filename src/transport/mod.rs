@@ -11,8 +11,12 @@ mod symptoms;
 
 use std::fmt;
 
-use async_trait::async_trait;
-use bytes::Bytes;
+#[doc(no_inline)]
+pub use ::http::{Request, Response};
+#[doc(no_inline)]
+pub use async_trait::async_trait;
+#[doc(no_inline)]
+pub use bytes::Bytes;
 
 pub(crate) use self::backoff::Backoff;
 pub use self::error::TransportError;
@@ -34,20 +38,23 @@ pub(crate) use self::refusal::Refusal;
 /// exporter, which also reads the rate limits in its headers. Of the body, its first 1024 bytes are
 /// enough: they are for the explanation in messages about refusals, and may be left out.
 ///
+/// What the signature needs stands beside the trait, so that none of `async-trait`, `bytes` and
+/// `http` has to be a dependency of the application, in a version that fits.
+///
 /// ```
-/// use bytes::Bytes;
+/// use opentelemetry_sentry::transport::{Bytes, Request, Response, async_trait};
 /// use opentelemetry_sentry::transport::{Transport, TransportError};
 ///
 /// #[derive(Debug)]
 /// struct Bridge(reqwest::Client);
 ///
-/// #[async_trait::async_trait]
+/// #[async_trait]
 /// impl Transport for Bridge {
-///     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+///     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
 ///         let request = reqwest::Request::try_from(request).map_err(TransportError::new)?;
 ///         let answer = self.0.execute(request).await.map_err(TransportError::new)?;
 ///         let status = answer.status();
-///         let mut response = http::Response::new(Bytes::new());
+///         let mut response = Response::new(Bytes::new());
 ///         *response.status_mut() = status;
 ///         *response.headers_mut() = answer.headers().clone();
 ///         Ok(response)
@@ -62,8 +69,5 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ///
     /// If no answer came: the host cannot be found or reached, TLS failed, time ran out. The same
     /// envelope is then sent again later, unless the error says that this is of no use.
-    async fn send(
-        &self,
-        request: ::http::Request<Bytes>,
-    ) -> Result<::http::Response<Bytes>, TransportError>;
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
 }

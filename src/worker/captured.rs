@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sentry_types::protocol::v7::{Context, Event, SpanId, TraceId};
+use sentry_types::protocol::v7::{Context, Event, Exception, SpanId, TraceId};
 
 use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::Mapper;
@@ -90,7 +90,7 @@ impl Captured {
         let Some((trace, span)) = recorder(event) else { return false };
         let is_near =
             |key: Key| self.times(key).is_some_and(|times| times.is_near(event.timestamp));
-        let Some(itself) = event.exception.values.last() else {
+        let Some((itself, causes)) = event.exception.values.split_last() else {
             let message = event.logentry.as_ref().map(|entry| entry.message.as_str());
             // A status may come long after the error that led to it.
             return message.is_some_and(|text| is_near(Mark::Text(text).of(trace)))
@@ -105,7 +105,11 @@ impl Captured {
         let is_debug = text
             .strip_prefix(itself.ty.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '(', '{']));
+        // What was said of it before it got its context.
+        let is_of_record = |error: &&Exception| Mapper::is_of_record(error);
+        let mut first = causes.iter().filter(is_of_record).filter_map(|it| it.value.as_deref());
         is_near(Mark::Text(text).of(trace))
+            || first.any(|text| is_near(Mark::Text(text).of(trace)))
             || (is_debug && is_near(Mark::Type(span, &itself.ty).of(trace)))
     }
 
@@ -150,7 +154,7 @@ impl Times {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use sentry_types::protocol::v7::{Exception, LogEntry, TraceContext};
+    use sentry_types::protocol::v7::{LogEntry, Mechanism, TraceContext};
 
     use super::*;
     use crate::sentry_sdk::Said;
@@ -219,6 +223,20 @@ mod tests {
         let mut elsewhere = event("NotPaid", "not paid");
         in_span(&mut elsewhere, (trace(2), span(1)));
         assert!(!is_left_out(sent(), elsewhere));
+    }
+
+    #[test]
+    fn an_error_with_context_is_the_one_that_was_captured_without_it_and_no_cause_is() {
+        let of = |ways: [&str; 2]| {
+            let mut event = event("Error", "not paid");
+            event.exception.values.extend(self::event("Error", "no order").exception.values);
+            for (error, way) in event.exception.values.iter_mut().zip(ways) {
+                error.mechanism = Some(Mechanism { ty: way.into(), ..Mechanism::default() });
+            }
+            is_left_out([capture("NotPaid", "not paid")], event)
+        };
+        assert!(of(["opentelemetry", "opentelemetry"]));
+        assert!(!of(["chained", "opentelemetry"]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::TraceId;
 use sentry_types::Uuid;
-use sentry_types::protocol::v7::{Context, Event};
+use sentry_types::protocol::v7::{Context, Event, Exception};
 
 use super::inbox::Record;
 use super::intake::{Intake, Prepared};
@@ -31,7 +31,7 @@ pub(super) struct Twins {
     is_on: bool,
     known: Generations<u64, Teller>,
     /// The errors at hand, by their ids: they become known only if they are sent.
-    at_hand: HashMap<Uuid, (u64, Teller)>,
+    at_hand: HashMap<Uuid, (Vec<u64>, Teller)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +71,10 @@ impl Twins {
         let before = events.len();
         self.at_hand.clear();
         events.retain(|event| {
-            let Some(key) = key(event) else { return true };
-            let is_kept = !is_left_out(self.known.peek(key).copied());
-            if is_kept {
-                self.at_hand.insert(event.event_id, (key, teller));
+            let keys = keys(event);
+            let is_kept = !keys.iter().any(|key| is_left_out(self.known.peek(*key).copied()));
+            if is_kept && !keys.is_empty() {
+                self.at_hand.insert(event.event_id, (keys, teller));
             }
             is_kept
         });
@@ -83,10 +83,11 @@ impl Twins {
 
     /// Notes that an error is sent, whatever a hook has made of it.
     pub(super) fn sent(&mut self, event: Uuid) {
-        if let Some((key, teller)) = self.at_hand.remove(&event)
-            && self.known.peek(key).is_none()
-        {
-            self.known.insert(key, teller);
+        let Some((keys, teller)) = self.at_hand.remove(&event) else { return };
+        for key in keys {
+            if self.known.peek(key).is_none() {
+                self.known.insert(key, teller);
+            }
         }
     }
 }
@@ -161,19 +162,23 @@ impl Intake {
     }
 }
 
-/// What tells an error from others.
-fn key(event: &Event<'_>) -> Option<u64> {
-    let Some(Context::Trace(trace)) = event.contexts.get("trace") else { return None };
-    let error = event.exception.values.last()?;
-    let mut hasher = DefaultHasher::new();
-    (trace.trace_id.to_string(), trace.span_id.to_string()).hash(&mut hasher);
-    (&error.ty, &error.value).hash(&mut hasher);
-    Some(hasher.finish())
+/// What tells an error from others: where it was recorded, and as what, first and with context.
+fn keys(event: &Event<'_>) -> Vec<u64> {
+    let Some(Context::Trace(trace)) = event.contexts.get("trace") else { return Vec::new() };
+    let Some((itself, causes)) = event.exception.values.split_last() else { return Vec::new() };
+    let first = causes.iter().filter(|cause| Mapper::is_of_record(cause));
+    let key = |error: &Exception| {
+        let mut hasher = DefaultHasher::new();
+        (trace.trace_id.to_string(), trace.span_id.to_string()).hash(&mut hasher);
+        (&error.ty, &error.value).hash(&mut hasher);
+        hasher.finish()
+    };
+    first.chain([itself]).map(key).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use sentry_types::protocol::v7::{Exception, TraceContext};
+    use sentry_types::protocol::v7::{Exception, Mechanism, TraceContext};
 
     use super::*;
 
@@ -211,6 +216,31 @@ mod tests {
         let of_span = vec![event(1, "a"), event(1, "c"), event(3, "a")];
         assert_eq!(of_spans(&mut twins, of_span), 1, "another text, and another span");
         assert_eq!(of_logs(&mut twins, vec![event(1, "c"), event(3, "a")]), 2);
+    }
+
+    #[test]
+    fn an_error_with_context_is_one_that_was_told_without_it() {
+        let recorded = |span, values: &[&str]| {
+            let mut event = event(span, "root");
+            event.exception.values[0].mechanism = Some(way("chained"));
+            for value in values {
+                let mut itself = self::event(span, value).exception.values.remove(0);
+                itself.mechanism = Some(way("opentelemetry"));
+                event.exception.values.push(itself);
+            }
+            event
+        };
+        let mut twins = twins();
+        of_logs(&mut twins, vec![recorded(1, &["inner"])]);
+        assert_eq!(of_spans(&mut twins, vec![recorded(1, &["inner", "outer"])]), 1);
+        of_spans(&mut twins, vec![recorded(2, &["inner", "outer"])]);
+        let of_log = vec![recorded(2, &["inner"]), recorded(2, &["outer"])];
+        assert_eq!(of_logs(&mut twins, of_log), 2);
+        assert_eq!(of_logs(&mut twins, vec![event(2, "root")]), 0, "a cause alone is no record");
+    }
+
+    fn way(ty: &str) -> Mechanism {
+        Mechanism { ty: ty.into(), ..Mechanism::default() }
     }
 
     #[test]
