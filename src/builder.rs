@@ -17,7 +17,7 @@ use crate::hooks::Hooks;
 use crate::mapping::{EventFilter, Mapper, TagPolicy};
 use crate::pattern::Pattern;
 use crate::propagation::{Continuation, Service, TraceRegistry};
-use crate::protocol::{MAX_SPANS, Protocol};
+use crate::protocol::{Compression, MAX_SPANS, Protocol};
 use crate::router::Router;
 use crate::sampling::Sampling;
 use crate::scrub::Scrubbing;
@@ -40,6 +40,7 @@ pub struct SentrySpanExporterBuilder {
     mapper: Mapper,
     hooks: Hooks,
     protocol: Protocol,
+    compression: Compression,
     client: ClientSettings,
     /// With the setter that gave it.
     transport: Option<(&'static str, Arc<dyn Transport>)>,

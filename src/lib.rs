@@ -165,7 +165,7 @@ pub use otlp_endpoint::OtlpEndpoint;
 pub use panic::PanicHook;
 pub use pattern::Pattern;
 pub use propagation::{SentryPropagator, SentrySampler};
-pub use protocol::Protocol;
+pub use protocol::{Compression, Protocol};
 pub use router::Router;
 pub use sampling::Sampling;
 pub use scrub::{Family, Scrubbing};

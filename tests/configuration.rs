@@ -12,7 +12,9 @@ use opentelemetry::trace::{Span, Tracer, TracerProvider};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter};
-use opentelemetry_sentry::{BuildError, SentrySpanExporter, SentrySpanExporterBuilder, Stats};
+use opentelemetry_sentry::{
+    BuildError, Compression, SentrySpanExporter, SentrySpanExporterBuilder, Stats,
+};
 use serde_json::{Value, json};
 
 const DSN: &str = "SENTRY_DSN";
@@ -97,6 +99,21 @@ fn what_sentry_would_refuse_is_refused_at_once_with_an_example() {
         let error = with_variables(&[], move || fails(valid().with_dist(in_code)));
         assert!(error.contains("with_dist") && error.contains("42"), "{error}");
     }
+}
+
+#[test]
+fn a_level_that_gzip_does_not_have_is_refused_at_once() {
+    with_variables(&[], || {
+        for level in [0, 10, u32::MAX] {
+            let error = fails(valid().with_compression(Compression::Gzip(level)));
+            let is_explained = error.contains("1 to 9") && error.contains(&level.to_string());
+            assert!(error.contains("with_compression") && is_explained, "{error}");
+        }
+        for fine in [Compression::None, Compression::Gzip(1), Compression::Gzip(9)] {
+            let exporter = valid().with_compression(fine).build().unwrap();
+            exporter.shutdown_with_timeout(SOON).unwrap();
+        }
+    });
 }
 
 #[test]

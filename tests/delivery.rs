@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use common::sentry::{FakeSentry, KEY, Request, SOON};
-use common::telemetry::{exporter, is_now, provider, stats, work};
+use common::telemetry::{export, exporter, is_now, provider, span, stats, work};
 use common::watchdog::watchdog;
 use opentelemetry_sdk::runtime::{Tokio, TokioCurrentThread};
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
-use opentelemetry_sentry::SentrySpanExporter;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter};
+use opentelemetry_sentry::{Compression, SentrySpanExporter};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -196,6 +196,31 @@ fn a_request_is_a_post_to_the_envelope_endpoint_that_says_what_it_is() {
         assert!(name.starts_with("opentelemetry-sentry"), "{name}");
         assert_eq!(version, env!("CARGO_PKG_VERSION"));
     }
+}
+
+#[test]
+fn bodies_are_as_small_as_one_wants_and_say_the_same() {
+    let compressions = [Compression::None, Compression::Gzip(1), Compression::Gzip(9)];
+    let sent = watchdog(Duration::from_secs(30), move || {
+        compressions.map(|compression| {
+            let sentry = FakeSentry::start();
+            let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+            let exporter = builder.with_compression(compression).build().unwrap();
+            let spans = (2..200).map(|id| span(1, id, 1, "a")).chain([span(1, 1, 0, "b")]);
+            export(&exporter, spans.collect()).unwrap();
+            exporter.shutdown_with_timeout(SOON).unwrap();
+            let requests = sentry.requests();
+            assert_eq!(requests.len(), 1);
+            let request = requests.into_iter().next().unwrap();
+            let encoding = request.header("content-encoding").map(str::to_owned);
+            let spans = sentry.transactions()[0]["spans"].as_array().unwrap().len();
+            (encoding, request.wire_length, spans)
+        })
+    });
+    let [(plain, most, spans), (fast, fewer, same), (small, fewest, last)] = sent;
+    assert_eq!((plain, fast.as_deref(), small.as_deref()), (None, Some("gzip"), Some("gzip")));
+    assert!(most > 3 * fewer && fewer > fewest, "{most} {fewer} {fewest}");
+    assert_eq!([spans, same, last], [198; 3]);
 }
 
 #[test]

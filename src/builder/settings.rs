@@ -34,6 +34,7 @@ impl SentrySpanExporterBuilder {
         Read: Fn(&str) -> Result<String, VarError>,
     {
         self.check_protocol()?;
+        self.check_compression()?;
         let dsn = environment.choose("with_dsn", self.dsn, DSN_VARIABLE)?;
         let release = environment.choose("with_release", self.release, RELEASE_VARIABLE)?;
         let place =
@@ -99,6 +100,7 @@ impl SentrySpanExporterBuilder {
             sampling: self.sampling,
             hooks: self.hooks,
             protocol: self.protocol,
+            compression: self.compression,
             segment_timeout: self.segment_timeout.unwrap_or(SegmentBuffer::DEFAULT_TIMEOUT),
             error_timeout: self.error_timeout.unwrap_or(Self::DEFAULT_ERROR_TIMEOUT),
             pending: self.pending,

@@ -97,6 +97,7 @@ use self::id::event_id;
 use self::ignoring::Verdict;
 use self::reading::Reading;
 use self::resource::ResourceFields;
+use self::span::Room;
 use self::stacktrace::InApp;
 use self::transaction::{Crumb, Root};
 use crate::ignore::Ignoring;
@@ -364,9 +365,11 @@ impl Mapper {
         let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
         transaction.breadcrumbs = breadcrumbs;
         if extent == Extent::Whole {
+            let mut room = Room::default();
             let child = |span: SpanData| {
-                span::Mapped::of(&span, &Facts::of(&span.attributes), false)
-                    .into_child(span, &self.tags)
+                let facts = Facts::of(&span.attributes);
+                let mapped = span::Mapped::of_in(&mut room, &span, &facts, false);
+                mapped.into_child(span, &self.tags, &mut room)
             };
             transaction.spans = spans.map(child).collect();
         }

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use opentelemetry::trace::{Link as SpanLink, SpanId, SpanKind, Status, TraceId};
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::SpanStatus;
 
@@ -72,6 +73,14 @@ pub(super) struct Mapped {
     added: Vec<KeyValue>,
 }
 
+/// What is used again for the next span, so that it need not be made anew.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    added: Vec<KeyValue>,
+    /// Name and version of the last scope.
+    scope: Option<(StringValue, Option<StringValue>)>,
+}
+
 /// How Sentry shows the transaction of a root span.
 #[derive(Debug)]
 pub(crate) struct RootTitle {
@@ -86,9 +95,41 @@ impl RootTitle {
     }
 }
 
+impl Room {
+    /// Adds what the scope is called.
+    fn describe(&mut self, scope: &InstrumentationScope, added: &mut Vec<KeyValue>) {
+        let is_it = |(name, version): &&(StringValue, Option<StringValue>)| {
+            name.as_str() == scope.name()
+                && version.as_ref().map(StringValue::as_str) == scope.version()
+        };
+        let known = self.scope.as_ref().filter(is_it).cloned();
+        let (name, version) = known.unwrap_or_else(|| {
+            let shared = |text: &str| StringValue::from(Arc::<str>::from(text));
+            let scope = (shared(scope.name()), scope.version().map(shared));
+            self.scope.insert(scope).clone()
+        });
+        if !name.as_str().is_empty() {
+            added.push(KeyValue::new("otel.scope.name", Value::String(name)));
+        }
+        if let Some(version) = version.filter(|version| !version.as_str().is_empty()) {
+            added.push(KeyValue::new("otel.scope.version", Value::String(version)));
+        }
+    }
+}
+
 impl Mapped {
     /// Reads a span; `as_root` decides by which rules it is named.
     pub(super) fn of(span: &SpanData, facts: &Facts<'_>, as_root: bool) -> Self {
+        Self::of_in(&mut Room::default(), span, facts, as_root)
+    }
+
+    /// The same with room that [`into_child`](Self::into_child) gives back.
+    pub(super) fn of_in(
+        room: &mut Room,
+        span: &SpanData,
+        facts: &Facts<'_>,
+        as_root: bool,
+    ) -> Self {
         let (op, family) = op::op(facts, &span.span_kind);
         let named = Named {
             facts,
@@ -117,7 +158,7 @@ impl Mapped {
             measurements: span.events.iter().filter_map(measurement).collect(),
             low_cardinality_name: low_cardinality_name.filter(|name| !name.as_str().is_empty()),
             replaced: replaced(facts, as_root),
-            added: added(span, facts, family),
+            added: added(room, span, facts, family),
             op,
             name,
             source,
@@ -152,13 +193,16 @@ impl Mapped {
     }
 
     /// The span as one below the root.
-    pub(super) fn into_child(mut self, span: SpanData, tags: &TagPolicy) -> Span {
+    pub(super) fn into_child(mut self, span: SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
         let tags = tags.of_span(&span.attributes);
+        let parent_span_id = parent(&span);
+        let data = self.data(span.attributes);
+        room.added = self.added;
         Span {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
-            parent_span_id: parent(&span),
-            data: self.data(span.attributes),
+            parent_span_id,
+            data,
             op: self.op,
             description: self.name,
             status: self.status,
@@ -261,16 +305,16 @@ fn replaced(facts: &Facts<'_>, as_root: bool) -> Vec<KeyValue> {
     replaced
 }
 
-fn added(span: &SpanData, facts: &Facts<'_>, family: Option<Family>) -> Vec<KeyValue> {
-    let mut added = Vec::with_capacity(6);
+fn added(
+    room: &mut Room,
+    span: &SpanData,
+    facts: &Facts<'_>,
+    family: Option<Family>,
+) -> Vec<KeyValue> {
+    let mut added = std::mem::take(&mut room.added);
     added.push(KeyValue::new("otel.kind", kind(&span.span_kind)));
     let scope = &span.instrumentation_scope;
-    if !scope.name().is_empty() {
-        added.push(KeyValue::new("otel.scope.name", scope.name().to_owned()));
-    }
-    if let Some(version) = scope.version().filter(|version| !version.is_empty()) {
-        added.push(KeyValue::new("otel.scope.version", version.to_owned()));
-    }
+    room.describe(scope, &mut added);
     added.extend(scope.attributes().map(|entry| {
         KeyValue::new(Key::from(format!("instrumentation.{}", entry.key)), entry.value.clone())
     }));

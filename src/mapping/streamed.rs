@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::ignoring::ignores_span;
 use super::legal::{legal_environment, legal_release};
 use super::transaction::{Crumb, ENVIRONMENT, Root};
-use super::{MAX_CRUMBS, Mapper, span};
+use super::{MAX_CRUMBS, Mapper, Room, span};
 use crate::protocol::{Data, NAME, PLATFORM, Span, TransactionSource, VERSION, retain_spans};
 use crate::segment::{ErrorMark, Segment, SegmentKind};
 
@@ -87,8 +87,9 @@ impl Mapper {
         streamed.spans = Vec::with_capacity(segment.spans.len());
         let mut title = known.filter(|_| !is_root).cloned();
         let mut is_segment = is_root;
+        let mut room = Room::default();
         for span in segment.spans {
-            streamed.spans.push(self.streamed_span(span, &mut title, is_segment));
+            streamed.spans.push(self.streamed_span(&mut room, span, &mut title, is_segment));
             is_segment = false;
         }
         if ignored.contains(&true) {
@@ -113,16 +114,18 @@ impl Mapper {
     /// A span of this segment; the root of one says its title.
     fn streamed_span(
         &self,
+        room: &mut Room,
         span: SpanData,
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
-        let mapped = span::Mapped::of(&span, &Facts::of(&span.attributes), is_segment);
+        let facts = Facts::of(&span.attributes);
+        let mapped = span::Mapped::of_in(room, &span, &facts, is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);
             *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });
         }
-        let mut span = mapped.into_child(span, &self.tags);
+        let mut span = mapped.into_child(span, &self.tags, room);
         let data = &mut span.data;
         data.insert("sentry.trace_lifecycle", "stream");
         if let Some(title) = title {

@@ -7,6 +7,7 @@
 //! it, and is written straight to JSON by its [`serde::Serialize`] implementation.
 
 mod choice;
+mod compression;
 mod data;
 mod deflater;
 mod envelope;
@@ -30,6 +31,7 @@ mod tree;
 mod typed;
 
 pub use choice::Protocol;
+pub use compression::Compression;
 pub use data::Data;
 #[cfg(feature = "logs")]
 pub use log::{Log, LogLevel};

@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use flate2::Compression;
 use sentry_types::Uuid;
 use sentry_types::protocol::v7::{Event, Level};
 
@@ -13,7 +12,7 @@ use crate::count::count;
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper, may_be_failure};
 use crate::propagation::TraceHead;
-use crate::protocol::{Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction};
+use crate::protocol::{Compression, Deflater, Envelope, Item, ItemKind, TraceHeader, Transaction};
 use crate::sampling::{Decision, Sampler, Sampling};
 use crate::segment::Segment;
 use crate::stats::{Amount, DropReason};
@@ -26,7 +25,8 @@ pub(super) struct Intake {
     sampler: Option<Sampler>,
     pub(super) hooks: Hooks,
     pub(super) captured: Captured,
-    pub(super) deflater: Deflater,
+    /// Absent where nothing is compressed.
+    pub(super) deflater: Option<Deflater>,
     /// What the last item was as JSON.
     payload: Vec<u8>,
     errors: Minute,
@@ -79,14 +79,14 @@ impl Intake {
         sampling: Option<Sampling>,
         hooks: Hooks,
         captured: Captured,
+        compression: Compression,
     ) -> Self {
-        // The fastest level already shrinks spans, which are alike, to a fifth.
         Self {
             head,
             sampler: sampling.map(Sampler::new),
             hooks,
             captured,
-            deflater: Deflater::new(Compression::fast()),
+            deflater: compression.deflater(),
             payload: Vec::new(),
             errors: Minute::default(),
             fatal_errors: Minute::default(),
@@ -266,7 +266,7 @@ impl Intake {
         };
         let trace = trace.cloned();
         let item = Item { kind, event_id, spans: 0, trace, payload };
-        prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
+        prepared.envelopes.push(Envelope::new(item, self.deflater.as_mut()));
         self.note_sent(event_id);
     }
 
@@ -289,6 +289,6 @@ impl Intake {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
         let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
-        prepared.envelopes.push(Envelope::new(item, Some(&mut self.deflater)));
+        prepared.envelopes.push(Envelope::new(item, self.deflater.as_mut()));
     }
 }

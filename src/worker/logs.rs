@@ -156,7 +156,7 @@ impl Worker {
 
 impl Intake {
     fn logs(&mut self, logs: Logs) -> Envelope {
-        envelope(logs, |item| Envelope::new(item, Some(&mut self.deflater)))
+        envelope(logs, |item| Envelope::new(item, self.deflater.as_mut()))
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) use self::way::Way;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;
 use crate::propagation::{Origin, TraceRegistry};
-use crate::protocol::{CLIENT, Protocol};
+use crate::protocol::{CLIENT, Compression, Protocol};
 use crate::sampling::Sampling;
 use crate::segment::Bounds;
 use crate::sentry_sdk::Registry;
@@ -86,6 +86,7 @@ pub(crate) struct Settings {
     pub(crate) sampling: Option<Sampling>,
     pub(crate) hooks: Hooks,
     pub(crate) protocol: Protocol,
+    pub(crate) compression: Compression,
     pub(crate) segment_timeout: Duration,
     pub(crate) error_timeout: Duration,
     pub(crate) pending: Bounds,

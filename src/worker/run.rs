@@ -86,7 +86,8 @@ impl Worker {
         let own_traffic = OwnTraffic::to_all(outboxes.destinations().map(|to| &to.dsn));
         let head = TraceHead::of(Arc::clone(&settings.traces));
         let intake = outboxes.destinations().next();
-        let intake = intake.map(|_| Intake::new(head, sampling, hooks, captured));
+        let intake =
+            intake.map(|_| Intake::new(head, sampling, hooks, captured, settings.compression));
         #[cfg(feature = "logs")]
         let intake = intake.map(|intake| intake.with_log_errors(settings.log_errors));
         Self {

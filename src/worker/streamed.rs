@@ -191,7 +191,7 @@ impl Intake {
             trace: header.cloned(),
             payload: &payload,
         };
-        Envelope::new(item, Some(&mut self.deflater))
+        Envelope::new(item, self.deflater.as_mut())
     }
 }
 
