@@ -24,7 +24,7 @@ use crate::mapping::Mapper;
 use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
 use crate::segment::heap_bytes;
 use crate::sentry_sdk::Registry;
-use crate::stats::{Amount, DropReason, Ledger, Stats};
+use crate::stats::{Amount, DropReason, Ledger, Room, Stats};
 use crate::worker::{self, Answer, Deadline, EXPORT_WAIT, Message, Settings, Source};
 
 /// Sends the spans of OpenTelemetry to Sentry.
@@ -257,7 +257,8 @@ impl SentrySpanExporter {
             return self.refuse(amount);
         }
         let bytes = heap_bytes(&spans);
-        if !self.shared.ledger.hand_over(spans.len(), bytes) {
+        let room = self.shared.ledger.hand_over(spans.len(), bytes);
+        if room == Room::None {
             self.shared.ledger.dropped_by_handle(Amount::spans(amount), DropReason::QueueFull);
             return Err(OTelSdkError::InternalFailure(
                 "spans come faster than they are mapped".into(),
@@ -265,12 +266,12 @@ impl SentrySpanExporter {
         }
         let is_full = self.shared.batches.is_full(spans.len());
         let (answer, answered) = mpsc::sync_channel(1);
-        let answer = may_wait().then_some(if is_full {
-            Answer::Room(answer)
-        } else {
-            Answer::Delivered(answer)
+        // Behind a full batch more may be waiting than the queue of the processor can hold.
+        let waits = (!is_full || room == Room::Scarce) && may_wait();
+        let answer = waits.then_some(match is_full {
+            true => Answer::Room(answer),
+            false => Answer::Delivered(answer),
         });
-        let waits = answer.is_some();
         let source = self.source;
         if inbox.send(Message::Batch { source, spans, bytes, answer }).is_err() {
             return self.refuse(amount);

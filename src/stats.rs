@@ -9,6 +9,7 @@ use std::fmt;
 pub(crate) use self::amount::Amount;
 pub(crate) use self::ledger::Ledger;
 pub use self::reason::DropReason;
+pub(crate) use self::unread::Room;
 
 /// What became of the spans and logs of an exporter so far.
 ///

@@ -162,9 +162,9 @@ fn while_the_server_is_down_producers_wait_for_nothing() {
             export_and_wait(&exporter, batch.collect()).ok();
         }
         assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+        exporter.shutdown().ok();
         let stats = stats(&exporter);
         assert!(stats.dropped[&DropReason::QueueFull] > 10_000, "{stats}");
-        exporter.shutdown().ok();
     });
 }
 

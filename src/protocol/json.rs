@@ -19,6 +19,10 @@ pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
 /// A key of a payload of Sentry, in which nothing has to be escaped.
 pub(super) struct Field(pub(super) &'static str);
 
+/// What `serde_json` calls a number if anything in the build wants its digits as they were written;
+/// its only field is their text.
+const DIGITS: &str = "$serde_json::private::Number";
+
 /// A list or a map that has begun.
 pub(crate) struct Compound<'a> {
     writer: Writer<'a>,
@@ -84,6 +88,11 @@ impl Compound<'_> {
     }
 
     fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<()> {
+        if key == DIGITS {
+            let digits = serde_json::to_value(value)?;
+            self.writer.0.extend_from_slice(digits.as_str().unwrap_or("0").as_bytes());
+            return Ok(());
+        }
         self.comma();
         quoted(self.writer.0, key);
         self.writer.0.push(b':');
@@ -278,8 +287,11 @@ impl<'a> Serializer for Writer<'a> {
         self.compound(b"{", b"}")
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Compound<'a>> {
-        self.compound(b"{", b"}")
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'a>> {
+        match name {
+            DIGITS => self.compound(b"", b""),
+            _ => self.compound(b"{", b"}"),
+        }
     }
 
     fn serialize_struct_variant(
@@ -398,6 +410,7 @@ mod tests {
         Float(f64),
         Nothing(()),
         Named(Named),
+        Json(serde_json::Value),
     }
 
     #[derive(Debug, Clone, Serialize)]
@@ -428,6 +441,7 @@ mod tests {
         let leaf = prop_oneof![
             Just(Any::Unit),
             Just(Any::Nothing(())),
+            any::<f64>().prop_map(|number| Any::Json(serde_json::json!({"a": [number, 1, null]}))),
             any::<f64>().prop_map(Any::Float),
             any::<(i8, u16, f32)>().prop_map(|(a, b, c)| Any::Tuple(a, b, c)),
             any::<(bool, u128)>().prop_map(Any::Pair),
@@ -464,6 +478,14 @@ mod tests {
         assert_eq!(to_json("a\0\0\"\0").unwrap(), "\"a\u{fffd}\u{fffd}\\\"\u{fffd}\"".as_bytes());
         assert_eq!(to_json(&Shown).unwrap(), br#""1\"\u0001""#);
         assert!(to_json(&BTreeMap::from([(Some(()), 1)])).is_err());
+        #[derive(Serialize)]
+        #[serde(rename = "$serde_json::private::Number")]
+        struct Number {
+            #[serde(rename = "$serde_json::private::Number")]
+            digits: &'static str,
+        }
+        let numbers = [Number { digits: "1795167627.50" }, Number { digits: "7" }];
+        assert_eq!(to_json(&numbers).unwrap(), b"[1795167627.50,7]");
         assert!(to_json(&BTreeMap::from([(vec![1], 1)])).is_err());
         assert_eq!(to_json(&BTreeMap::from([(true, 1)])).unwrap(), br#"{"true":1}"#);
     }

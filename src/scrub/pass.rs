@@ -73,10 +73,8 @@ impl<'a, 's> Pass<'a, 's> {
     }
 
     pub(super) fn run(mut self) -> Cow<'a, str> {
-        loop {
+        while let Some(byte) = self.byte(self.at) {
             let before = self.at;
-            self.at = self.after(calm_len(self.bytes.get(before..).unwrap_or_default()));
-            let Some(byte) = self.byte(self.at) else { break };
             match byte {
                 b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => self.word(byte),
                 b':' => self.colon(),
@@ -334,52 +332,4 @@ impl<'a, 's> Pass<'a, 's> {
             verdict => verdict,
         }
     }
-}
-
-/// What a byte may begin.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// Nothing.
-    Calm,
-    /// A word, or it stands in one.
-    Word,
-    /// A block in PEM.
-    Dash,
-    /// Something that the pass looks at.
-    Loud,
-}
-
-impl Class {
-    fn of(byte: u8) -> Self {
-        match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Self::Word,
-            b':' | b'=' | b'@' | b'%' | b'?' | b'#' | b'\\' | b'"' => Self::Loud,
-            b'-' => Self::Dash,
-            _ => Self::Calm,
-        }
-    }
-}
-
-/// How many bytes at the beginning of a text begin nothing that is looked for, which most do not.
-fn calm_len(text: &[u8]) -> usize {
-    let mut before = Class::Calm;
-    let mut rest = text;
-    while let Some((byte, after)) = rest.split_first() {
-        let class = Class::of(*byte);
-        let next = after.first().copied().unwrap_or_default();
-        let is_begun = match class {
-            Class::Calm => false,
-            Class::Word if before == Class::Word => false,
-            Class::Word if byte.is_ascii_digit() => next.is_ascii_digit(),
-            Class::Word => shape::may_begin(*byte, next),
-            Class::Dash => next == b'-',
-            Class::Loud => true,
-        };
-        if is_begun {
-            break;
-        }
-        before = class;
-        rest = after;
-    }
-    text.len().saturating_sub(rest.len())
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::Stats;
 use super::amount::Amount;
 use super::reason::DropReason;
-use super::unread::Unread;
+use super::unread::{Room, Unread};
 #[cfg(feature = "logs")]
 use crate::count::count;
 
@@ -48,8 +48,8 @@ impl Ledger {
         }
     }
 
-    /// Notes that spans are handed over; tells whether there is room for them.
-    pub(crate) fn hand_over(&self, spans: usize, bytes: usize) -> bool {
+    /// Notes that spans are handed over, if there is room for them.
+    pub(crate) fn hand_over(&self, spans: usize, bytes: usize) -> Room {
         self.unread.add(spans, bytes)
     }
 
@@ -95,7 +95,7 @@ impl Ledger {
     #[cfg(feature = "logs")]
     pub(crate) fn hand_over_logs(&self, logs: usize, bytes: usize) -> bool {
         add(&mut self.entries().stats.logs_received, count(logs));
-        self.unread_logs.add(logs, bytes)
+        self.unread_logs.add(logs, bytes) != Room::None
     }
 
     /// Notes that the thread has taken log records.
