@@ -232,13 +232,11 @@ fn each_once<'a>(
             same.map(move |known| (known, len))
         });
         let first = alike.take(MAX_COMPARED).find(|(known, len)| {
-            // What one context was added to is not what another one was added to.
-            let is_last_word = |sent: &Failure<'_>| is_whole(*len) || sent.len() == *len;
-            let is_repeated = |sent: &Failure<'_>| is_whole(*len) && sent.is_fatal();
             known.fits(place, identity.stack)
                 && sent.get(known.of).is_some_and(|sent| match identity.is_fatal {
-                    true => is_repeated(sent),
-                    false => is_last_word(sent),
+                    true => is_whole(*len) && sent.is_fatal(),
+                    // What one context was added to is not what another one was added to.
+                    false => is_whole(*len) || sent.len() == *len,
                 })
         });
         let first = first.map(|(known, len)| (known.of, is_whole(len)));
