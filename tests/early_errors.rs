@@ -154,6 +154,29 @@ fn context_that_comes_when_its_error_has_left_makes_no_second_one() {
 }
 
 #[test]
+fn a_panic_over_an_error_that_has_left_is_told_and_not_twice() {
+    watchdog(HANG, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry, NEVER);
+        let panicking = |id, parent| {
+            let mut span = failing(id, parent, "called it: no day\n\nCaused by:\n    locked");
+            let more = [KeyValue::new("exception.type", "panic"), KeyValue::new("level", "FATAL")];
+            span.events.events.iter_mut().for_each(|event| event.attributes.extend(more.clone()));
+            span
+        };
+        for span in [failing(3, 2, "locked"), panicking(2, 1), panicking(1, 0)] {
+            export(&exporter, vec![span]).unwrap();
+            exporter.flush(LIMIT).unwrap();
+        }
+        let levels: Vec<_> = sentry.events().iter().map(|event| event["level"].clone()).collect();
+        assert_eq!(levels.iter().filter(|level| *level == "fatal").count(), 1, "{levels:?}");
+        assert_eq!(levels.len(), 2, "{levels:?}");
+        exporter.shutdown_with_timeout(LIMIT).unwrap();
+        assert_eq!(stats(&exporter).repeated_errors, 1);
+    });
+}
+
+#[test]
 fn a_span_with_a_bare_error_status_leaves_early_as_well() {
     watchdog(HANG, || {
         let sentry = FakeSentry::start();

@@ -155,6 +155,118 @@ fn a_type_that_one_record_names_is_that_of_the_error_in_the_chain_of_another() {
     assert_eq!(ways, ["opentelemetry"; 2]);
 }
 
+/// What the hook records of an `unwrap` of the error that this is the text of.
+fn unwrapped(text: &str) -> [KeyValue; 4] {
+    let text = format!("called `Result::unwrap()` on an `Err` value: {text}");
+    [
+        KeyValue::new("exception.type", "panic"),
+        KeyValue::new("exception.message", text),
+        KeyValue::new("exception.escaped", true),
+        KeyValue::new("level", "FATAL"),
+    ]
+}
+
+#[test]
+fn a_panic_over_an_error_that_was_recorded_is_an_issue_of_its_own() {
+    const IN_CONTEXT: &str = "order failed\n\nCaused by:\n    no money";
+    let mapped = map(vec![
+        span(3, 2, "pay", (2, 3)).event("exception", 3, exception("no money")),
+        span(2, 1, "order", (1, 4)).event("exception", 4, unwrapped(IN_CONTEXT)),
+        // The same panic, as what is above says it once more.
+        span(1, 0, "request", (0, 5)).event("exception", 5, unwrapped(IN_CONTEXT)),
+    ]);
+    let told = |event: usize| {
+        let exceptions = mapped.events[event].exception.values.iter();
+        let types: Vec<_> = exceptions.map(|it| it.ty.as_str()).collect();
+        (mapped.events[event].level.to_string(), span_of(&mapped, event), types)
+    };
+    assert_eq!((mapped.events.len(), mapped.repeated_errors), (2, 1));
+    assert_eq!(told(0), ("error".to_owned(), "3".to_owned(), vec!["Error"]));
+    assert_eq!(told(1), ("fatal".to_owned(), "2".to_owned(), vec!["Error", "panic"]));
+}
+
+#[test]
+fn what_is_fatal_repeats_nothing_that_is_not() {
+    let fatal = exception("locked").into_iter().chain([KeyValue::new("level", "FATAL")]);
+    let mapped = map(vec![
+        span(3, 2, "query", (2, 3)).event("exception", 3, exception("locked")),
+        span(2, 1, "load", (1, 4)).event("exception", 4, fatal),
+        span(1, 0, "request", (0, 5)).event("exception", 5, exception("locked")),
+    ]);
+    let levels: Vec<_> = mapped.events.iter().map(|event| event.level.to_string()).collect();
+    assert_eq!((levels, mapped.repeated_errors), (strings(["error", "fatal"]), 1));
+}
+
+#[test]
+fn what_each_record_says_of_itself_outlasts_all_further_context() {
+    let typed = [KeyValue::new("exception.type", "shop::Locked")];
+    let mapped = map(vec![
+        span(3, 2, "query", (2, 3)).event(
+            "exception",
+            3,
+            typed.into_iter().chain(exception("locked")),
+        ),
+        span(2, 1, "day", (1, 4)).event("exception", 4, report(&["no day", "locked"], 0)),
+        span(1, 0, "week", (0, 5)).event("exception", 5, report(&["week", "no day", "locked"], 7)),
+    ]);
+    let expected =
+        [("Locked", "locked", false), ("Error", "no day", false), ("Error", "week", true)];
+    assert_eq!((chain(&mapped), mapped.repeated_errors), (expected.to_vec(), 2));
+    let values = &mapped.events[0].exception.values;
+    assert_eq!(values[0].module.as_deref(), Some("shop"));
+    let ways = values.iter().map(|it| it.mechanism.as_ref().unwrap().ty.as_str());
+    assert_eq!(ways.collect::<Vec<_>>(), ["opentelemetry"; 3]);
+}
+
+#[test]
+fn frames_of_a_cause_outlast_context_that_names_none() {
+    let trace = "Traceback (most recent call last):\n  File \"db.py\", line 4, in query\nError: timeout\n\n\
+                 The above exception was the direct cause of the following exception:\n\n\
+                 Traceback (most recent call last):\n  File \"shop.py\", line 9, in load\nError: locked\n";
+    let traced = exception("locked").into_iter().chain([
+        KeyValue::new("exception.type", "Error"),
+        KeyValue::new("exception.stacktrace", trace),
+    ]);
+    let mapped = map(vec![
+        span(2, 1, "load", (1, 4)).event("exception", 3, traced),
+        span(1, 0, "day", (0, 5)).event(
+            "exception",
+            5,
+            report(&["no day", "locked", "timeout"], 0),
+        ),
+    ]);
+    let expected =
+        [("Error", "timeout", true), ("Error", "locked", false), ("Error", "no day", true)];
+    assert_eq!((chain(&mapped), mapped.repeated_errors), (expected.to_vec(), 1));
+    let files = mapped.events[0].exception.values.iter().filter_map(|it| {
+        Some(it.stacktrace.as_ref()?.frames[0].filename.as_deref().unwrap_or_default())
+    });
+    assert_eq!(files.collect::<Vec<_>>(), ["db.py", "shop.py"]);
+}
+
+#[test]
+fn a_fingerprint_that_comes_with_the_context_groups_unless_the_first_record_has_one() {
+    let print = |text: &'static str| KeyValue::new("sentry.fingerprint", text);
+    for (inner, expected) in [(None, "outer"), (Some(print("inner")), "inner")] {
+        let mapped = map(vec![
+            span(2, 1, "load", (1, 4)).event(
+                "exception",
+                3,
+                exception("locked").into_iter().chain(inner),
+            ),
+            span(1, 0, "day", (0, 5)).event(
+                "exception",
+                5,
+                report(&["no day", "locked"], 0).into_iter().chain([print("outer")]),
+            ),
+        ]);
+        assert_eq!(
+            (mapped.events.len(), &*mapped.events[0].fingerprint),
+            (1, &[expected.into()][..])
+        );
+    }
+}
+
 #[test]
 fn an_error_with_context_is_ignored_by_what_it_says_in_the_end() {
     let spans = || {

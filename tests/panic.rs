@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use common::sentry::{FakeSentry, SOON};
 use common::telemetry::{export, exporter, span, stats};
 use common::watchdog::watchdog;
@@ -203,6 +204,32 @@ fn the_stack_trace_ends_with_the_function_that_panicked() {
             assert!(!is_hook, "{function} in {file}");
             assert!(!is_in_app || file.ends_with("tests/panic.rs"), "{function} in {file}");
         }
+    });
+}
+
+#[test]
+fn a_panic_over_an_error_that_a_span_recorded_is_a_fatal_issue_beside_that_of_the_error() {
+    watchdog(LIMIT, || {
+        let app = App::start();
+        on_thread(|| {
+            app.in_span("order", || {
+                let paid = app.in_span("pay", || {
+                    let error = anyhow::anyhow!("no money");
+                    Context::current().span().record_error(error.as_ref());
+                    Err::<(), _>(error)
+                });
+                paid.context("order failed").unwrap();
+            });
+        });
+        let (events, _) = app.delivered();
+        let said = |event: &Value| {
+            let values = event["exception"]["values"].as_array().unwrap();
+            let types: Vec<_> = values.iter().map(|it| it["type"].as_str().unwrap()).collect();
+            (event["level"].as_str().unwrap().to_owned(), types.join(", "))
+        };
+        let expected = [("error", "Error"), ("fatal", "Error, panic")];
+        let expected = expected.map(|(level, types)| (level.to_owned(), types.to_owned()));
+        assert_eq!(events.iter().map(said).collect::<Vec<_>>(), expected, "{events:?}");
     });
 }
 

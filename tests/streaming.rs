@@ -256,6 +256,39 @@ fn an_error_leaves_with_its_batch_and_is_not_told_again_by_the_spans_above() {
     });
 }
 
+/// A span that records what a report says of itself.
+fn reported(mut span: SpanData, text: &'static str, more: &[KeyValue]) -> SpanData {
+    let said = [KeyValue::new("exception.message", text)];
+    let attributes = said.iter().chain(more).cloned().collect();
+    span.events.events.push(Event::new("exception", span.end_time, attributes, 0));
+    span
+}
+
+#[test]
+fn an_error_that_left_with_its_context_is_not_told_again_in_any_words_that_were_said_of_it() {
+    const IN_CONTEXT: &str = "no day\n\nCaused by:\n    locked";
+    for (above, is_typed) in [(IN_CONTEXT, false), ("locked", true), ("locked", false)] {
+        watchdog(LIMIT, move || {
+            let typed = &[KeyValue::new("exception.type", "shop::Locked")][..];
+            let more = if is_typed { typed } else { &[] };
+            let sentry = FakeSentry::start();
+            let exporter = exporter(&sentry);
+            let batch = vec![
+                reported(span(1, 3, 2, "query"), "locked", typed),
+                reported(span(1, 2, 1, "load"), IN_CONTEXT, &[]),
+            ];
+            export_and_wait(&exporter, batch).unwrap();
+            export_and_wait(&exporter, vec![reported(span(1, 1, 0, "day"), above, more)]).unwrap();
+            exporter.shutdown_with_timeout(SOON).unwrap();
+            let events = sentry.events();
+            assert_eq!((events.len(), stats(&exporter).repeated_errors), (1, 2), "{above}");
+            let values = events[0]["exception"]["values"].as_array().unwrap();
+            let types: Vec<_> = values.iter().map(|it| it["type"].as_str().unwrap()).collect();
+            assert_eq!(types, ["Locked", "Error"]);
+        });
+    }
+}
+
 #[test]
 fn a_bare_status_above_another_one_makes_no_second_issue() {
     watchdog(LIMIT, || {

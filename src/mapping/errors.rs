@@ -29,6 +29,8 @@ pub(super) struct Failure<'a> {
     pub(super) recorded: Option<Recorded>,
     /// The span and event of a record further up that said more of it.
     pub(super) said_more: Option<(&'a SpanData, usize)>,
+    /// What was said of it on its way, where it was compared with others.
+    marks: Vec<ErrorMark>,
 }
 
 /// A record of an error that is sent.
@@ -90,11 +92,11 @@ impl<'a> Failures<'a> {
     /// What the spans above, which are still to come, need not tell again; nothing stands for a
     /// bare status.
     pub(super) fn marks(&self, below: &[FailedBelow]) -> Vec<Option<ErrorMark>> {
-        let own = self.sent.iter().filter_map(|failure| {
-            let Identity { said, as_cause, stack, .. } = Identity::of(failure.recorded.as_ref()?);
-            Some([ErrorMark { said, stack }, ErrorMark { said: as_cause, stack }])
+        let own = self.sent.iter().flat_map(|failure| {
+            let alone = failure.recorded.as_ref().filter(|_| failure.marks.is_empty());
+            let alone = alone.map(|recorded| Identity::of(recorded).marks());
+            alone.into_iter().flatten().chain(failure.marks.iter().copied())
         });
-        let own = own.flatten();
         let mut marks = Vec::new();
         for mark in own.chain(below.iter().filter_map(|failed| failed.error)).take(MAX_COMPARED) {
             if !marks.contains(&Some(mark)) {
@@ -110,6 +112,14 @@ impl<'a> Failures<'a> {
 }
 
 impl<'a> Failure<'a> {
+    fn of(
+        span: &'a SpanData,
+        event: Option<(usize, &'a Event)>,
+        recorded: Option<Recorded>,
+    ) -> Self {
+        Self { span, event, recorded, said_more: None, marks: Vec::new() }
+    }
+
     fn is_fatal(&self) -> bool {
         self.recorded.as_ref().is_some_and(|recorded| recorded.level == Level::Fatal)
     }
@@ -120,6 +130,7 @@ impl<'a> Failure<'a> {
     }
 
     fn wrap(&mut self, outer: Self) {
+        self.marks.extend(outer.marks);
         self.said_more = outer.event.map(|(index, _)| (outer.span, index));
         if let Some((recorded, outer)) = self.recorded.as_mut().zip(outer.recorded) {
             recorded.wrap(outer);
@@ -177,7 +188,7 @@ fn failures<'a>(
                 .ancestors(span)
                 .any(|above| exceptions.contains(&above.span_context.span_id()));
             if !covered.contains(&id) && !recording.contains(&id) && !is_told_above {
-                recorded.push(Failure { span, event: None, recorded: None, said_more: None });
+                recorded.push(Failure::of(span, None, None));
             }
             tree.cover(span, &mut covered);
         }
@@ -188,6 +199,7 @@ fn failures<'a>(
 /// Leaves of each error the first record on the way up, and no line that logs a panic.
 ///
 /// Context makes no other error of one: what ends in the whole chain of a record below is told there.
+/// What is fatal is another thing than the error that led to it, and only repeats what is fatal.
 fn each_once<'a>(
     recorded: Vec<Failure<'a>>,
     failed_below: &[FailedBelow],
@@ -200,7 +212,7 @@ fn each_once<'a>(
     let lineage = Lineage::of(spans);
     let mut sent: Vec<Failure<'a>> = Vec::new();
     let mut known: HashMap<u64, Vec<Known>> = HashMap::new();
-    for failure in recorded {
+    for mut failure in recorded {
         if failure.event.is_some_and(|(_, event)| panics.has(event, failure.span)) {
             continue;
         }
@@ -220,9 +232,12 @@ fn each_once<'a>(
             same.map(move |known| (known, len))
         });
         let first = alike.take(MAX_COMPARED).find(|(known, len)| {
-            // What one context was added to is not what another one was added to.
-            let is_last_word = || sent.get(known.of).is_some_and(|sent| sent.len() == *len);
-            known.fits(place, identity.stack) && (is_whole(*len) || is_last_word())
+            known.fits(place, identity.stack)
+                && sent.get(known.of).is_some_and(|sent| match identity.is_fatal {
+                    true => is_whole(*len) && sent.is_fatal(),
+                    // What one context was added to is not what another one was added to.
+                    false => is_whole(*len) || sent.len() == *len,
+                })
         });
         let first = first.map(|(known, len)| (known.of, is_whole(len)));
         let of = match first {
@@ -236,6 +251,7 @@ fn each_once<'a>(
                 same.push(Known { place, stack: identity.stack, of });
             }
         }
+        failure.marks = identity.marks().to_vec();
         match sent.get_mut(of) {
             Some(first) => first.wrap(failure),
             None => sent.push(failure),
@@ -251,13 +267,8 @@ fn has_left(
     failed_below: &[FailedBelow],
     lineage: &Lineage,
 ) -> bool {
-    let mut same = failed_below.iter().filter(|failed| {
-        failed.error.is_some_and(|error| {
-            let is_alike =
-                identity.stack.is_none() || error.stack.is_none() || identity.stack == error.stack;
-            is_alike && identity.sayings().any(|(said, _)| said == error.said)
-        })
-    });
+    let mut same =
+        failed_below.iter().filter(|failed| failed.error.is_some_and(|error| identity.has(error)));
     same.any(|failed| lineage.place(failed.span).is_some_and(|below| place.includes(below)))
 }
 
@@ -274,7 +285,7 @@ impl Known {
 fn recorded<'a>(spans: &'a [SpanData], reading: &Reading, in_app: &InApp) -> Vec<Failure<'a>> {
     let errors = reading.events(spans, Role::is_error).rev().map(|(span, event, role)| {
         let recorded = Some(Recorded::of(event.1, role, span, in_app));
-        Failure { span, event: Some(event), recorded, said_more: None }
+        Failure::of(span, Some(event), recorded)
     });
     let mut failures: Vec<_> = errors.collect();
     // The events of one span stay in their order.

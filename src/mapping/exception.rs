@@ -134,16 +134,20 @@ impl Recorded {
     /// Takes what a record further up says of this error, whose chain holds that of this one.
     pub(super) fn wrap(&mut self, outer: Self) {
         let inner = std::mem::replace(&mut self.chain, outer.chain);
-        let place = inner.len().checked_sub(1);
-        let (Some(itself), Some(place)) = (inner.into_iter().next_back(), place) else { return };
-        if let Some(cause) = self.chain.get_mut(place) {
+        let mut inner = inner.into_iter();
+        let Some(mut itself) = inner.next_back() else { return };
+        let (thread_id, stacktrace) = (itself.thread_id.take(), itself.stacktrace.take());
+        for (cause, known) in self.chain.iter_mut().zip(inner.chain([itself])) {
             // Reports name no types.
-            (cause.ty, cause.module, cause.mechanism) =
-                (itself.ty, itself.module, itself.mechanism);
+            (cause.ty, cause.module, cause.mechanism) = (known.ty, known.module, known.mechanism);
+            cause.stacktrace = cause.stacktrace.take().or(known.stacktrace);
         }
         if let Some(outermost) = self.chain.last_mut() {
-            outermost.thread_id = itself.thread_id.or(outermost.thread_id.take());
-            outermost.stacktrace = outermost.stacktrace.take().or(itself.stacktrace);
+            outermost.thread_id = thread_id.or(outermost.thread_id.take());
+            outermost.stacktrace = outermost.stacktrace.take().or(stacktrace);
+        }
+        if self.fingerprint.is_empty() {
+            self.fingerprint = outer.fingerprint;
         }
         self.platform = self.platform.or(outer.platform);
         self.raw_stacktrace = self.raw_stacktrace.take().or(outer.raw_stacktrace);

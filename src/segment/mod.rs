@@ -53,6 +53,7 @@ pub(crate) struct FailedBelow {
 pub(crate) struct ErrorMark {
     pub(crate) said: u64,
     pub(crate) stack: Option<u64>,
+    pub(crate) is_fatal: bool,
 }
 
 /// What makes the first span of a segment its root.

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_span_is_told_what_failed_below_it_and_no_other() {
         let mut recent = Recent::new();
-        let mark = ErrorMark { said: 5, stack: None };
+        let mark = ErrorMark { said: 5, stack: None, is_fatal: false };
         recent.note_failed((7.into(), 1.into()), vec![Some(mark), None]);
         recent.note_failed((7.into(), 3.into()), vec![None]);
         recent.note_failed((8.into(), 1.into()), vec![None]);
