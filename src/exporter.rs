@@ -14,7 +14,7 @@ use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::batch_sizes::BatchSizes;
+use self::batch_sizes::{BatchSizes, Wait};
 #[cfg(feature = "logs")]
 pub use self::logs::SentryLogExporter;
 use crate::check::Finding;
@@ -84,6 +84,9 @@ struct Links {
 
 /// How long a call waits for the thread where the thread itself should have answered before.
 const ANSWER_WAIT: Duration = Duration::from_secs(4);
+
+/// How long an `export` waits in the midst of a burst, in which a queue of 2048 is soon full.
+const SHORT_WAIT: Duration = Duration::from_micros(200);
 
 /// How long dropping the last handle may take.
 const DROP_WAIT: Duration = Duration::from_millis(900);
@@ -264,13 +267,12 @@ impl SentrySpanExporter {
                 "spans come faster than they are mapped".into(),
             ));
         }
-        let is_full = self.shared.batches.is_full(spans.len());
+        let wait = self.shared.batches.wait(spans.iter().map(|span| span.end_time));
         let (answer, answered) = mpsc::sync_channel(1);
-        // Behind a full batch more may be waiting than the queue of the processor can hold.
-        let waits = (!is_full || room == Room::Scarce) && may_wait();
-        let answer = waits.then_some(match is_full {
-            true => Answer::Room(answer),
-            false => Answer::Delivered(answer),
+        let waits = (wait != Wait::ForRoom || room == Room::Scarce) && may_wait();
+        let answer = waits.then_some(match wait {
+            Wait::ForRoom => Answer::Room(answer),
+            Wait::ForDelivery | Wait::Shortly => Answer::Delivered(answer),
         });
         let source = self.source;
         if inbox.send(Message::Batch { source, spans, bytes, answer }).is_err() {
@@ -278,7 +280,10 @@ impl SentrySpanExporter {
         }
         if waits {
             // What has not been delivered by now still is in good hands.
-            let _ = answered.recv_timeout(EXPORT_WAIT);
+            let _ = answered.recv_timeout(match wait {
+                Wait::Shortly => SHORT_WAIT,
+                Wait::ForRoom | Wait::ForDelivery => EXPORT_WAIT,
+            });
         }
         self.shared.batches.ended();
         match self.shared.ledger.take_untold() {

@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Tells a full batch from one that left the processor's queue empty.
 ///
@@ -15,6 +15,19 @@ pub(super) struct BatchSizes {
     started: Instant,
     /// When the last `export` ended, in microseconds since the start.
     ended: AtomicU64,
+    /// The same of the last full batch of a burst; zero if there was none.
+    burst: AtomicU64,
+}
+
+/// How long an `export` waits for its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Not at all, unless too much waits: more may stand behind it than a queue can hold.
+    ForRoom,
+    /// Until it is delivered.
+    ForDelivery,
+    /// Until it is delivered, if that is at once: it may be in the midst of a burst.
+    Shortly,
 }
 
 /// Batches under this size are not taken for full ones because they repeat.
@@ -26,6 +39,10 @@ const REPEATS: usize = 3;
 /// How soon after a full batch the next one comes.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
+/// Spans of a full batch that ended within this time are a burst; what comes this soon after them
+/// may belong to it.
+const BURST: Duration = Duration::from_millis(5);
+
 impl BatchSizes {
     pub(super) fn new(full_batch: usize) -> Self {
         Self {
@@ -34,10 +51,26 @@ impl BatchSizes {
             repeats: AtomicUsize::new(0),
             started: Instant::now(),
             ended: AtomicU64::new(0),
+            burst: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn is_full(&self, len: usize) -> bool {
+    /// How long to wait for a batch of spans that ended at these times.
+    pub(super) fn wait(&self, ends: impl ExactSizeIterator<Item = SystemTime> + Clone) -> Wait {
+        let burst = Duration::from_micros(self.burst.load(Ordering::Relaxed));
+        let now = Duration::from_micros(self.micros());
+        if !self.is_full(ends.len()) {
+            let is_after = burst > Duration::ZERO && now.saturating_sub(burst) < BURST;
+            return if is_after { Wait::Shortly } else { Wait::ForDelivery };
+        }
+        let spread = ends.clone().max().zip(ends.min());
+        let spread = spread.and_then(|(last, first)| last.duration_since(first).ok());
+        let is_burst = spread.is_some_and(|spread| spread < BURST);
+        self.burst.store(if is_burst { self.micros().max(1) } else { 0 }, Ordering::Relaxed);
+        Wait::ForRoom
+    }
+
+    fn is_full(&self, len: usize) -> bool {
         let largest = self.largest.fetch_max(len, Ordering::Relaxed);
         let previous = self.previous.swap(len, Ordering::Relaxed);
         let pause = self.micros().saturating_sub(self.ended.load(Ordering::Relaxed));
@@ -56,5 +89,31 @@ impl BatchSizes {
 
     fn micros(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    /// The waits for batches of so many spans, of which one ended every so many microseconds.
+    fn waits<const N: usize>(batches: [(usize, u64); N]) -> [Wait; N] {
+        let sizes = BatchSizes::new(512);
+        batches.map(|(len, micros)| {
+            let spans = (0..len).map(|at| Duration::from_micros(at as u64 * micros));
+            let ends: Vec<_> = spans.map(|at| UNIX_EPOCH + at).collect();
+            sizes.wait(ends.into_iter())
+        })
+    }
+
+    #[test]
+    fn only_what_comes_at_once_behind_a_full_batch_of_a_burst_waits_shortly() {
+        use Wait::{ForDelivery, ForRoom, Shortly};
+        assert_eq!(waits([(300, 1), (511, 1)]), [ForDelivery; 2], "no batch was full");
+        assert_eq!(waits([(512, 50), (300, 1)]), [ForRoom, ForDelivery], "20,000 spans a second");
+        assert_eq!(waits([(512, 1), (300, 1), (7, 9)]), [ForRoom, Shortly, Shortly]);
+        assert_eq!(waits([(512, 1), (512, 50), (7, 1)]), [ForRoom, ForRoom, ForDelivery]);
     }
 }
