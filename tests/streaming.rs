@@ -424,12 +424,12 @@ fn a_hook_sees_every_span_and_what_it_drops_hands_its_children_up() {
 fn the_header_of_a_trace_says_no_name_that_a_hook_took_away() {
     let named = |hook: fn(&mut opentelemetry_sentry::protocol::Span) -> SpanDecision| {
         let batches =
-            vec![vec![fixed(1, 0, "jo@example.com", (0, 9))], vec![fixed(2, 1, "late", (1, 8))]];
+            vec![vec![fixed(1, 0, "order of jo", (0, 9))], vec![fixed(2, 1, "late", (1, 8))]];
         let sent = sent(builder().with_before_send_span(hook), batches);
         let names = sent.iter().map(|(header, _)| header["trace"]["transaction"].clone());
         names.collect::<Vec<_>>()
     };
-    assert_eq!(named(|_| SpanDecision::Keep), ["jo@example.com", "jo@example.com"]);
+    assert_eq!(named(|_| SpanDecision::Keep), ["order of jo", "order of jo"]);
     let renamed = named(|span| {
         if span.parent_span_id.is_none() {
             span.description = "mailbox".into();
@@ -530,6 +530,26 @@ fn spotlight_gets_transactions_of_what_came_together() {
         assert_eq!(spotlight.payloads("span"), Vec::<Json>::new());
         assert_eq!(spotlight.transactions()[0]["spans"].as_array().unwrap().len(), 1);
         assert_eq!((sentry.transactions().len(), arrived(&sentry).len()), (0, 2));
+    });
+}
+
+#[test]
+fn spotlight_gets_an_error_once_however_many_spans_above_tell_it() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        for dsn in [sentry.dsn(), String::new()] {
+            let spotlight = FakeSentry::start();
+            let builder = builder().with_dsn(dsn).with_spotlight(spotlight.url("/stream"));
+            let exporter = builder.build().unwrap();
+            for (id, parent) in [(3, 2), (2, 1), (1, 0)] {
+                let span = failed(span(1, id, parent, "work"), "no money");
+                export(&exporter, vec![span]).unwrap();
+                exporter.flush(SOON).unwrap();
+            }
+            exporter.shutdown_with_timeout(SOON).unwrap();
+            assert_eq!((spotlight.events().len(), spotlight.transactions().len()), (1, 3));
+        }
+        assert_eq!(sentry.events().len(), 1);
     });
 }
 

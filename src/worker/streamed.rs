@@ -46,14 +46,18 @@ impl Worker {
         }
     }
 
-    fn stream_trace(&mut self, source: Source, trace: TraceId, pieces: Vec<Segment>) {
+    fn stream_trace(&mut self, source: Source, trace: TraceId, mut pieces: Vec<Segment>) {
         let way = self.way_of_source(source);
         let times = (self.now(), SystemTime::now());
         let Some((_, mapper)) = self.sources.get(&source) else { return };
         if let Some(spotlight) = &mut self.spotlight {
             // It knows transactions alone.
             let origin = way.and_then(|way| self.outboxes.at(way).toward().origin);
-            pieces.iter().for_each(|piece| spotlight.copy(piece, mapper, origin, times));
+            for piece in &mut pieces {
+                // It wants no error a second time either.
+                self.recent.describe(piece);
+                spotlight.copy(piece, mapper, origin, times);
+            }
         }
         let spans = pieces.iter().map(|piece| count(piece.spans.len()));
         let whole = Amount::spans(spans.fold(0, u64::saturating_add));
@@ -63,12 +67,18 @@ impl Worker {
             self.lose(Amount { events, ..whole }, DropReason::Unrouted);
             return;
         };
+        let recent = &mut self.recent;
         let Some(intake) = &mut self.intake else {
+            if self.spotlight.is_some() {
+                let note = AssertUnwindSafe(|| {
+                    pieces.into_iter().for_each(|piece| drop(map(trace, piece, recent, mapper)));
+                });
+                let _ = catch_unwind(note);
+            }
             self.lose(whole, DropReason::NoDsn);
             return;
         };
         let to = self.outboxes.at(way).toward();
-        let recent = &mut self.recent;
         let prepare =
             AssertUnwindSafe(|| intake.stream((trace, pieces), recent, mapper, to, times));
         let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
