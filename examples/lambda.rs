@@ -23,7 +23,7 @@
 mod common;
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 use std::{env, fmt::Write as _};
@@ -34,6 +34,17 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use opentelemetry_sentry::SentrySpanExporter;
 
 use crate::common::{Project, Result, process::signal};
+
+/// The process of the function, which is killed however the platform ends.
+struct Function(Child);
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        // One that was stopped would stay for ever.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 fn main() -> Result {
     if env::args().nth(1).is_some_and(|role| role == "function") { function() } else { platform() }
@@ -72,19 +83,19 @@ fn platform() -> Result {
     let project = Project::open()?;
     let mut command = Command::new(env::current_exe()?);
     command.arg("function").env("SENTRY_DSN", project.dsn());
-    let mut function = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut events = function.stdin.take().ok_or("no stdin")?;
-    let mut answers = BufReader::new(function.stdout.take().ok_or("no stdout")?).lines();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut function = Function(command.spawn()?);
+    let mut events = function.0.stdin.take().ok_or("no stdin")?;
+    let mut answers = BufReader::new(function.0.stdout.take().ok_or("no stdout")?).lines();
     let mut said = String::new();
     for event in ["cat.png", "letter.txt", "dog.png"] {
         writeln!(events, "{event}")?;
         let answer = answers.next().ok_or("the function has gone")??;
-        signal("STOP", function.id())?;
+        signal("STOP", function.0.id())?;
         writeln!(said, "{answer}; transactions: {}", project.transactions())?;
         sleep(Duration::from_millis(100));
-        signal("CONT", function.id())?;
+        signal("CONT", function.0.id())?;
     }
-    function.kill()?;
-    function.wait()?;
+    drop(function);
     project.compare_with(&said, include_str!("lambda.rs"))
 }

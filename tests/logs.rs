@@ -534,6 +534,35 @@ fn spotlight_gets_each_error_of_a_log_once_as_well() {
 }
 
 #[test]
+fn an_error_that_spotlight_cannot_be_told_takes_no_copy_along() {
+    watchdog(LIMIT, || {
+        let spotlight = FakeSentry::start();
+        let seen = AtomicUsize::new(0);
+        let builder = SentrySpanExporter::builder().with_spotlight(spotlight.url("/stream"));
+        let builder = builder.with_dsn("").with_before_send(move |mut event| {
+            if seen.fetch_add(1, Ordering::Relaxed) == 0 {
+                // Deeper than JSON is read.
+                let deep = (0..200).fold(json!("x"), |deep, _| json!([deep]));
+                event.extra.insert("deep".into(), deep);
+                let texts = (0..20).map(|at| (format!("text {at}"), "x".repeat(8000).into()));
+                event.extra.extend(texts);
+            }
+            Some(event)
+        });
+        let exporter = builder.with_log_errors(true).build().unwrap();
+        let provider = logs(&exporter);
+        write_error(&provider, (7, 1), "no money");
+        provider.force_flush().unwrap();
+        telemetry::export(&exporter, vec![failed(7, 1, "no money")]).unwrap();
+        exporter.flush(SOON).unwrap();
+        provider.shutdown().unwrap();
+        let _ = exporter.shutdown();
+        let events = spotlight.events();
+        assert_eq!((events.len(), events[0]["extra"].get("deep")), (1, None), "that of the span");
+    });
+}
+
+#[test]
 fn a_hook_sees_each_log_last_and_may_change_or_drop_it() {
     watchdog(LIMIT, || {
         let sentry = FakeSentry::start();

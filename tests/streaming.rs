@@ -454,6 +454,31 @@ fn a_hook_sees_every_span_and_what_it_drops_hands_its_children_up() {
 }
 
 #[test]
+fn the_header_of_a_trace_says_no_name_that_a_hook_took_away() {
+    let named = |hook: fn(&mut opentelemetry_sentry::protocol::Span) -> SpanDecision| {
+        let batches =
+            vec![vec![fixed(1, 0, "order of jo", (0, 9))], vec![fixed(2, 1, "late", (1, 8))]];
+        let sent = sent(builder().with_before_send_span(hook), batches);
+        let names = sent.iter().map(|(header, _)| header["trace"]["transaction"].clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(named(|_| SpanDecision::Keep), ["order of jo", "order of jo"]);
+    let renamed = named(|span| {
+        if span.parent_span_id.is_none() {
+            span.description = "mailbox".into();
+            span.data.remove("sentry.name");
+        }
+        SpanDecision::Keep
+    });
+    assert_eq!(renamed, ["mailbox", "mailbox"]);
+    let dropped = named(|span| match span.parent_span_id {
+        None => SpanDecision::Drop,
+        Some(_) => SpanDecision::Keep,
+    });
+    assert_eq!(dropped, [Json::Null], "of the span that is left");
+}
+
+#[test]
 fn what_a_hook_drops_is_counted_and_told() {
     watchdog(LIMIT, || {
         let sentry = FakeSentry::start();
@@ -542,6 +567,26 @@ fn spotlight_gets_transactions_of_what_came_together() {
 }
 
 #[test]
+fn spotlight_gets_an_error_once_however_many_spans_above_tell_it() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        for dsn in [sentry.dsn(), String::new()] {
+            let spotlight = FakeSentry::start();
+            let builder = builder().with_dsn(dsn).with_spotlight(spotlight.url("/stream"));
+            let exporter = builder.build().unwrap();
+            for (id, parent) in [(3, 2), (2, 1), (1, 0)] {
+                let span = failed(span(1, id, parent, "work"), "no money");
+                export(&exporter, vec![span]).unwrap();
+                exporter.flush(SOON).unwrap();
+            }
+            exporter.shutdown_with_timeout(SOON).unwrap();
+            assert_eq!((spotlight.events().len(), spotlight.transactions().len()), (1, 3));
+        }
+        assert_eq!(sentry.events().len(), 1);
+    });
+}
+
+#[test]
 fn without_a_dsn_only_spotlight_gets_something() {
     watchdog(LIMIT, || {
         let spotlight = FakeSentry::start();
@@ -578,6 +623,35 @@ fn a_trace_whose_head_told_nothing_has_a_header_all_the_same() {
             let header = sentry.envelopes().pop().unwrap().header["trace"].clone();
             assert_eq!(&header["trace_id"], trace, "{header}");
             assert_eq!((&header["sample_rate"], &header["public_key"]), (&json!("1"), &json!(key)));
+        }
+    });
+}
+
+#[test]
+fn a_child_that_leaves_before_its_root_tells_the_rate_that_was_decided_here() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry);
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(exporter.sampler(0.25))
+            .with_batch_exporter(exporter.clone())
+            .build();
+        let tracer = provider.tracer("shop");
+        // Whoever began these traces left the decision to others.
+        for trace in 1_u128..100 {
+            let parent = format!("{trace:016x}{trace:016x}-00000000000000aa");
+            let headers = HashMap::from([("sentry-trace".to_owned(), parent)]);
+            let remote = exporter.propagator().extract(&headers);
+            let root = remote.with_span(tracer.start_with_context("root", &remote));
+            tracer.start_with_context("child", &root).end();
+            provider.force_flush().unwrap();
+            root.span().end();
+        }
+        provider.shutdown().unwrap();
+        let envelopes = sentry.envelopes();
+        assert!(envelopes.len() >= 2, "nothing was sampled");
+        for envelope in envelopes {
+            assert_eq!(envelope.header["trace"]["sample_rate"], "0.25");
         }
     });
 }

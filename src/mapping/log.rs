@@ -165,15 +165,36 @@ impl Mapper {
 }
 
 /// About how much Sentry would count a record for that nobody has mapped.
+///
+/// All of it counts, however deep, because all of it takes memory until it is mapped.
 pub(crate) fn rough_bytes(record: &SdkLogRecord) -> u64 {
-    let bytes = |any: &AnyValue| match any {
+    let mut waiting = Vec::new();
+    let body = record.body().map_or(0, |any| shallow_bytes(any, &mut waiting));
+    let mut sum = record.attributes_iter().fold(body, |sum, (key, any)| {
+        let bytes = shallow_bytes(any, &mut waiting);
+        sum.saturating_add(count(key.as_str().len())).saturating_add(bytes)
+    });
+    while let Some(any) = waiting.pop() {
+        sum = sum.saturating_add(shallow_bytes(any, &mut waiting));
+    }
+    sum
+}
+
+/// The same of one value; those in it are left in `waiting`.
+fn shallow_bytes<'a>(any: &'a AnyValue, waiting: &mut Vec<&'a AnyValue>) -> u64 {
+    match any {
         AnyValue::String(text) => count(text.as_str().len()),
         AnyValue::Bytes(bytes) => count(bytes.len()),
+        AnyValue::ListAny(values) => {
+            waiting.extend(values.iter());
+            8
+        }
+        AnyValue::Map(map) => {
+            waiting.extend(map.values());
+            map.keys().fold(8, |sum, key| sum.saturating_add(count(key.as_str().len())))
+        }
         _ => 8,
-    };
-    record.attributes_iter().fold(record.body().map_or(0, bytes), |sum, (key, any)| {
-        sum.saturating_add(count(key.as_str().len())).saturating_add(bytes(any))
-    })
+    }
 }
 
 /// When it was written, or else when it was first seen.
@@ -347,6 +368,23 @@ mod tests {
         assert!(text(&log, "key 0").is_some() && text(&log, "key 499").is_none());
         let told = log.attributes.iter().filter(|(key, _)| key.as_str().starts_with("key "));
         assert!(told.count() > 480, "no more goes than has to");
+    }
+
+    #[test]
+    fn a_record_counts_with_all_that_is_in_it_however_deep() {
+        let text = || AnyValue::from("x".repeat(1024 * 1024));
+        let map = |any| AnyValue::Map(Box::new([(Key::new("k"), any)].into_iter().collect()));
+        let list = |any| AnyValue::ListAny(Box::new(vec![any]));
+        let deep = (0..1000).fold(text(), |any, _| list(map(any)));
+        for any in [text(), map(text()), list(text()), list(map(list(text()))), deep] {
+            let mut record = record();
+            record.add_attribute("a", any.clone());
+            let bytes = rough_bytes(&record);
+            assert!((1_048_576..1_080_000).contains(&bytes), "{bytes} bytes of an attribute");
+            record.set_body(any);
+            assert!(rough_bytes(&record) >= 2 * 1_048_576, "the body as well");
+        }
+        assert_eq!(rough_bytes(&record()), 0);
     }
 
     #[test]

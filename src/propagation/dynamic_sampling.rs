@@ -126,6 +126,7 @@ impl TraceHead {
         let Some(told) = self.traces.context_at(trace, rate) else {
             return self.own(said, service, origin);
         };
+        let rate = rate.or_else(|| self.traces.rate_of(trace));
         let own = || self.traces.own(trace, (rate, true), &service(), origin);
         let id = trace.to_string();
         let is_it = |told: &TraceHeader| {

@@ -44,25 +44,12 @@ const NAMELESS: &str = "default";
 impl SpanV2 {
     /// What is a field of a span inside of a transaction and none of this one becomes an attribute.
     pub(crate) fn of(span: Span, is_segment: bool) -> Self {
+        let name = Self::name_of(&span);
         let Span { mut data, op, description, .. } = span;
-        let name = match data.remove("sentry.name") {
-            Some(Value::String(name)) => Some(name),
-            _ => None,
-        };
-        let is_empty = |text: &StringValue| text.as_str().is_empty();
-        let name = name.filter(|name| !is_empty(name));
-        let description = Some(description).filter(|text| !is_empty(text));
-        let shown = description.filter(|text| name.as_ref() != Some(text));
-        let name = match (name, &shown) {
-            (Some(name), _) => {
-                if let Some(description) = shown {
-                    data.insert("sentry.description", Value::String(description));
-                }
-                name
-            }
-            (None, Some(description)) => description.clone(),
-            (None, None) => op.clone().unwrap_or_else(|| StringValue::from(NAMELESS)),
-        };
+        data.remove("sentry.name");
+        if !description.as_str().is_empty() && description != name {
+            data.insert("sentry.description", Value::String(description));
+        }
         if let Some(op) = op {
             data.insert("sentry.op", Value::String(op));
         }
@@ -90,6 +77,17 @@ impl SpanV2 {
             measurements,
             links,
         }
+    }
+
+    /// The name that a span has here.
+    pub(crate) fn name_of(span: &Span) -> StringValue {
+        let name = match span.data.value("sentry.name") {
+            Some(Value::String(name)) => Some(name),
+            _ => None,
+        };
+        let mut names = [name, Some(&span.description)].into_iter().flatten();
+        let told = names.find(|name| !name.as_str().is_empty());
+        told.or(span.op.as_ref()).cloned().unwrap_or_else(|| StringValue::from(NAMELESS))
     }
 }
 

@@ -67,7 +67,13 @@ impl Recent {
             return;
         }
         let mut failed = self.failed.peek(trace).cloned().unwrap_or_default();
-        failed.extend(marks.into_iter().map(|error| FailedBelow { span, error }));
+        for error in marks {
+            let new = FailedBelow { span, error };
+            // Many calls may fail below one span in the same way.
+            if !failed.contains(&new) {
+                failed.push(new);
+            }
+        }
         let surplus = failed.len().saturating_sub(MAX_FAILED);
         failed.drain(..surplus);
         self.failed.insert(trace, failed);
@@ -137,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn what_fails_again_and_again_takes_the_place_of_nothing_else() {
+        let mut recent = Recent::new();
+        let mark = |said| Some(ErrorMark { said, stack: None });
+        recent.note_failed((7.into(), 1.into()), vec![mark(5)]);
+        for _ in 0..1000 {
+            recent.note_failed((7.into(), 2.into()), vec![mark(6), None]);
+        }
+        let mut above = piece(SegmentKind::Root, 1, 0);
+        recent.describe(&mut above);
+        assert_eq!(above.failed_below, [FailedBelow { span: 1.into(), error: mark(5) }]);
+        assert_eq!(recent.failed.peek(7.into()).map(Vec::len), Some(3));
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let mut recent = Recent::new();
         for id in 0..200_000_u64 {
@@ -146,7 +166,8 @@ mod tests {
         }
         assert!(recent.titles.len() <= 2 * TITLES.entries);
         assert!(recent.failed.len() <= 2 * FAILED.entries);
-        recent.note_failed((9.into(), 1.into()), vec![None; 300]);
+        let marks = (0..300).map(|said| Some(ErrorMark { said, stack: None }));
+        recent.note_failed((9.into(), 1.into()), marks.collect());
         assert_eq!(recent.failed.peek(9.into()).map(Vec::len), Some(MAX_FAILED));
     }
 }

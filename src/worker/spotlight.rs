@@ -242,8 +242,6 @@ impl Spotlight {
         let head = self.head.as_mut().zip(transaction.as_ref());
         let trace = head
             .and_then(|(head, transaction)| head.context_at(origin, transaction, Decision::KEPT));
-        #[cfg(feature = "logs")]
-        events.iter().for_each(|event| self.twins.sent(event.event_id));
         let seal = |kind, event_id, spans, payload: &[u8]| {
             let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
@@ -253,6 +251,8 @@ impl Spotlight {
         for event in events {
             let event_id = event.event_id;
             if let Ok(payload) = encode::event(event, &mut payload) {
+                #[cfg(feature = "logs")]
+                self.twins.sent(event_id);
                 envelopes.push(seal(ItemKind::Event, event_id, 0, payload));
             }
         }

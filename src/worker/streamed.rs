@@ -46,14 +46,18 @@ impl Worker {
         }
     }
 
-    fn stream_trace(&mut self, source: Source, trace: TraceId, pieces: Vec<Segment>) {
+    fn stream_trace(&mut self, source: Source, trace: TraceId, mut pieces: Vec<Segment>) {
         let way = self.way_of_source(source);
         let times = (self.now(), SystemTime::now());
         let Some((_, mapper)) = self.sources.get(&source) else { return };
         if let Some(spotlight) = &mut self.spotlight {
             // It knows transactions alone.
             let origin = way.and_then(|way| self.outboxes.at(way).toward().origin);
-            pieces.iter().for_each(|piece| spotlight.copy(piece, mapper, origin, times));
+            for piece in &mut pieces {
+                // It wants no error a second time either.
+                self.recent.describe(piece);
+                spotlight.copy(piece, mapper, origin, times);
+            }
         }
         let spans = pieces.iter().map(|piece| count(piece.spans.len()));
         let whole = Amount::spans(spans.fold(0, u64::saturating_add));
@@ -63,12 +67,18 @@ impl Worker {
             self.lose(Amount { events, ..whole }, DropReason::Unrouted);
             return;
         };
+        let recent = &mut self.recent;
         let Some(intake) = &mut self.intake else {
+            if self.spotlight.is_some() {
+                let note = AssertUnwindSafe(|| {
+                    pieces.into_iter().for_each(|piece| drop(map(trace, piece, recent, mapper)));
+                });
+                let _ = catch_unwind(note);
+            }
             self.lose(whole, DropReason::NoDsn);
             return;
         };
         let to = self.outboxes.at(way).toward();
-        let recent = &mut self.recent;
         let prepare =
             AssertUnwindSafe(|| intake.stream((trace, pieces), recent, mapper, to, times));
         let prepared = catch_unwind(prepare).unwrap_or_else(|_| Prepared::failed(whole));
@@ -115,15 +125,18 @@ impl Intake {
         let captured = self.captured.leave_out(&mut together.events, mapper);
         prepared.repeated_errors = prepared.repeated_errors.saturating_add(count(captured));
         self.leave_out_logged(&mut together.events, &mut prepared);
-        let header = self.header(trace, &together, !no_spans, mapper, to);
-        let Together { mut spans, events, segments, .. } = together;
+        // What a hook drops was sampled all the same.
+        let rate = |span: &Span| told_rate(span.data.value("sentry.sample_rate"));
+        let rate = together.spans.iter().find_map(rate);
         let mut losses = Losses::default();
-        let events = self.hooks.events(events, &mut losses);
+        let events = self.hooks.events(std::mem::take(&mut together.events), &mut losses);
         if no_spans {
-            spans.clear();
+            together.spans.clear();
         }
-        self.hooks.streamed(&mut spans, &mut losses);
+        self.hooks.streamed(&mut together.spans, &mut losses);
         prepared.lost(losses);
+        let header = self.header((trace, rate), &together, !no_spans, mapper, to);
+        let Together { spans, segments, .. } = together;
         for event in events {
             self.event(event, header.as_ref(), mapper, (to, now), wall, &mut prepared);
         }
@@ -131,22 +144,25 @@ impl Intake {
         prepared
     }
 
-    /// What the header of all this says.
+    /// What the header of all this says, of which hooks have seen every word.
     fn header(
         &mut self,
-        trace: TraceId,
+        (trace, rate): (TraceId, Option<f64>),
         together: &Together,
         is_sent: bool,
         mapper: &Mapper,
         to: Toward<'_>,
     ) -> Option<TraceHeader> {
         let Together { spans, head, .. } = together;
-        let rate = |span: &Span| told_rate(span.data.value("sentry.sample_rate"));
+        let head = head.as_ref().and_then(|head| {
+            let span = spans.iter().find(|span| span.span_id == head.id)?;
+            Some((SpanV2::name_of(span), head.source))
+        });
         let said = Said {
             trace,
-            rate: spans.iter().find_map(rate),
-            name: head.as_ref().map_or("", |head| head.name.as_str()),
-            is_named: head.as_ref().is_none_or(|head| head.source != TransactionSource::Url),
+            rate,
+            name: head.as_ref().map_or("", |(name, _)| name.as_str()),
+            is_named: head.as_ref().is_none_or(|(_, source)| *source != TransactionSource::Url),
             is_head: is_sent && head.is_some(),
             is_sent,
         };
