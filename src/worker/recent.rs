@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn what_fails_again_and_again_takes_the_place_of_nothing_else() {
         let mut recent = Recent::new();
-        let mark = |said| Some(ErrorMark { said, stack: None });
+        let mark = |said| Some(ErrorMark { said, stack: None, is_fatal: false });
         recent.note_failed((7.into(), 1.into()), vec![mark(5)]);
         for _ in 0..1000 {
             recent.note_failed((7.into(), 2.into()), vec![mark(6), None]);
@@ -166,7 +166,7 @@ mod tests {
         }
         assert!(recent.titles.len() <= 2 * TITLES.entries);
         assert!(recent.failed.len() <= 2 * FAILED.entries);
-        let marks = (0..300).map(|said| Some(ErrorMark { said, stack: None }));
+        let marks = (0..300).map(|said| Some(ErrorMark { said, stack: None, is_fatal: false }));
         recent.note_failed((9.into(), 1.into()), marks.collect());
         assert_eq!(recent.failed.peek(9.into()).map(Vec::len), Some(MAX_FAILED));
     }
