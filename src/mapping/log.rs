@@ -375,7 +375,7 @@ mod tests {
         let text = || AnyValue::from("x".repeat(1024 * 1024));
         let map = |any| AnyValue::Map(Box::new([(Key::new("k"), any)].into_iter().collect()));
         let list = |any| AnyValue::ListAny(Box::new(vec![any]));
-        let deep = (0..1000).fold(text(), |any, _| list(map(any)));
+        let deep = (0..100).fold(text(), |any, _| list(map(any)));
         for any in [text(), map(text()), list(text()), list(map(list(text()))), deep] {
             let mut record = record();
             record.add_attribute("a", any.clone());
