@@ -67,12 +67,7 @@ pub(super) fn event<'a>(
     if payload.len() <= MAX_EVENT_TEXT {
         return Ok(payload);
     }
-    let mut json: Value = match serde_json::from_slice(payload) {
-        Ok(json) => json,
-        // A hook has put so many lists into each other that they cannot be read again.
-        Err(_) if payload.len() <= MAX_ITEM_BYTES => return Ok(payload),
-        Err(error) => return Err(error),
-    };
+    let mut json: Value = serde_json::from_slice(payload)?;
     limit_texts(&mut json, MAX_EVENT_TEXT);
     write_over(payload, &json)?;
     if payload.len() > MAX_ITEM_BYTES {
