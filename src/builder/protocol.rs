@@ -31,8 +31,8 @@ impl SentrySpanExporterBuilder {
 
     /// How bodies of requests are compressed. Default: `Compression::Gzip(1)`.
     ///
-    /// A higher level makes smaller bodies and costs more: level 6 takes three times the work of
-    /// level 1 for four fifths of the bytes. [`build`](Self::build) refuses a level that gzip does
+    /// A higher level makes smaller bodies and costs more: level 6 takes more than twice the work
+    /// of level 1 for four fifths of the bytes. [`build`](Self::build) refuses a level that gzip does
     /// not have.
     ///
     /// ```
