@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::worker::spread;
+
 /// Tells a full batch from one that left the processor's queue empty.
 ///
 /// The exporter is not told how large a batch of its processor can be, so it learns it: from the
@@ -63,9 +65,7 @@ impl BatchSizes {
             let is_after = burst > Duration::ZERO && now.saturating_sub(burst) < BURST;
             return if is_after { Wait::Shortly } else { Wait::ForDelivery };
         }
-        let spread = ends.clone().max().zip(ends.min());
-        let spread = spread.and_then(|(last, first)| last.duration_since(first).ok());
-        let is_burst = spread.is_some_and(|spread| spread < BURST);
+        let is_burst = spread(ends).is_some_and(|spread| spread < BURST);
         self.burst.store(if is_burst { self.micros().max(1) } else { 0 }, Ordering::Relaxed);
         Wait::ForRoom
     }

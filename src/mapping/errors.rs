@@ -7,7 +7,7 @@ use sentry_types::protocol::v7::Level;
 use super::error_rules::ErrorRules;
 use super::event_filter::EventFilter;
 use super::exception::{Recorded, Role};
-use super::identity::Identity;
+use super::identity::{Identity, may_be_one};
 use super::lineage::{Lineage, Place};
 use super::panic::Panics;
 use super::reading::Reading;
@@ -275,9 +275,7 @@ fn has_left(
 impl Known {
     /// Whether it may be the same error where a record of it stands in this place.
     fn fits(&self, above: Place, stack: Option<u64>) -> bool {
-        // Not every record of an error brings its frames along.
-        let is_alike = stack.is_none() || self.stack.is_none() || stack == self.stack;
-        is_alike && above.includes(self.place)
+        may_be_one(self.stack, stack) && above.includes(self.place)
     }
 }
 

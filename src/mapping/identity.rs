@@ -61,13 +61,17 @@ impl Identity {
 
     /// Whether this is the error that has this mark, or has it as its cause.
     pub(super) fn has(&self, mark: ErrorMark) -> bool {
-        let is_alike = self.stack.is_none() || mark.stack.is_none() || self.stack == mark.stack;
-        is_alike
+        may_be_one(self.stack, mark.stack)
             && match self.is_fatal {
                 true => mark.is_fatal && self.said == mark.said,
                 false => self.sayings().any(|(said, _)| said == mark.said),
             }
     }
+}
+
+/// Whether these may be the frames of one error: not every record of it brings its frames along.
+pub(super) fn may_be_one(one: Option<u64>, other: Option<u64>) -> bool {
+    one.is_none() || other.is_none() || one == other
 }
 
 fn stack(trace: &Stacktrace) -> u64 {

@@ -1,9 +1,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use opentelemetry::trace::{Link as SpanLink, SpanId, SpanKind, Status, TraceId};
-use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::SpanStatus;
 
@@ -13,6 +12,7 @@ use super::facts::Facts;
 use super::name::Named;
 use super::op::{self, Family, HTTP_METHOD};
 use super::product::derive;
+use super::room::Room;
 use super::status;
 use super::tags::TagPolicy;
 use super::url::SplitUrl;
@@ -73,14 +73,6 @@ pub(super) struct Mapped {
     added: Vec<KeyValue>,
 }
 
-/// What is used again for the next span, so that it need not be made anew.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    added: Vec<KeyValue>,
-    /// Name and version of the last scope.
-    scope: Option<(StringValue, Option<StringValue>)>,
-}
-
 /// How Sentry shows the transaction of a root span.
 #[derive(Debug)]
 pub(crate) struct RootTitle {
@@ -92,28 +84,6 @@ impl RootTitle {
     pub(crate) fn of(root: &SpanData) -> Self {
         let Mapped { name, op, .. } = Mapped::of(root, &Facts::of(&root.attributes), true);
         Self { name, op }
-    }
-}
-
-impl Room {
-    /// Adds what the scope is called.
-    fn describe(&mut self, scope: &InstrumentationScope, added: &mut Vec<KeyValue>) {
-        let is_it = |(name, version): &&(StringValue, Option<StringValue>)| {
-            name.as_str() == scope.name()
-                && version.as_ref().map(StringValue::as_str) == scope.version()
-        };
-        let known = self.scope.as_ref().filter(is_it).cloned();
-        let (name, version) = known.unwrap_or_else(|| {
-            let shared = |text: &str| StringValue::from(Arc::<str>::from(text));
-            let scope = (shared(scope.name()), scope.version().map(shared));
-            self.scope.insert(scope).clone()
-        });
-        if !name.as_str().is_empty() {
-            added.push(KeyValue::new("otel.scope.name", Value::String(name)));
-        }
-        if let Some(version) = version.filter(|version| !version.as_str().is_empty()) {
-            added.push(KeyValue::new("otel.scope.version", Value::String(version)));
-        }
     }
 }
 

@@ -19,6 +19,7 @@ mod list;
 #[cfg(feature = "logs")]
 mod log;
 mod plain;
+mod quoted;
 mod sdk;
 mod span;
 mod span_v2;

@@ -12,6 +12,8 @@ mod family;
 mod graphql;
 mod key;
 mod mail;
+#[cfg(feature = "logs")]
+mod nested;
 mod output;
 mod pass;
 mod redis;

@@ -5,8 +5,6 @@ use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState};
 use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
-#[cfg(feature = "logs")]
-use serde_json::Value as Json;
 
 use super::around::{Around, dialect};
 use super::attribute::Role;
@@ -104,45 +102,6 @@ impl Scrubber {
         self.attributes(attributes, around);
     }
 
-    /// Takes out of all that a value holds what must not be sent.
-    #[cfg(feature = "logs")]
-    pub(crate) fn scrub_nested(&self, value: &mut Json) {
-        match value {
-            Json::Object(fields) => {
-                let entries = std::mem::take(fields).into_iter();
-                *fields = entries.filter_map(|(key, value)| self.field(key, value)).collect();
-            }
-            Json::Array(values) => values.iter_mut().for_each(|value| self.scrub_nested(value)),
-            Json::String(text) => *text = self.scrub_text(text),
-            _ => {}
-        }
-    }
-
-    /// A field of a nested value, judged as an attribute of that key would be.
-    #[cfg(feature = "logs")]
-    fn field(&self, key: String, mut value: Json) -> Option<(String, Json)> {
-        let given = match &value {
-            Json::Bool(value) => Value::Bool(*value),
-            Json::Number(number) => match number.as_i64() {
-                Some(number) => Value::I64(number),
-                None => Value::F64(number.as_f64().unwrap_or_default()),
-            },
-            Json::String(text) => Value::String(text.clone().into()),
-            other => Value::String(other.to_string().into()),
-        };
-        let mut entry = KeyValue::new(key, given.clone());
-        if !self.attribute(&mut entry, Around::default()) {
-            return None;
-        }
-        let is_filtered = matches!(&entry.value, Value::String(text) if text.as_str() == FILTERED);
-        if matches!(value, Json::Object(_) | Json::Array(_)) && !is_filtered {
-            self.scrub_nested(&mut value);
-        } else if entry.value != given {
-            value = crate::protocol::json_value(&entry.value);
-        }
-        Some((entry.key.to_string(), value))
-    }
-
     fn families(&self) -> Families {
         match self.send_default_pii {
             true => self.settings.families.opened(),
@@ -189,7 +148,7 @@ impl Scrubber {
     }
 
     /// Whether an attribute may stay, now that its secrets are taken out.
-    fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
+    pub(super) fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
         let families = self.families();
         let key = entry.key.as_str();
         let common = if self.settings.has_lists() { None } else { Role::of_common(key) };

@@ -61,7 +61,7 @@ pub(crate) use self::quiet::Quiet;
 pub(crate) use self::routing::Routing;
 use self::run::Worker;
 pub(crate) use self::spooler::Opening;
-pub(crate) use self::waiting::EXPORT_WAIT;
+pub(crate) use self::waiting::{EXPORT_WAIT, spread};
 pub(crate) use self::way::Way;
 use crate::hooks::Hooks;
 use crate::mapping::Mapper;

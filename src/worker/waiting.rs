@@ -1,5 +1,5 @@
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::SpanData;
@@ -61,9 +61,7 @@ const BURST: u32 = 100_000;
 impl Waiting {
     /// Notes that spans came, to know how long an `export` may wait.
     pub(super) fn came(&mut self, spans: &[SpanData], now: Duration) {
-        let ends = || spans.iter().map(|span| span.end_time);
-        let spread = ends().max().zip(ends().min());
-        let spread = spread.and_then(|(last, first)| last.duration_since(first).ok());
+        let spread = spread(spans.iter().map(|span| span.end_time));
         self.pace.add(spans.len(), spread.unwrap_or_default(), now);
     }
 
@@ -145,6 +143,12 @@ impl Pace {
         let per_stretch = self.spans.max(self.before).max(density).max(1);
         STRETCH.saturating_mul(spans).checked_div(per_stretch).unwrap_or(EXPORT_WAIT)
     }
+}
+
+/// The time from the first to the last of these.
+pub(crate) fn spread(times: impl Iterator<Item = SystemTime> + Clone) -> Option<Duration> {
+    let (last, first) = times.clone().max().zip(times.min())?;
+    last.duration_since(first).ok()
 }
 
 #[cfg(test)]
