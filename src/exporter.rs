@@ -269,20 +269,22 @@ impl SentrySpanExporter {
         }
         let wait = self.shared.batches.wait(spans.iter().map(|span| span.end_time));
         let (answer, answered) = mpsc::sync_channel(1);
-        let waits = (wait != Wait::ForRoom || room == Room::Scarce) && may_wait();
-        let answer = waits.then_some(match wait {
-            Wait::ForRoom => Answer::Room(answer),
-            Wait::ForDelivery | Wait::Shortly => Answer::Delivered(answer),
+        let is_full = matches!(wait, Wait::ForRoom | Wait::InBurst);
+        let waits = (!is_full || room == Room::Scarce) && may_wait();
+        let answer = waits.then_some(match is_full {
+            true => Answer::Room(answer),
+            false => Answer::Delivered(answer),
         });
         let source = self.source;
-        if inbox.send(Message::Batch { source, spans, bytes, answer }).is_err() {
+        let is_burst = wait.is_burst();
+        if inbox.send(Message::Batch { source, spans, bytes, is_burst, answer }).is_err() {
             return self.refuse(amount);
         }
         if waits {
             // What has not been delivered by now still is in good hands.
             let _ = answered.recv_timeout(match wait {
-                Wait::Shortly => SHORT_WAIT,
-                Wait::ForRoom | Wait::ForDelivery => EXPORT_WAIT,
+                Wait::BehindBurst => SHORT_WAIT,
+                Wait::ForRoom | Wait::InBurst | Wait::ForDelivery => EXPORT_WAIT,
             });
         }
         self.shared.batches.ended();

@@ -19,8 +19,14 @@ use crate::transport::{Losses, TransportError};
 pub(crate) enum Message {
     /// The resource of the provider behind this source.
     Resource(Source, Resource),
-    /// Spans, and who waits for what about them.
-    Batch { source: Source, spans: Vec<SpanData>, bytes: usize, answer: Option<Answer> },
+    /// Spans, whether many more come behind them, and who waits for what about them.
+    Batch {
+        source: Source,
+        spans: Vec<SpanData>,
+        bytes: usize,
+        is_burst: bool,
+        answer: Option<Answer>,
+    },
     /// Records of logs, and who waits for room for more.
     #[cfg(feature = "logs")]
     Logs { source: Source, records: Vec<Record>, bytes: usize, answer: Option<SyncSender<()>> },

@@ -5,6 +5,7 @@
 //! the application. A panic of what it calls costs the segment at hand.
 
 mod answering;
+mod arrivals;
 mod captured;
 mod closing;
 mod delivery;
@@ -168,7 +169,7 @@ pub(crate) fn spawn(
     thread::Builder::new().name("sentry-transport".into()).spawn(move || {
         let quiet = Quiet::new();
         let worker = Worker::new(settings, ledger, to_self, quiet);
-        runtime.block_on(worker.run(inbox));
+        runtime.block_on(worker.run(arrivals::Arrivals::new(inbox)));
         // A name that is still being looked up must not hold up the end of the thread.
         runtime.shutdown_background();
     })?;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::Settings;
+use super::arrivals::Arrivals;
 use super::captured::Captured;
 use super::closing::Closing;
 use super::early::Early;
@@ -113,7 +114,7 @@ impl Worker {
         }
     }
 
-    pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+    pub(super) async fn run(mut self, mut arrivals: Arrivals) {
         loop {
             let has_more = self.pump();
             self.left();
@@ -123,9 +124,9 @@ impl Worker {
             if let Some(result) = self.closed(has_more) {
                 // What it was told to do about files is done by then, or never.
                 self.outboxes.first_mut().spooler.end();
-                inbox.close();
-                // Unlike `try_recv`, this waits for senders that were about to put theirs in.
-                while let Some(message) = inbox.recv().await {
+                arrivals.close();
+                // This waits for senders that were about to put theirs in.
+                while let Some(message) = arrivals.next().await {
                     self.handle(message);
                 }
                 self.end(result);
@@ -134,13 +135,13 @@ impl Worker {
             if has_more {
                 // The requests under way get their turn between two stretches of work.
                 tokio::task::yield_now().await;
-                while let Ok(message) = inbox.try_recv() {
+                while let Some(message) = arrivals.next_now() {
                     self.handle(message);
                 }
                 continue;
             }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
-            if let Ok(Some(message)) = tokio::time::timeout(sleep, inbox.recv()).await {
+            if let Ok(Some(message)) = tokio::time::timeout(sleep, arrivals.next()).await {
                 self.handle(message);
             }
         }
@@ -152,7 +153,7 @@ impl Worker {
                 self.source(source).1 = self.settings.mapper.clone().with_resource(&resource);
                 self.note_resource(source, resource);
             }
-            Message::Batch { source, spans, bytes, answer } => {
+            Message::Batch { source, spans, bytes, answer, .. } => {
                 self.ledger.take(spans.len(), bytes);
                 // The work on a batch is part of the wait for it.
                 let came = self.now();

@@ -1,0 +1,164 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, timeout};
+
+use super::inbox::{Answer, Message};
+
+/// The messages for the thread, in the order in which they came.
+///
+/// A burst of spans is let pass before work on it begins: what makes spans and what empties the
+/// queue of the batch processor need the processors more than this thread does, because spans that
+/// find that queue full are lost.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    inbox: UnboundedReceiver<Message>,
+    /// What came while a burst was let pass.
+    held: VecDeque<Message>,
+}
+
+/// A burst is over when nothing of it comes for so long.
+const LULL: Duration = Duration::from_millis(2);
+
+/// How long work waits for the end of a burst.
+const MAX_BURST: Duration = Duration::from_millis(200);
+
+impl Arrivals {
+    pub(super) fn new(inbox: UnboundedReceiver<Message>) -> Self {
+        Self { inbox, held: VecDeque::new() }
+    }
+
+    /// Waits for the next message; nothing is lost if the wait for it is given up.
+    pub(super) async fn next(&mut self) -> Option<Message> {
+        if self.held.is_empty() {
+            self.listen().await;
+        }
+        self.held.pop_front()
+    }
+
+    /// The next message if it is there already.
+    pub(super) fn next_now(&mut self) -> Option<Message> {
+        self.held.pop_front().or_else(|| self.inbox.try_recv().ok())
+    }
+
+    /// Takes no more messages; those that were sent already still come.
+    pub(super) fn close(&mut self) {
+        self.inbox.close();
+    }
+
+    async fn listen(&mut self) {
+        let Some(message) = self.inbox.recv().await else { return };
+        let mut is_burst = matches!(message, Message::Batch { is_burst: true, .. });
+        is_burst &= can_wait(&message);
+        self.held.push_back(message);
+        let end = Instant::now() + MAX_BURST;
+        while is_burst
+            && Instant::now() < end
+            && let Ok(Some(message)) = timeout(LULL, self.inbox.recv()).await
+        {
+            is_burst = can_wait(&message);
+            self.held.push_back(message);
+        }
+    }
+}
+
+/// Whether nobody waits for what it asks for.
+fn can_wait(message: &Message) -> bool {
+    match message {
+        Message::Batch { answer: Some(Answer::Room(_)), .. } => false,
+        Message::Batch { is_burst, answer, .. } => *is_burst || answer.is_none(),
+        Message::Flush(..) | Message::Leave(..) | Message::Shutdown(..) | Message::Check(..) => {
+            false
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::super::inbox::{Deadline, Source};
+    use super::*;
+
+    fn arrivals() -> (UnboundedSender<Message>, Arrivals) {
+        let (sender, inbox) = unbounded_channel();
+        (sender, Arrivals::new(inbox))
+    }
+
+    fn batch(is_burst: bool) -> Message {
+        let spans = Vec::new();
+        Message::Batch { source: Source::default(), spans, bytes: 0, is_burst, answer: None }
+    }
+
+    fn flush() -> Message {
+        Message::Flush(Deadline::after(Duration::from_secs(1)), mpsc::sync_channel(1).0)
+    }
+
+    /// How long it took until the first message came, and how many came by then.
+    async fn first(arrivals: &mut Arrivals) -> (Duration, usize) {
+        let started = Instant::now();
+        assert!(arrivals.next().await.is_some());
+        (started.elapsed(), 1 + arrivals.held.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_let_pass_before_work_on_it_begins() {
+        let (sender, mut arrivals) = arrivals();
+        let burst = tokio::spawn(async move {
+            for _ in 0..10 {
+                sender.send(batch(true)).unwrap();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            sender
+        });
+        let (took, came) = first(&mut arrivals).await;
+        assert_eq!(came, 10);
+        assert!((Duration::from_millis(11)..Duration::from_millis(14)).contains(&took), "{took:?}");
+        assert_eq!(std::iter::from_fn(|| arrivals.next_now()).count(), 9, "in their order");
+        drop(burst.await);
+        assert!(arrivals.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_on_a_burst_without_an_end_begins_all_the_same() {
+        let (sender, mut arrivals) = arrivals();
+        let burst = tokio::spawn(async move {
+            while sender.send(batch(true)).is_ok() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        let (took, _) = first(&mut arrivals).await;
+        assert!(took >= MAX_BURST && took < MAX_BURST + LULL * 2, "{took:?}");
+        burst.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_burst_and_what_somebody_waits_for_comes_at_once() {
+        for messages in [vec![batch(false)], vec![flush()], vec![batch(true), flush()]] {
+            let (sender, mut arrivals) = arrivals();
+            let all = messages.len();
+            messages.into_iter().for_each(|message| sender.send(message).unwrap());
+            assert_eq!(first(&mut arrivals).await, (Duration::ZERO, all));
+        }
+        let (sender, mut arrivals) = arrivals();
+        let (answer, _answered) = mpsc::sync_channel(1);
+        let (source, spans, answer) = (Source::default(), Vec::new(), Some(Answer::Room(answer)));
+        let full = Message::Batch { source, spans, bytes: 0, is_burst: true, answer };
+        sender.send(full).unwrap();
+        assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 1), "there is no room for more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_lost_where_the_wait_is_given_up() {
+        let (sender, mut arrivals) = arrivals();
+        sender.send(batch(true)).unwrap();
+        assert!(timeout(Duration::from_millis(1), arrivals.next()).await.is_err());
+        sender.send(flush()).unwrap();
+        assert!(matches!(arrivals.next().await, Some(Message::Batch { .. })));
+        assert!(matches!(arrivals.next().await, Some(Message::Flush(..))));
+    }
+}
