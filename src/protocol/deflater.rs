@@ -16,13 +16,14 @@ impl Deflater {
         Self { compress: Compress::new(level, false), room: vec![0; ROOM] }
     }
 
-    /// The raw blocks of the parts, put together; none if they cannot be compressed.
+    /// The raw blocks of the parts, put together, none of them the last of a stream; nothing if
+    /// they cannot be compressed.
     pub(super) fn deflate<const N: usize>(&mut self, parts: [&[u8]; N]) -> Option<Vec<u8>> {
         self.compress.reset();
         for part in parts {
             self.feed(part, FlushCompress::None)?;
         }
-        self.feed(&[], FlushCompress::Finish)?;
+        self.feed(&[], FlushCompress::Sync)?;
         let blocks = self.room.get(..self.written())?.to_vec();
         self.room.truncate(ROOM);
         self.room.shrink_to(ROOM);
@@ -34,20 +35,18 @@ impl Deflater {
         loop {
             let before = (self.compress.total_in(), self.compress.total_out());
             let rest = part.get(usize::try_from(before.0.checked_sub(begin)?).ok()?..)?;
-            let is_last = matches!(flush, FlushCompress::Finish);
-            if rest.is_empty() && !is_last {
-                return Some(());
-            }
             let written = self.written();
             if written == self.room.len() {
                 self.room.resize(written.saturating_mul(2), 0);
             }
-            let status = self.compress.compress(rest, self.room.get_mut(written..)?, flush).ok()?;
-            if status == flate2::Status::StreamEnd {
+            self.compress.compress(rest, self.room.get_mut(written..)?, flush).ok()?;
+            let after = (self.compress.total_in(), self.compress.total_out());
+            let is_read = before.0.checked_add(rest.len().try_into().ok()?)? == after.0;
+            // Where the room is full, there may be more to write.
+            if is_read && self.written() < self.room.len() {
                 return Some(());
             }
-            let after = (self.compress.total_in(), self.compress.total_out());
-            if before == after && written < self.room.len() {
+            if before == after {
                 return None;
             }
         }
@@ -79,8 +78,9 @@ mod tests {
         for len in [0, 1, 100, ROOM - 1, ROOM, ROOM + 1, 1_000_000, 10] {
             for body in [noise(len), vec![b'a'; len]] {
                 let blocks = deflater.deflate([b"head", &body, b"\n"]).unwrap();
+                let stream = [blocks.as_slice(), &[3, 0]].concat();
                 let mut plain = Vec::new();
-                flate2::read::DeflateDecoder::new(&*blocks).read_to_end(&mut plain).unwrap();
+                flate2::read::DeflateDecoder::new(&*stream).read_to_end(&mut plain).unwrap();
                 assert_eq!(plain, [b"head", &*body, b"\n"].concat());
                 assert_eq!(deflater.room.len(), ROOM);
             }

@@ -7,8 +7,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::quoted::quoted;
 use super::sdk::Sdk;
-use super::{Deflater, Timestamp, TraceHeader};
+use super::{Deflater, Timestamp, TraceHeader, to_json};
 
 /// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
 /// of spans in each (rule R7).
@@ -27,28 +28,28 @@ pub(crate) struct Item<'a> {
     pub(crate) event_id: Uuid,
     /// What is lost if the item is: a root and its children, spans, or logs; none for an event.
     pub(crate) spans: u64,
-    pub(crate) trace: Option<TraceHeader>,
+    pub(crate) trace: Option<&'a TraceHeader>,
     pub(crate) payload: &'a [u8],
 }
 
 /// An item, compressed and waiting to be sent.
 ///
-/// Only [`seal`](Self::seal) writes the header, because it tells the time of sending. The header
-/// then stands as a stored block in front of the blocks that were compressed long before.
+/// Only [`seal`](Self::seal) writes the begin of the header, because it tells the time of sending
+/// and the DSN. It then stands as a stored block in front of the blocks that were compressed long
+/// before, which begin in the middle of that line.
 pub(crate) struct Envelope {
     pub(crate) kind: ItemKind,
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
     /// How much Sentry counts logs for, in bytes.
     pub(crate) log_bytes: u64,
-    trace: Option<TraceHeader>,
     body: Body,
 }
 
 #[derive(Debug)]
 enum Body {
     Plain(Vec<u8>),
-    /// Raw deflate blocks, with checksum and length of what is in them.
+    /// Raw deflate blocks, none of them the last, with checksum and length of what is in them.
     Deflated {
         blocks: Vec<u8>,
         checksum: crc32fast::Hasher,
@@ -63,7 +64,6 @@ pub(crate) struct Parts {
     pub(crate) event_id: Uuid,
     pub(crate) spans: u64,
     pub(crate) log_bytes: u64,
-    pub(crate) trace: Option<TraceHeader>,
     /// What is in the deflate blocks, absent for a plain body.
     pub(crate) deflated: Option<Deflated>,
 }
@@ -107,18 +107,8 @@ impl fmt::Debug for Envelope {
 impl Envelope {
     /// Compresses the item, or keeps it plain where no compression is wanted.
     pub(crate) fn new(item: Item, deflater: Option<&mut Deflater>) -> Self {
-        let (kind, length) = (item.kind.as_str(), item.payload.len());
-        let list = match item.kind {
-            ItemKind::Log => Some(LOGS),
-            ItemKind::Span => Some(SPANS),
-            ItemKind::Event | ItemKind::Transaction => None,
-        };
-        let container = list.map(|content_type| {
-            format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans)
-        });
-        let container = container.unwrap_or_default();
-        let header = format!("{{\"type\":\"{kind}\"{container},\"length\":{length}}}\n");
-        let parts = [header.as_bytes(), item.payload, b"\n"];
+        let head = head(&item);
+        let parts = [head.as_slice(), item.payload, b"\n"];
         let blocks = deflater.and_then(|deflater| deflater.deflate(parts));
         let body = match blocks {
             Some(blocks) => {
@@ -129,14 +119,7 @@ impl Envelope {
             }
             None => Body::Plain(parts.concat()),
         };
-        Self {
-            kind: item.kind,
-            event_id: item.event_id,
-            spans: item.spans,
-            log_bytes: 0,
-            trace: item.trace,
-            body,
-        }
+        Self { kind: item.kind, event_id: item.event_id, spans: item.spans, log_bytes: 0, body }
     }
 
     /// Says how much Sentry counts the logs in it for.
@@ -165,19 +148,16 @@ impl Envelope {
         }
     }
 
-    /// The bytes to send now, with `report` as an item besides.
+    /// The bytes to send now, with `report` as an item behind it.
     pub(crate) fn seal(&self, dsn: &str, now: SystemTime, report: Option<&[u8]>) -> Bytes {
-        let header = Header { event: Some(self), dsn, sent_at: sent_at(now) };
-        let mut head = head(&header, report);
-        match &self.body {
-            Body::Plain(body) => {
-                head.extend_from_slice(body);
-                Bytes::from(head)
-            }
+        let begin = begin(dsn, now);
+        let report = report.map(report_item).unwrap_or_default();
+        Bytes::from(match &self.body {
+            Body::Plain(body) => [begin.as_slice(), body, &report].concat(),
             Body::Deflated { blocks, checksum, plain_len } => {
-                Bytes::from(gzip(&head, blocks, checksum, *plain_len))
+                gzip([&begin, blocks, &report], checksum, *plain_len)
             }
-        }
+        })
     }
 }
 
@@ -196,7 +176,6 @@ impl Envelope {
             event_id: self.event_id,
             spans: self.spans,
             log_bytes: self.log_bytes,
-            trace: self.trace.clone(),
             deflated,
         };
         (parts, body)
@@ -218,7 +197,6 @@ impl Envelope {
             event_id: parts.event_id,
             spans: parts.spans,
             log_bytes: parts.log_bytes,
-            trace: parts.trace,
             body,
         }
     }
@@ -226,21 +204,51 @@ impl Envelope {
 
 /// An envelope that holds nothing but a client report.
 pub(crate) fn report_envelope(dsn: &str, now: SystemTime, report: &[u8]) -> Bytes {
-    let header = Header { event: None, dsn, sent_at: sent_at(now) };
-    Bytes::from(head(&header, Some(report)))
+    let rest = rest_of_header(&Facts { event_id: None, trace: None });
+    Bytes::from([begin(dsn, now), rest, report_item(report)].concat())
 }
 
-/// The header line and the report, if there is one.
-fn head(header: &Header<'_>, report: Option<&[u8]>) -> Vec<u8> {
-    let mut head = serde_json::to_vec(header).unwrap_or_else(|_| b"{}".to_vec());
-    head.push(b'\n');
-    if let Some(report) = report {
-        let item = format!("{{\"type\":\"client_report\",\"length\":{}}}\n", report.len());
-        head.extend_from_slice(item.as_bytes());
-        head.extend_from_slice(report);
-        head.push(b'\n');
-    }
+fn report_item(report: &[u8]) -> Vec<u8> {
+    let header = format!("{{\"type\":\"client_report\",\"length\":{}}}\n", report.len());
+    [header.as_bytes(), report, b"\n"].concat()
+}
+
+/// The header of the envelope from the second or third field on, and that of the item.
+fn head(item: &Item<'_>) -> Vec<u8> {
+    let mut head = rest_of_header(&Facts { event_id: Some(item.event_id), trace: item.trace });
+    let (kind, length) = (item.kind.as_str(), item.payload.len());
+    let content_type = match item.kind {
+        ItemKind::Log => Some(LOGS),
+        ItemKind::Span => Some(SPANS),
+        ItemKind::Event | ItemKind::Transaction => None,
+    };
+    let list = content_type.map(|content_type| {
+        format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans)
+    });
+    let list = list.unwrap_or_default();
+    let header = format!("{{\"type\":\"{kind}\"{list},\"length\":{length}}}\n");
+    head.extend_from_slice(header.as_bytes());
     head
+}
+
+/// The header of an envelope as far as only the time of sending tells it, without its end.
+fn begin(dsn: &str, now: SystemTime) -> Vec<u8> {
+    let mut begin = format!("{{\"sent_at\":\"{}\"", sent_at(now)).into_bytes();
+    if !dsn.is_empty() {
+        begin.extend_from_slice(b",\"dsn\":");
+        quoted(&mut begin, dsn);
+    }
+    begin
+}
+
+/// What stands behind that.
+fn rest_of_header(facts: &Facts<'_>) -> Vec<u8> {
+    let mut rest = to_json(facts).unwrap_or_else(|_| b"}".to_vec());
+    if let Some(first @ b'{') = rest.first_mut() {
+        *first = b',';
+    }
+    rest.push(b'\n');
+    rest
 }
 
 /// The time as RFC 3339 in UTC.
@@ -252,59 +260,68 @@ pub(crate) fn sent_at(now: SystemTime) -> String {
         .unwrap_or_default()
 }
 
-struct Header<'a> {
+struct Facts<'a> {
     /// Absent where the envelope is about no event or transaction.
-    event: Option<&'a Envelope>,
-    /// Empty where there is none.
-    dsn: &'a str,
-    sent_at: String,
+    event_id: Option<Uuid>,
+    trace: Option<&'a TraceHeader>,
 }
 
-impl Serialize for Header<'_> {
+impl Serialize for Facts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Some(event) = self.event {
-            map.serialize_entry("event_id", &format_args!("{}", event.event_id.as_simple()))?;
-        }
-        map.serialize_entry("sent_at", &self.sent_at)?;
-        if !self.dsn.is_empty() {
-            map.serialize_entry("dsn", self.dsn)?;
+        if let Some(event_id) = self.event_id {
+            map.serialize_entry("event_id", &format_args!("{}", event_id.as_simple()))?;
         }
         map.serialize_entry("sdk", &Sdk)?;
-        if let Some(trace) = self.event.and_then(|event| event.trace.as_ref()) {
+        if let Some(trace) = self.trace {
             map.serialize_entry("trace", trace)?;
         }
         map.end()
     }
 }
 
-/// One gzip member: `head` in stored blocks, then the blocks that were deflated before.
+/// One gzip member: what stands before and behind in stored blocks, between them the blocks that
+/// were deflated before.
 ///
 /// RFC 1951 §3.2.4 and RFC 1952 §2.3.
-fn gzip(head: &[u8], blocks: &[u8], checksum: &crc32fast::Hasher, plain_len: usize) -> Vec<u8> {
+fn gzip(
+    [begin, blocks, end]: [&[u8]; 3],
+    checksum: &crc32fast::Hasher,
+    plain_len: usize,
+) -> Vec<u8> {
     const MAGIC: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    let mut out = Vec::with_capacity(head.len().saturating_add(blocks.len()).saturating_add(64));
+    const LAST_BLOCK: [u8; 2] = [3, 0];
+    let lens = [begin, blocks, end].map(<[u8]>::len).into_iter().chain([64]);
+    let mut out = Vec::with_capacity(lens.fold(0, usize::saturating_add));
     out.extend_from_slice(&MAGIC);
-    for chunk in head.chunks(usize::from(u16::MAX)) {
+    store(&mut out, begin);
+    out.extend_from_slice(blocks);
+    store(&mut out, end);
+    out.extend_from_slice(&LAST_BLOCK);
+    let mut whole = crc32fast::Hasher::new();
+    whole.update(begin);
+    whole.combine(checksum);
+    whole.update(end);
+    out.extend_from_slice(&whole.finalize().to_le_bytes());
+    let len = begin.len().wrapping_add(plain_len).wrapping_add(end.len());
+    out.extend_from_slice(&(len as u32).to_le_bytes());
+    out
+}
+
+fn store(out: &mut Vec<u8>, bytes: &[u8]) {
+    for chunk in bytes.chunks(usize::from(u16::MAX)) {
         let len = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
         out.push(0);
         out.extend_from_slice(&len.to_le_bytes());
         out.extend_from_slice(&(!len).to_le_bytes());
         out.extend_from_slice(chunk);
     }
-    out.extend_from_slice(blocks);
-    let mut whole = crc32fast::Hasher::new();
-    whole.update(head);
-    whole.combine(checksum);
-    out.extend_from_slice(&whole.finalize().to_le_bytes());
-    let len = head.len().wrapping_add(plain_len);
-    out.extend_from_slice(&(len as u32).to_le_bytes());
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::sync::LazyLock;
     use std::time::{Duration, UNIX_EPOCH};
 
     use flate2::Compression;
@@ -313,11 +330,13 @@ mod tests {
     use crate::protocol::TraceKey;
 
     fn item(payload: &str) -> Item<'_> {
+        static TRACE: LazyLock<TraceHeader> =
+            LazyLock::new(|| TraceHeader::default().with(TraceKey::PublicKey, "key"));
         Item {
             kind: ItemKind::Transaction,
             event_id: Uuid::from_u128(0xfc6d_8c0c_43fc_4630_ad85_0ee5_18f1_b9d0),
             spans: 1,
-            trace: Some(TraceHeader::default().with(TraceKey::PublicKey, "key")),
+            trace: Some(&TRACE),
             payload: payload.as_bytes(),
         }
     }
@@ -342,11 +361,11 @@ mod tests {
         assert_eq!(
             String::from_utf8(sealed.to_vec()).unwrap(),
             format!(
-                "{{\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\
-                 \"sent_at\":\"2026-11-20T09:40:27.5Z\",\"dsn\":\"https://key@host/42\",\
+                "{{\"sent_at\":\"2026-11-20T09:40:27.5Z\",\"dsn\":\"https://key@host/42\",\
+                 \"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\
                  \"sdk\":{sdk},\"trace\":{{\"public_key\":\"key\"}}}}\n\
-                 {{\"type\":\"client_report\",\"length\":23}}\n{{\"discarded_events\":[]}}\n\
-                 {{\"type\":\"transaction\",\"length\":8}}\n{{\"é\":1}}\n"
+                 {{\"type\":\"transaction\",\"length\":8}}\n{{\"é\":1}}\n\
+                 {{\"type\":\"client_report\",\"length\":23}}\n{{\"discarded_events\":[]}}\n"
             )
         );
         assert_eq!(envelope.content_encoding(), None);

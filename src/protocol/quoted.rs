@@ -1,20 +1,49 @@
 use std::fmt;
 
-use super::plain::{is_all_plain, plain_len};
+use super::plain::{has_escapes, plain_len};
 
 /// Formats a value as the inside of a text.
 pub(super) struct Escaped<'a>(pub(super) &'a mut Vec<u8>);
 
 /// Writes a text in quotes.
 pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
-    out.reserve(text.len().saturating_add(2));
+    let text = text.as_bytes();
     out.push(b'"');
-    if is_all_plain(text.as_bytes()) {
-        out.extend_from_slice(text.as_bytes());
-    } else {
-        escaped(out, text.as_bytes());
+    let start = out.len();
+    let has_escapes = match text.len() {
+        16.. => copied::<16>(out, text),
+        8.. => copied::<8>(out, text),
+        4.. => copied::<4>(out, text),
+        _ => copied::<1>(out, text),
+    };
+    if has_escapes {
+        out.truncate(start);
+        escaped(out, text);
     }
     out.push(b'"');
+}
+
+/// Copies a text as it is, and tells whether there is something in it that has to be escaped.
+///
+/// Most texts are short, and blocks of a fixed length cost the least to copy. The last one is the
+/// end of the text, which overlaps with the one before.
+#[inline]
+fn copied<const LEN: usize>(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let (blocks, rest) = text.as_chunks::<LEN>();
+    let mut found = false;
+    for block in blocks {
+        found |= has_escapes(block);
+        out.extend_from_slice(block);
+    }
+    if !rest.is_empty()
+        && let Some(end) = text.last_chunk::<LEN>()
+    {
+        found |= has_escapes(end);
+        let overlap = LEN.saturating_sub(rest.len());
+        out.truncate(out.len().saturating_sub(overlap));
+        out.extend_from_slice(end);
+    }
+    found
 }
 
 fn escaped(out: &mut Vec<u8>, mut text: &[u8]) {

@@ -52,9 +52,9 @@ impl Arrivals {
         let mut is_burst = matches!(message, Message::Batch { is_burst: true, .. });
         is_burst &= can_wait(&message);
         self.held.push_back(message);
-        let end = Instant::now() + MAX_BURST;
+        let started = Instant::now();
         while is_burst
-            && Instant::now() < end
+            && started.elapsed() < MAX_BURST
             && let Ok(Some(message)) = timeout(LULL, self.inbox.recv()).await
         {
             is_burst = can_wait(&message);

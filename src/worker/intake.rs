@@ -156,7 +156,7 @@ impl Intake {
         }
         if let Some(mut transaction) = transaction {
             if window::admit(&mut transaction, wall) {
-                self.transaction(transaction, trace, whole, &mut prepared);
+                self.transaction(transaction, trace.as_ref(), whole, &mut prepared);
             } else {
                 prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
             }
@@ -264,7 +264,6 @@ impl Intake {
             prepared.dropped.push((Amount::of(kind, 0), DropReason::Internal));
             return;
         };
-        let trace = trace.cloned();
         let item = Item { kind, event_id, spans: 0, trace, payload };
         prepared.envelopes.push(Envelope::new(item, self.deflater.as_mut()));
         self.note_sent(event_id);
@@ -273,7 +272,7 @@ impl Intake {
     fn transaction(
         &mut self,
         mut transaction: Transaction,
-        trace: Option<TraceHeader>,
+        trace: Option<&TraceHeader>,
         whole: Amount,
         prepared: &mut Prepared,
     ) {

@@ -243,7 +243,7 @@ impl Spotlight {
         let trace = head
             .and_then(|(head, transaction)| head.context_at(origin, transaction, Decision::KEPT));
         let seal = |kind, event_id, spans, payload: &[u8]| {
-            let item = Item { kind, event_id, spans, trace: trace.clone(), payload };
+            let item = Item { kind, event_id, spans, trace: trace.as_ref(), payload };
             Envelope::new(item, None).seal(&self.dsn, wall, None)
         };
         let mut payload = Vec::new();

@@ -204,7 +204,7 @@ impl Intake {
             kind: ItemKind::Span,
             event_id: Uuid::from_bytes(id.to_bytes()),
             spans,
-            trace: header.cloned(),
+            trace: header,
             payload: &payload,
         };
         Envelope::new(item, self.deflater.as_mut())
