@@ -129,7 +129,7 @@ impl Envelope {
     }
 
     /// What an envelope holds in memory besides its body: its fields, and its place in lists.
-    pub(crate) const OVERHEAD: usize = 600;
+    pub(crate) const OVERHEAD: usize = 300;
 
     /// What the envelope holds in memory, in bytes.
     pub(crate) fn len(&self) -> usize {

@@ -189,8 +189,9 @@ mod tests {
         Queued::new(ticket, Envelope::new(item, None), Duration::ZERO)
     }
 
-    /// What an envelope of the tests takes besides its body.
-    const OVERHEAD: usize = Envelope::OVERHEAD;
+    fn room_for_two() -> Lanes {
+        Lanes::new(queued(0, ItemKind::Transaction).envelope.len() * 5 / 2)
+    }
 
     fn tickets(queued: Vec<Queued>) -> Vec<u64> {
         queued.into_iter().map(|queued| queued.ticket).collect()
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn when_memory_is_full_the_oldest_transactions_go_and_errors_last() {
-        let mut lanes = Lanes::new(250 + 3 * OVERHEAD);
+        let mut lanes = room_for_two();
         for (ticket, kind) in [(1, ItemKind::Event), (2, ItemKind::Transaction)] {
             assert!(lanes.push(queued(ticket, kind)).is_empty());
         }
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn logs_leave_last_and_are_the_first_to_go() {
-        let mut lanes = Lanes::new(250 + 3 * OVERHEAD);
+        let mut lanes = room_for_two();
         lanes.push(queued(1, ItemKind::Log));
         lanes.push(queued(2, ItemKind::Transaction));
         assert_eq!(tickets(lanes.push(queued(3, ItemKind::Event))), [1]);
