@@ -26,15 +26,37 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
 }
 
 /// Whether something in a block has to be escaped.
-#[inline]
-pub(super) fn has_escapes<const LEN: usize>(block: &[u8; LEN]) -> bool {
-    match block.as_slice() {
-        [a, b, c, d, e, f, g, h] => {
-            escapes(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h])) != 0
-        }
-        [a, b, c, d] => escapes(u64::from_le_bytes([*a, *b, *c, *d, *a, *b, *c, *d])) != 0,
-        // Compilers look at the 16 of a longer block in one go.
-        other => other.iter().fold(false, |found, byte| found | !is_plain(*byte)),
+pub(super) trait Block {
+    fn has_escapes(&self) -> bool;
+}
+
+impl Block for [u8; 16] {
+    /// Compilers make one comparison of this, where four words would take many steps.
+    #[inline]
+    fn has_escapes(&self) -> bool {
+        self.iter().fold(false, |found, byte| found | !is_plain(*byte))
+    }
+}
+
+impl Block for [u8; 8] {
+    #[inline]
+    fn has_escapes(&self) -> bool {
+        escapes(u64::from_le_bytes(*self)) != 0
+    }
+}
+
+impl Block for [u8; 4] {
+    #[inline]
+    fn has_escapes(&self) -> bool {
+        let [a, b, c, d] = *self;
+        escapes(u64::from_le_bytes([a, b, c, d, a, b, c, d])) != 0
+    }
+}
+
+impl Block for [u8; 1] {
+    #[inline]
+    fn has_escapes(&self) -> bool {
+        self.iter().any(|byte| !is_plain(*byte))
     }
 }
 
@@ -109,7 +131,7 @@ mod tests {
                     assert_eq!(plain_len(&text), expected, "{byte} at {at} of {len}");
                     let mut block = [b'a'; 16];
                     block[at % 16] = byte;
-                    assert_eq!(has_escapes(&block), !is_plain(byte), "{byte} at {at}");
+                    assert_eq!(block.has_escapes(), !is_plain(byte), "{byte} at {at}");
                     assert_eq!(has_nul(&text), byte == 0, "{byte} at {at} of {len}");
                 }
             }

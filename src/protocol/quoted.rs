@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::plain::{has_escapes, plain_len};
+use super::plain::{Block, plain_len};
 
 /// Formats a value as the inside of a text.
 pub(super) struct Escaped<'a>(pub(super) &'a mut Vec<u8>);
@@ -28,17 +28,20 @@ pub(super) fn quoted(out: &mut Vec<u8>, text: &str) {
 /// Most texts are short, and blocks of a fixed length cost the least to copy. The last one is the
 /// end of the text, which overlaps with the one before.
 #[inline]
-fn copied<const LEN: usize>(out: &mut Vec<u8>, text: &[u8]) -> bool {
+fn copied<const LEN: usize>(out: &mut Vec<u8>, text: &[u8]) -> bool
+where
+    [u8; LEN]: Block,
+{
     let (blocks, rest) = text.as_chunks::<LEN>();
     let mut found = false;
     for block in blocks {
-        found |= has_escapes(block);
+        found |= block.has_escapes();
         out.extend_from_slice(block);
     }
     if !rest.is_empty()
         && let Some(end) = text.last_chunk::<LEN>()
     {
-        found |= has_escapes(end);
+        found |= end.has_escapes();
         let overlap = LEN.saturating_sub(rest.len());
         out.truncate(out.len().saturating_sub(overlap));
         out.extend_from_slice(end);

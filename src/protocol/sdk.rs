@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use sentry_types::protocol::v7::{ClientSdkInfo, ClientSdkPackage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::json;
+
+use super::json::Field;
 
 /// Name and version as Sentry's authentication and the user agent want them.
 pub(crate) const CLIENT: &str = concat!("opentelemetry-sentry.rust/", env!("CARGO_PKG_VERSION"));
@@ -19,14 +20,22 @@ pub(super) struct Sdk;
 impl Serialize for Sdk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", NAME)?;
-        map.serialize_entry("version", VERSION)?;
-        map.serialize_entry("integrations", &["opentelemetry"])?;
-        let package = json!([{"name": "cargo:opentelemetry-sentry", "version": VERSION}]);
-        map.serialize_entry("packages", &package)?;
+        map.serialize_entry(&Field("name"), &Field(NAME))?;
+        map.serialize_entry(&Field("version"), &Field(VERSION))?;
+        map.serialize_entry(&Field("integrations"), &["opentelemetry"])?;
+        let package = Texts([("name", "cargo:opentelemetry-sentry"), ("version", VERSION)]);
+        map.serialize_entry(&Field("packages"), &[package])?;
         // The address of the server that exports is not the address of a user.
-        map.serialize_entry("settings", &json!({"infer_ip": "never"}))?;
+        map.serialize_entry(&Field("settings"), &Texts([("infer_ip", "never")]))?;
         map.end()
+    }
+}
+
+struct Texts<const LEN: usize>([(&'static str, &'static str); LEN]);
+
+impl<const LEN: usize> Serialize for Texts<LEN> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.map(|(key, text)| (Field(key), Field(text))))
     }
 }
 
