@@ -3,12 +3,10 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use sentry_types::Uuid;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::sdk::Sdk;
-use super::{Deflater, Timestamp, TraceHeader};
+use super::{Deflater, Letterhead, Timestamp, TraceHeader, write_json};
 
 /// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
 /// of spans in each (rule R7).
@@ -166,9 +164,13 @@ impl Envelope {
     }
 
     /// The bytes to send now, with `report` as an item besides.
-    pub(crate) fn seal(&self, dsn: &str, now: SystemTime, report: Option<&[u8]>) -> Bytes {
-        let header = Header { event: Some(self), dsn, sent_at: sent_at(now) };
-        let mut head = head(&header, report);
+    pub(crate) fn seal(
+        &self,
+        letterhead: &Letterhead,
+        now: SystemTime,
+        report: Option<&[u8]>,
+    ) -> Bytes {
+        let mut head = head(Some(self), letterhead, now, report);
         match &self.body {
             Body::Plain(body) => {
                 head.extend_from_slice(body);
@@ -225,15 +227,38 @@ impl Envelope {
 }
 
 /// An envelope that holds nothing but a client report.
-pub(crate) fn report_envelope(dsn: &str, now: SystemTime, report: &[u8]) -> Bytes {
-    let header = Header { event: None, dsn, sent_at: sent_at(now) };
-    Bytes::from(head(&header, Some(report)))
+pub(crate) fn report_envelope(letterhead: &Letterhead, now: SystemTime, report: &[u8]) -> Bytes {
+    Bytes::from(head(None, letterhead, now, Some(report)))
 }
 
+/// How long a header line is, unless it tells very much of its trace, in bytes.
+const HEAD_BYTES: usize = 1024;
+
 /// The header line and the report, if there is one.
-fn head(header: &Header<'_>, report: Option<&[u8]>) -> Vec<u8> {
-    let mut head = serde_json::to_vec(header).unwrap_or_else(|_| b"{}".to_vec());
-    head.push(b'\n');
+fn head(
+    about: Option<&Envelope>,
+    letterhead: &Letterhead,
+    now: SystemTime,
+    report: Option<&[u8]>,
+) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    head.push(b'{');
+    if let Some(about) = about {
+        let id = &mut Uuid::encode_buffer();
+        head.extend_from_slice(b"\"event_id\":\"");
+        head.extend_from_slice(about.event_id.as_simple().encode_lower(id).as_bytes());
+        head.extend_from_slice(b"\",");
+    }
+    head.extend_from_slice(b"\"sent_at\":\"");
+    head.extend_from_slice(sent_at(now).as_bytes());
+    head.extend_from_slice(b"\",");
+    head.extend_from_slice(letterhead.fields());
+    if let Some(trace) = about.and_then(|about| about.trace.as_ref()) {
+        head.extend_from_slice(b",\"trace\":");
+        // A list of texts can always be written.
+        let _ = write_json(&mut head, trace);
+    }
+    head.extend_from_slice(b"}\n");
     if let Some(report) = report {
         let item = format!("{{\"type\":\"client_report\",\"length\":{}}}\n", report.len());
         head.extend_from_slice(item.as_bytes());
@@ -250,32 +275,6 @@ pub(crate) fn sent_at(now: SystemTime) -> String {
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_default()
-}
-
-struct Header<'a> {
-    /// Absent where the envelope is about no event or transaction.
-    event: Option<&'a Envelope>,
-    /// Empty where there is none.
-    dsn: &'a str,
-    sent_at: String,
-}
-
-impl Serialize for Header<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(event) = self.event {
-            map.serialize_entry("event_id", &format_args!("{}", event.event_id.as_simple()))?;
-        }
-        map.serialize_entry("sent_at", &self.sent_at)?;
-        if !self.dsn.is_empty() {
-            map.serialize_entry("dsn", self.dsn)?;
-        }
-        map.serialize_entry("sdk", &Sdk)?;
-        if let Some(trace) = self.event.and_then(|event| event.trace.as_ref()) {
-            map.serialize_entry("trace", trace)?;
-        }
-        map.end()
-    }
 }
 
 /// One gzip member: `head` in stored blocks, then the blocks that were deflated before.
@@ -322,7 +321,9 @@ mod tests {
         }
     }
 
-    const DSN: &str = "https://key@host/42";
+    fn letterhead() -> Letterhead {
+        Letterhead::of("https://key@host/42")
+    }
 
     fn now() -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(1_795_167_627_500)
@@ -337,8 +338,8 @@ mod tests {
     #[test]
     fn an_envelope_is_a_header_line_and_items_with_their_length() {
         let envelope = Envelope::new(item("{\"é\":1}"), None);
-        let sealed = envelope.seal(DSN, now(), Some(b"{\"discarded_events\":[]}"));
-        let sdk = serde_json::to_string(&Sdk).unwrap();
+        let sealed = envelope.seal(&letterhead(), now(), Some(b"{\"discarded_events\":[]}"));
+        let sdk = serde_json::to_string(&crate::protocol::sdk::Sdk).unwrap();
         assert_eq!(
             String::from_utf8(sealed.to_vec()).unwrap(),
             format!(
@@ -361,8 +362,11 @@ mod tests {
             let plain = Envelope::new(item(&payload), None);
             let report = vec![b'r'; 70_000];
             for report in [None, Some(report.as_slice())] {
-                let expected = plain.seal(DSN, now(), report);
-                assert_eq!(gunzip(&compressed.seal(DSN, now(), report)).as_bytes(), &*expected);
+                let expected = plain.seal(&letterhead(), now(), report);
+                assert_eq!(
+                    gunzip(&compressed.seal(&letterhead(), now(), report)).as_bytes(),
+                    &*expected
+                );
             }
             assert_eq!(compressed.content_encoding(), Some("gzip"));
             assert!(compressed.len() <= plain.len() + 16);
@@ -377,7 +381,10 @@ mod tests {
             let envelope = Envelope::new(item(&payload), deflater);
             let (parts, body) = envelope.parts();
             let again = Envelope::from_parts(parts, body.to_vec());
-            assert_eq!(again.seal(DSN, now(), Some(b"{}")), envelope.seal(DSN, now(), Some(b"{}")));
+            assert_eq!(
+                again.seal(&letterhead(), now(), Some(b"{}")),
+                envelope.seal(&letterhead(), now(), Some(b"{}"))
+            );
             assert_eq!(again.content_encoding(), envelope.content_encoding());
         }
     }

@@ -15,6 +15,7 @@ mod event;
 mod fit;
 mod hex;
 mod json;
+mod letterhead;
 mod list;
 #[cfg(feature = "logs")]
 mod log;
@@ -53,6 +54,7 @@ pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, shorten};
 pub(crate) use json::{to_json, write_json};
+pub(crate) use letterhead::Letterhead;
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};
