@@ -140,8 +140,12 @@ impl Worker {
                 continue;
             }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
-            if let Ok(Some(message)) = tokio::time::timeout(sleep, inbox.recv()).await {
+            let mut next = tokio::time::timeout(sleep, inbox.recv()).await.unwrap_or_default();
+            // Many requests end together; what follows from that is seen to once.
+            while let Some(message) = next {
+                let is_end = matches!(message, Message::Answered(..));
                 self.handle(message);
+                next = if is_end { inbox.try_recv().ok() } else { None };
             }
         }
     }
