@@ -34,6 +34,7 @@ const SPOTLIGHT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) fn of_spotlight() -> Result<Arc<dyn Transport>, BuildError> {
     let client = Client::builder()
         .http1_only()
+        .retry(no_retries())
         .redirect(redirect::Policy::none())
         .timeout(SPOTLIGHT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
@@ -42,6 +43,11 @@ pub(crate) fn of_spotlight() -> Result<Arc<dyn Transport>, BuildError> {
         BuildError::InternalFailure(TransportError::new(error.without_url()).reason)
     })?;
     Ok(Arc::new(HttpTransport::new(client)))
+}
+
+/// Without HTTP/2 a client never retries, but would make a copy of each request for that.
+fn no_retries() -> reqwest::retry::Builder {
+    reqwest::retry::never().max_retries_per_request(0)
 }
 
 /// How soon a connection of HTTP/2 is found to be dead; all requests would wait on it.
@@ -86,7 +92,7 @@ impl ClientSettings {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true);
         #[cfg(not(feature = "http2"))]
-        let client = client.http1_only();
+        let client = client.http1_only().retry(no_retries());
         #[cfg(feature = "http2")]
         let client = client.http2_keep_alive_interval(PING).http2_keep_alive_timeout(PING);
         let client = match &self.proxy {

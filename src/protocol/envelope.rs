@@ -4,12 +4,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use sentry_types::Uuid;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::quoted::quoted;
 use super::sdk::Sdk;
-use super::{Deflater, Timestamp, TraceHeader, to_json};
+use super::{Deflater, Letterhead, TraceHeader, to_json};
 
 /// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
 /// of spans in each (rule R7).
@@ -149,8 +146,13 @@ impl Envelope {
     }
 
     /// The bytes to send now, with `report` as an item behind it.
-    pub(crate) fn seal(&self, dsn: &str, now: SystemTime, report: Option<&[u8]>) -> Bytes {
-        let begin = begin(dsn, now);
+    pub(crate) fn seal(
+        &self,
+        letterhead: &Letterhead,
+        now: SystemTime,
+        report: Option<&[u8]>,
+    ) -> Bytes {
+        let begin = letterhead.dated(now);
         let report = report.map(report_item).unwrap_or_default();
         Bytes::from(match &self.body {
             Body::Plain(body) => [begin.as_slice(), body, &report].concat(),
@@ -203,9 +205,9 @@ impl Envelope {
 }
 
 /// An envelope that holds nothing but a client report.
-pub(crate) fn report_envelope(dsn: &str, now: SystemTime, report: &[u8]) -> Bytes {
+pub(crate) fn report_envelope(letterhead: &Letterhead, now: SystemTime, report: &[u8]) -> Bytes {
     let rest = rest_of_header(&Facts { event_id: None, trace: None });
-    Bytes::from([begin(dsn, now), rest, report_item(report)].concat())
+    Bytes::from([letterhead.dated(now), rest, report_item(report)].concat())
 }
 
 fn report_item(report: &[u8]) -> Vec<u8> {
@@ -213,7 +215,7 @@ fn report_item(report: &[u8]) -> Vec<u8> {
     [header.as_bytes(), report, b"\n"].concat()
 }
 
-/// The header of the envelope from the second or third field on, and that of the item.
+/// The rest of the header of the envelope, and that of the item.
 fn head(item: &Item<'_>) -> Vec<u8> {
     let mut head = rest_of_header(&Facts { event_id: Some(item.event_id), trace: item.trace });
     let (kind, length) = (item.kind.as_str(), item.payload.len());
@@ -231,17 +233,7 @@ fn head(item: &Item<'_>) -> Vec<u8> {
     head
 }
 
-/// The header of an envelope as far as only the time of sending tells it, without its end.
-fn begin(dsn: &str, now: SystemTime) -> Vec<u8> {
-    let mut begin = format!("{{\"sent_at\":\"{}\"", sent_at(now)).into_bytes();
-    if !dsn.is_empty() {
-        begin.extend_from_slice(b",\"dsn\":");
-        quoted(&mut begin, dsn);
-    }
-    begin
-}
-
-/// What stands behind that.
+/// The header of an envelope behind what its letterhead says.
 fn rest_of_header(facts: &Facts<'_>) -> Vec<u8> {
     let mut rest = to_json(facts).unwrap_or_else(|_| b"}".to_vec());
     if let Some(first @ b'{') = rest.first_mut() {
@@ -249,15 +241,6 @@ fn rest_of_header(facts: &Facts<'_>) -> Vec<u8> {
     }
     rest.push(b'\n');
     rest
-}
-
-/// The time as RFC 3339 in UTC.
-pub(crate) fn sent_at(now: SystemTime) -> String {
-    let micros = i128::from(Timestamp::from(now).as_micros());
-    OffsetDateTime::from_unix_timestamp_nanos(micros.saturating_mul(1000))
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
 }
 
 struct Facts<'a> {
@@ -341,7 +324,9 @@ mod tests {
         }
     }
 
-    const DSN: &str = "https://key@host/42";
+    fn letterhead() -> Letterhead {
+        Letterhead::of("https://key@host/42")
+    }
 
     fn now() -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(1_795_167_627_500)
@@ -356,7 +341,7 @@ mod tests {
     #[test]
     fn an_envelope_is_a_header_line_and_items_with_their_length() {
         let envelope = Envelope::new(item("{\"é\":1}"), None);
-        let sealed = envelope.seal(DSN, now(), Some(b"{\"discarded_events\":[]}"));
+        let sealed = envelope.seal(&letterhead(), now(), Some(b"{\"discarded_events\":[]}"));
         let sdk = serde_json::to_string(&Sdk).unwrap();
         assert_eq!(
             String::from_utf8(sealed.to_vec()).unwrap(),
@@ -380,8 +365,11 @@ mod tests {
             let plain = Envelope::new(item(&payload), None);
             let report = vec![b'r'; 70_000];
             for report in [None, Some(report.as_slice())] {
-                let expected = plain.seal(DSN, now(), report);
-                assert_eq!(gunzip(&compressed.seal(DSN, now(), report)).as_bytes(), &*expected);
+                let expected = plain.seal(&letterhead(), now(), report);
+                assert_eq!(
+                    gunzip(&compressed.seal(&letterhead(), now(), report)).as_bytes(),
+                    &*expected
+                );
             }
             assert_eq!(compressed.content_encoding(), Some("gzip"));
             assert!(compressed.len() <= plain.len() + 16);
@@ -396,7 +384,10 @@ mod tests {
             let envelope = Envelope::new(item(&payload), deflater);
             let (parts, body) = envelope.parts();
             let again = Envelope::from_parts(parts, body.to_vec());
-            assert_eq!(again.seal(DSN, now(), Some(b"{}")), envelope.seal(DSN, now(), Some(b"{}")));
+            assert_eq!(
+                again.seal(&letterhead(), now(), Some(b"{}")),
+                envelope.seal(&letterhead(), now(), Some(b"{}"))
+            );
             assert_eq!(again.content_encoding(), envelope.content_encoding());
         }
     }

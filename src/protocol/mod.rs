@@ -15,6 +15,7 @@ mod event;
 mod fit;
 mod hex;
 mod json;
+mod letterhead;
 mod list;
 #[cfg(feature = "logs")]
 mod log;
@@ -49,10 +50,11 @@ pub use sentry_types::protocol::v7::{
 pub(crate) use data::{json_value, limited, shortened};
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
-pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope, sent_at};
+pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope};
 pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, shorten};
 pub(crate) use json::{to_json, write_json};
+pub(crate) use letterhead::{Letterhead, sent_at};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use sdk::{CLIENT, client_sdk};

@@ -44,7 +44,7 @@ impl RateLimits {
         let limits: Vec<_> = limits.filter_map(|limit| limit.to_str().ok()).collect();
         let limits = (!limits.is_empty()).then(|| limits.join(","));
         let retry_after = headers.get(header::RETRY_AFTER).and_then(|it| it.to_str().ok());
-        let wall = date(headers).unwrap_or(now.1);
+        let wall = retry_after.and_then(|_| date(headers)).unwrap_or(now.1);
         self.update((now.0, wall), answer.status().as_u16(), limits.as_deref(), retry_after);
     }
 

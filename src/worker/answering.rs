@@ -27,7 +27,7 @@ impl Worker {
                 self.ledger.reached();
             }
         }
-        let verdict = Verdict::of(&answer, &self.outboxes.at(way).server());
+        let verdict = Verdict::of(&answer, self.outboxes.at(way).server());
         if let Some((trouble, reason)) = verdict.trouble() {
             self.trouble_at(way, format!("could not deliver to Sentry: {trouble}"), reason);
         }

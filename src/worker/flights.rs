@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
@@ -13,6 +13,8 @@ use super::line::Line;
 pub(super) struct Flights {
     /// Absent where nothing is sent to Sentry.
     destination: Option<Destination>,
+    /// The headers where the body is compressed, once there was one; there is one way to do that.
+    compressed: Option<HeaderMap>,
     inbox: UnboundedSender<Message>,
     tasks: JoinSet<()>,
     open: usize,
@@ -25,6 +27,7 @@ impl Flights {
     pub(super) fn new(line: Line, inbox: UnboundedSender<Message>) -> Self {
         Self {
             destination: line.destination,
+            compressed: None,
             inbox,
             tasks: JoinSet::new(),
             open: 0,
@@ -60,11 +63,15 @@ impl Flights {
         encoding: Option<&'static str>,
     ) {
         let Some(destination) = &self.destination else { return };
-        let mut request = destination.request(body);
-        if let Some(encoding) = encoding {
-            let encoding = HeaderValue::from_static(encoding);
-            request.headers_mut().insert(header::CONTENT_ENCODING, encoding);
-        }
+        let headers = match encoding {
+            Some(encoding) => self.compressed.get_or_insert_with(|| {
+                let mut headers = destination.headers.clone();
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+                headers
+            }),
+            None => &destination.headers,
+        };
+        let request = super::request(&destination.endpoint, headers, body);
         while self.tasks.try_join_next().is_some() {}
         self.open = self.open.saturating_add(1);
         self.bytes = self.bytes.saturating_add(delivery.held_bytes());

@@ -20,7 +20,7 @@ use super::verdict::Unanswered;
 use super::way::Way;
 use crate::count::count;
 use crate::dsn::dsn_text;
-use crate::protocol::{Envelope, report_envelope};
+use crate::protocol::{Envelope, Letterhead, report_envelope};
 use crate::spool::MAX_TRYING;
 use crate::stats::{Amount, DropReason, Ledger};
 use crate::transport::{Backoff, Losses, RateLimits};
@@ -43,8 +43,9 @@ pub(super) struct Outbox {
     phase: Phase,
     pub(super) spooler: Spooler,
     is_reporting: bool,
-    /// The DSN, for the header of envelopes.
-    dsn: String,
+    letterhead: Letterhead,
+    /// The address of the server, for what is said of it.
+    server: String,
 }
 
 /// How long an envelope waits that surely never arrived; Sentry refuses transactions of 5 days.
@@ -73,6 +74,7 @@ impl Outbox {
     pub(super) fn new(mut line: Line, inbox: UnboundedSender<Message>) -> Self {
         let spooler = Spooler::new(line.opening.take(), inbox.clone());
         let dsn = line.destination.as_ref().map(|to| dsn_text(&to.dsn));
+        let server = line.destination.as_ref().map(|to| to.endpoint.to_string());
         Self {
             way: line.way,
             lanes: Lanes::new(line.queue_bytes),
@@ -86,7 +88,8 @@ impl Outbox {
             phase: Phase::Open,
             spooler,
             is_reporting: line.client_reports && dsn.is_some(),
-            dsn: dsn.unwrap_or_default(),
+            letterhead: Letterhead::of(&dsn.unwrap_or_default()),
+            server: server.unwrap_or_default(),
             flights: Flights::new(line, inbox),
         }
     }
@@ -121,8 +124,8 @@ impl Outbox {
     }
 
     /// The address of the server, for what is said of it.
-    pub(super) fn server(&self) -> String {
-        self.destination().map(|to| to.endpoint.to_string()).unwrap_or_default()
+    pub(super) fn server(&self) -> &str {
+        &self.server
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -195,7 +198,7 @@ impl Outbox {
             queued.tries = queued.tries.saturating_add(1);
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
-            let body = queued.envelope.seal(&self.dsn, wall, report.as_deref());
+            let body = queued.envelope.seal(&self.letterhead, wall, report.as_deref());
             let encoding = queued.envelope.content_encoding();
             let delivery = Delivery {
                 amount: Amount::of_envelope(&queued.envelope),
@@ -221,7 +224,7 @@ impl Outbox {
             return;
         }
         let losses = self.take_losses();
-        let body = report_envelope(&self.dsn, wall, &losses.report(wall));
+        let body = report_envelope(&self.letterhead, wall, &losses.report(wall));
         let (way, bytes) = (self.way, count(body.len()));
         let delivery = Delivery { losses, bytes, way, ..Delivery::default() };
         self.flights.start(delivery, body, None);

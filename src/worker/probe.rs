@@ -8,7 +8,7 @@ use super::Destination;
 use super::inbox::Deadline;
 use crate::check::Finding;
 use crate::dsn::dsn_text;
-use crate::protocol::{Protocol, report_envelope};
+use crate::protocol::{Letterhead, Protocol, report_envelope};
 use crate::transport::{Losses, TransportError};
 
 /// What is kept of the time for telling that it is over.
@@ -43,7 +43,8 @@ fn ask(to: &Destination, protocol: Protocol, deadline: Deadline) -> JoinHandle<F
     let (server, transport) = (to.endpoint.to_string(), Arc::clone(&to.transport));
     let sent = SystemTime::now();
     let report = Losses::default().report(sent);
-    let request = to.request(report_envelope(&dsn_text(&to.dsn), sent, &report));
+    let letterhead = Letterhead::of(&dsn_text(&to.dsn));
+    let request = to.request(report_envelope(&letterhead, sent, &report));
     let left = deadline.left().saturating_sub(KEPT);
     let sending = async move { tokio::time::timeout(left, transport.send(request)).await };
     // A task of its own, because a transport that panics ends it.

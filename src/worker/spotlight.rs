@@ -16,7 +16,7 @@ use crate::mapping::{Mapped, Mapper};
 use crate::propagation::{Origin, TraceHead};
 #[cfg(feature = "logs")]
 use crate::protocol::Logs;
-use crate::protocol::{Envelope, Item, ItemKind};
+use crate::protocol::{Envelope, Item, ItemKind, Letterhead};
 use crate::sampling::Decision;
 use crate::segment::Segment;
 use crate::transport::{Backoff, Transport, TransportError};
@@ -35,7 +35,7 @@ pub(super) struct Spotlight {
     transport: Arc<dyn Transport>,
     head: Option<TraceHead>,
     hooks: Hooks,
-    dsn: String,
+    letterhead: Letterhead,
     queue: VecDeque<Bytes>,
     bytes: usize,
     is_sending: bool,
@@ -73,7 +73,7 @@ impl Spotlight {
             transport,
             head,
             hooks,
-            dsn,
+            letterhead: Letterhead::of(&dsn),
             queue: VecDeque::new(),
             bytes: 0,
             is_sending: false,
@@ -172,8 +172,11 @@ impl Spotlight {
         });
         let lists = catch_unwind(map).unwrap_or_default();
         let seal = |logs| {
-            super::logs::envelope(logs, |item| Envelope::new(item, None))
-                .seal(&self.dsn, wall, None)
+            super::logs::envelope(logs, |item| Envelope::new(item, None)).seal(
+                &self.letterhead,
+                wall,
+                None,
+            )
         };
         let envelopes = lists.into_iter().map(seal).collect();
         self.enqueue(envelopes);
@@ -244,7 +247,7 @@ impl Spotlight {
             .and_then(|(head, transaction)| head.context_at(origin, transaction, Decision::KEPT));
         let seal = |kind, event_id, spans, payload: &[u8]| {
             let item = Item { kind, event_id, spans, trace: trace.as_ref(), payload };
-            Envelope::new(item, None).seal(&self.dsn, wall, None)
+            Envelope::new(item, None).seal(&self.letterhead, wall, None)
         };
         let mut payload = Vec::new();
         let mut envelopes = Vec::new();

@@ -89,12 +89,11 @@ impl Voice {
     pub(super) fn answered(&mut self, status: u16, delivery: &Delivery) {
         let (bytes, amount) = (delivery.bytes, delivery.amount);
         let event_id = delivery.queued.as_ref().map(|queued| queued.envelope.event_id);
-        let event_id = event_id.map(|id| id.simple().to_string()).unwrap_or_default();
         self.quiet.speak(|| {
             otel_debug!(
                 name: "SentryExporter.Answered",
                 status = status,
-                event_id = event_id,
+                event_id = event_id.map(|id| id.simple().to_string()).unwrap_or_default(),
                 bytes = bytes,
                 transactions = amount.transactions,
                 spans = amount.spans,
