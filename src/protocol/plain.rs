@@ -27,7 +27,7 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
 
 /// Whether all of a text stands in JSON as it is.
 #[inline]
-pub(super) fn is_all_plain(text: &[u8]) -> bool {
+pub(crate) fn is_all_plain(text: &[u8]) -> bool {
     all_words(text, |word| escapes(word) == 0)
 }
 

@@ -43,19 +43,27 @@ impl OwnTraffic {
     }
 
     pub(super) fn includes(&self, span: &SpanData) -> bool {
-        if !matches!(span.span_kind, SpanKind::Client | SpanKind::Internal) {
-            return false;
+        // A closer look is for those few that can be meant at all.
+        matches!(span.span_kind, SpanKind::Client | SpanKind::Internal)
+            && span.attributes.iter().any(|entry| self.is_named_by(entry))
+            && self.receives(span)
+    }
+
+    fn is_named_by(&self, entry: &KeyValue) -> bool {
+        let key = entry.key.as_str();
+        if URL.contains(&key) {
+            contains(&entry.value.as_str(), &self.host)
+        } else {
+            HOST.contains(&key) && self.is_host(&entry.value.as_str())
         }
+    }
+
+    fn receives(&self, span: &SpanData) -> bool {
         if let Some(url) = find(&span.attributes, URL) {
-            let url = url.as_str();
-            // Parsing is for those few that can be meant at all.
-            return contains(&url, &self.host)
-                && Url::parse(&url).is_ok_and(|url| {
-                    let is_host = url.host_str().is_some_and(|host| self.is_host(host));
-                    is_host
-                        && url.port_or_known_default() == Some(self.port)
-                        && self.takes(url.path())
-                });
+            return Url::parse(&url.as_str()).is_ok_and(|url| {
+                let is_host = url.host_str().is_some_and(|host| self.is_host(host));
+                is_host && url.port_or_known_default() == Some(self.port) && self.takes(url.path())
+            });
         }
         let Some(host) = find(&span.attributes, HOST) else { return false };
         let port = find(&span.attributes, PORT).and_then(|port| port.as_str().parse::<u16>().ok());
@@ -91,9 +99,12 @@ fn find<'a>(attributes: &'a [KeyValue], keys: [&str; 2]) -> Option<&'a Value> {
     })
 }
 
+/// Whether a text has this part in it, however its letters are written.
 fn contains(text: &str, part: &str) -> bool {
+    let Some(first) = part.bytes().next() else { return true };
     text.as_bytes()
-        .windows(part.len().max(1))
+        .windows(part.len())
+        .filter(|window| window.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&first)))
         .any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
 }
 
