@@ -22,7 +22,7 @@ use crate::count::count;
 use crate::error::BuildError;
 use crate::mapping::Mapper;
 use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry};
-use crate::segment::heap_bytes;
+use crate::segment::Batch;
 use crate::sentry_sdk::Registry;
 use crate::stats::{Amount, DropReason, Ledger, Room, Stats};
 use crate::worker::{self, Answer, Deadline, EXPORT_WAIT, Message, Settings, Source};
@@ -259,8 +259,9 @@ impl SentrySpanExporter {
         if self.shared.is_shut_down.load(Ordering::Acquire) {
             return self.refuse(amount);
         }
-        let bytes = heap_bytes(&spans);
-        let room = self.shared.ledger.hand_over(spans.len(), bytes);
+        let batch = Batch::of(spans);
+        let spans = batch.spans();
+        let room = self.shared.ledger.hand_over(spans.len(), batch.bytes());
         if room == Room::None {
             self.shared.ledger.dropped_by_handle(Amount::spans(amount), DropReason::QueueFull);
             return Err(OTelSdkError::InternalFailure(
@@ -277,7 +278,7 @@ impl SentrySpanExporter {
         });
         let source = self.source;
         let is_burst = wait.is_burst();
-        if inbox.send(Message::Batch { source, spans, bytes, is_burst, answer }).is_err() {
+        if inbox.send(Message::Batch { source, batch, is_burst, answer }).is_err() {
             return self.refuse(amount);
         }
         if waits {

@@ -62,7 +62,9 @@ impl<K: Copy + Eq + Hash, V: Weight> Generations<K, V> {
         let bytes = self.bytes.saturating_add(value.bytes());
         self.old.remove(&key);
         if self.young.len() >= self.limits.entries || bytes > self.limits.bytes {
-            self.old = mem::take(&mut self.young);
+            // The next generation grows where the last but one was.
+            mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
             // A generation has one value of a key, and this is the newer.
             self.old.remove(&key);
             self.bytes = 0;

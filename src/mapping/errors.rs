@@ -353,6 +353,7 @@ mod tests {
             part: None,
             told: Vec::new(),
             failed_below: Vec::new(),
+            bytes: 0,
         }
     }
 

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use opentelemetry::StringValue;
 use opentelemetry::trace::TraceId;
 
 use super::origin::Origin;
-use super::registry::{Service, TraceRegistry};
+use super::registry::{Service, Told, TraceRegistry};
 use super::sampling;
 use crate::generations::{Generations, Limits, Weight};
 use crate::protocol::{TraceHeader, TraceKey, Transaction, TransactionSource};
@@ -18,12 +19,9 @@ pub(crate) struct TraceHead {
     known: Generations<TraceId, Shared>,
 }
 
-/// A header, and the name of the head of the trace, which not all segments may tell.
+/// A header with the name of the head of the trace, which not all segments may tell.
 #[derive(Clone, Debug)]
-struct Shared {
-    header: TraceHeader,
-    name: Option<String>,
-}
+struct Shared(TraceHeader);
 
 /// What is said of a trace by what is sent of it.
 #[derive(Clone, Copy, Debug)]
@@ -97,9 +95,9 @@ impl TraceHead {
         if let Some(told) = self.traces.context_at(trace, rate) {
             return told.header();
         }
-        let service = || Service {
-            release: transaction.release.as_ref().map(ToString::to_string),
-            environment: transaction.environment.as_ref().map(ToString::to_string),
+        let service = Told {
+            release: transaction.release.as_ref().map(StringValue::as_str),
+            environment: transaction.environment.as_ref().map(StringValue::as_str),
         };
         let said = Said {
             trace,
@@ -124,10 +122,10 @@ impl TraceHead {
     ) -> Option<TraceHeader> {
         let Said { trace, rate, .. } = said;
         let Some(told) = self.traces.context_at(trace, rate) else {
-            return self.own(said, service, origin);
+            return self.own(said, service().told(), origin);
         };
         let rate = rate.or_else(|| self.traces.rate_of(trace));
-        let own = || self.traces.own(trace, (rate, true), &service(), origin);
+        let own = || self.traces.own(trace, (rate, true), service().told(), origin);
         let id = trace.to_string();
         let is_it = |told: &TraceHeader| {
             told.value(TraceKey::TraceId).is_some_and(|told| told.eq_ignore_ascii_case(&id))
@@ -145,36 +143,32 @@ impl TraceHead {
     fn own(
         &mut self,
         said: Said<'_>,
-        service: impl Fn() -> Service,
+        service: Told<'_>,
         origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
         let Said { trace, rate, name, is_named, is_head, is_sent } = said;
-        let shared = match self.known.find(trace).filter(|_| !is_head) {
-            Some(known) => known.clone(),
+        let known = if is_head { None } else { self.known.find(trace).cloned() };
+        let header = match known {
+            Some(Shared(header)) => header,
             None => {
-                let name = (is_head && is_named).then(|| name.to_owned());
-                let header = self.traces.own(
-                    trace,
-                    (rate.or(self.rate_of(trace)), true),
-                    &service(),
-                    origin,
-                )?;
-                let shared = Shared { header, name };
+                let rate = rate.or(self.rate_of(trace));
+                let header = self.traces.own(trace, (rate, true), service, origin)?;
+                let header = match is_head && is_named {
+                    true => header.with(TraceKey::Transaction, name),
+                    false => header,
+                };
                 if is_sent {
-                    self.known.insert(trace, shared.clone());
+                    self.known.insert(trace, Shared(header.clone()));
                 }
-                shared
+                header
             }
         };
         // The segments of a trace may go to several projects.
         let header = match origin {
-            Some(origin) => origin.on(shared.header),
-            None => shared.header,
-        };
-        Some(match shared.name.filter(|_| is_named) {
-            Some(name) => header.with(TraceKey::Transaction, name),
+            Some(origin) => origin.on(header),
             None => header,
-        })
+        };
+        Some(if is_named { header } else { header.without(TraceKey::Transaction) })
     }
 }
 
@@ -196,7 +190,7 @@ fn decided(header: TraceHeader, trace: TraceId, decision: Decision) -> TraceHead
     header
         .with(TraceKey::SampleRate, sampling::rate_text(rate))
         .with(TraceKey::SampleRand, sampling::rand_text(rand))
-        .with(TraceKey::Sampled, decision.is_kept.to_string())
+        .with(TraceKey::Sampled, if decision.is_kept { "true" } else { "false" })
 }
 
 #[cfg(test)]

@@ -38,7 +38,18 @@ pub(crate) struct Service {
     pub(crate) environment: Option<String>,
 }
 
+/// The same, for the moment in which it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) release: Option<&'a str>,
+    pub(super) environment: Option<&'a str>,
+}
+
 impl Service {
+    pub(super) fn told(&self) -> Told<'_> {
+        Told { release: self.release.as_deref(), environment: self.environment.as_deref() }
+    }
+
     pub(crate) fn of(mapper: &Mapper) -> Self {
         Self {
             release: mapper.release().map(ToString::to_string),
@@ -165,7 +176,7 @@ impl TraceRegistry {
         if let Some(known) = known {
             return Some(known.context());
         }
-        let header = self.own(trace, (rate, is_sampled), &service, None)?;
+        let header = self.own(trace, (rate, is_sampled), service.told(), None)?;
         let context = Arc::new(SamplingContext::own(&header));
         // Another thread may have been faster.
         Some(self.enter(trace, Entry { context, is_own: true }).context())
@@ -177,7 +188,7 @@ impl TraceRegistry {
         &self,
         trace: TraceId,
         (rate, is_sampled): (Option<f64>, bool),
-        service: &Service,
+        service: Told<'_>,
         origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
         let (key, org_id) = match origin {
@@ -185,9 +196,9 @@ impl TraceRegistry {
             None => (self.public_key.as_ref()?, &self.continuation.org_id),
         };
         let header = TraceHeader::default()
-            .with(TraceKey::TraceId, trace.to_string())
-            .with(TraceKey::PublicKey, key.as_str())
-            .with(TraceKey::Sampled, is_sampled.to_string());
+            .with_trace(trace)
+            .with(TraceKey::PublicKey, key)
+            .with(TraceKey::Sampled, if is_sampled { "true" } else { "false" });
         // Somebody else's rate is not known, and 1 would not be the one that dropped a trace.
         let rate = rate.or(is_sampled.then_some(1.0));
         let header = match rate {
@@ -200,12 +211,12 @@ impl TraceRegistry {
             None => header,
         };
         let told = [
-            (TraceKey::Release, &service.release),
-            (TraceKey::Environment, &service.environment),
-            (TraceKey::OrgId, org_id),
+            (TraceKey::Release, service.release),
+            (TraceKey::Environment, service.environment),
+            (TraceKey::OrgId, org_id.as_deref()),
         ];
         Some(told.into_iter().fold(header, |header, (key, text)| match text {
-            Some(text) => header.with(key, text.as_str()),
+            Some(text) => header.with(key, text),
             None => header,
         }))
     }
@@ -273,7 +284,8 @@ impl Weight for Rate {}
 /// The context with the rate by which this process decided.
 fn with_rate(context: &Arc<SamplingContext>, rate: f64, is_own: bool) -> Arc<SamplingContext> {
     let text = sampling::rate_text(rate);
-    if context.as_str().is_empty() || context.value(TraceKey::SampleRate).as_ref() == Some(&text) {
+    if context.as_str().is_empty() || context.value(TraceKey::SampleRate).as_deref() == Some(&text)
+    {
         return Arc::clone(context);
     }
     let changed = context.with(TraceKey::SampleRate, &text);

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use opentelemetry::trace::TraceId;
 
 use crate::sampling::number;
@@ -31,8 +33,11 @@ pub(super) fn rand_text(rand: f64) -> String {
 }
 
 /// The shortest text of a rate.
-pub(super) fn rate_text(rate: f64) -> String {
-    (rate as f32).to_string()
+pub(super) fn rate_text(rate: f64) -> Cow<'static, str> {
+    match rate as f32 {
+        1.0 => Cow::Borrowed("1"),
+        rate => Cow::Owned(rate.to_string()),
+    }
 }
 
 /// A number in `0..=1` as other services write it.

@@ -6,6 +6,12 @@ pub(super) struct Hex<T>(pub(super) T);
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+impl Hex<TraceId> {
+    pub(super) fn push_to(&self, text: &mut String) {
+        text.push_str(written(&self.0.to_bytes(), &mut [b'0'; 32]));
+    }
+}
+
 impl Serialize for Hex<TraceId> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = [b'0'; 32];

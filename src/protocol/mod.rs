@@ -57,6 +57,7 @@ pub(crate) use json::{to_json, write_json};
 pub(crate) use letterhead::{Letterhead, sent_at};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
+pub(crate) use plain::is_all_plain;
 pub(crate) use sdk::{CLIENT, client_sdk};
 pub(crate) use sdk::{NAME, PLATFORM, VERSION};
 pub(crate) use span_v2::{SpanV2, Spans};

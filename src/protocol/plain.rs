@@ -60,6 +60,12 @@ impl Block for [u8; 1] {
     }
 }
 
+/// Whether all of a text stands in JSON as it is.
+#[inline]
+pub(crate) fn is_all_plain(text: &[u8]) -> bool {
+    all_words(text, |word| escapes(word) == 0)
+}
+
 /// Whether there is a NUL in a text.
 #[inline]
 pub(super) fn has_nul(text: &[u8]) -> bool {

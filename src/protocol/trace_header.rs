@@ -1,6 +1,7 @@
-use std::collections::BTreeMap;
-
+use opentelemetry::TraceId;
 use serde::ser::{Serialize, Serializer};
+
+use super::hex::Hex;
 
 /// The `trace` header of an envelope: the dynamic sampling context of its trace.
 ///
@@ -8,8 +9,22 @@ use serde::ser::{Serialize, Serializer};
 /// service of the trace wrote has to stay as it is to the last digit.
 ///
 /// <https://develop.sentry.dev/sdk/foundations/trace-propagation/dynamic-sampling-context/>
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TraceHeader(BTreeMap<TraceKey, String>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TraceHeader {
+    /// All values one after the other, because every transaction has a header of its own.
+    text: String,
+    /// Where in it the value of each key stands.
+    places: [Option<Place>; TraceKey::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
+/// How long the values of a header are together, if none of them is unusual, in bytes.
+const USUAL: usize = 192;
 
 /// What the header can tell, in the order in which it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,24 +77,52 @@ impl TraceKey {
 }
 
 impl TraceHeader {
-    pub(crate) fn with(mut self, key: TraceKey, text: impl Into<String>) -> Self {
-        self.0.insert(key, text.into());
+    pub(crate) fn with(mut self, key: TraceKey, text: impl AsRef<str>) -> Self {
+        self.write(key, |all| all.push_str(text.as_ref()));
+        self
+    }
+
+    pub(crate) fn with_trace(mut self, trace: TraceId) -> Self {
+        self.write(TraceKey::TraceId, |all| Hex(trace).push_to(all));
         self
     }
 
     pub(crate) fn without(mut self, key: TraceKey) -> Self {
-        self.0.remove(&key);
+        if let Some(place) = self.places.get_mut(key as usize) {
+            *place = None;
+        }
         self
     }
 
     pub(crate) fn value(&self, key: TraceKey) -> Option<&str> {
-        self.0.get(&key).map(String::as_str)
+        let Place { start, end } = self.places.get(key as usize).copied().flatten()?;
+        self.text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TraceKey, &str)> {
-        self.0.iter().map(|(key, text)| (*key, text.as_str()))
+        TraceKey::ALL.into_iter().filter_map(|key| Some((key, self.value(key)?)))
+    }
+
+    fn write(&mut self, key: TraceKey, text: impl FnOnce(&mut String)) {
+        if self.text.is_empty() {
+            self.text.reserve(USUAL);
+        }
+        let start = self.text.len();
+        text(&mut self.text);
+        let [start, end] = [start, self.text.len()].map(|at| u32::try_from(at).ok());
+        if let Some(known) = self.places.get_mut(key as usize) {
+            *known = start.zip(end).map(|(start, end)| Place { start, end });
+        }
     }
 }
+
+impl PartialEq for TraceHeader {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for TraceHeader {}
 
 impl Serialize for TraceHeader {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,7 +5,8 @@ use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::trace::{Subtree, Trace};
-use super::{IdMap, Segment, SegmentKind, split};
+use super::{Batch, IdMap, Segment, SegmentKind};
+use crate::count::count;
 
 /// Holds spans until their local root has come, then gives the whole segment.
 ///
@@ -26,6 +27,8 @@ pub struct SegmentBuffer {
     max_pending: Bounds,
     max_spans: usize,
     is_dividing: bool,
+    /// Empty between two segments.
+    places: Vec<usize>,
 }
 
 /// How much may wait.
@@ -79,6 +82,7 @@ impl SegmentBuffer {
             max_pending: Bounds::default(),
             max_spans: crate::protocol::MAX_SPANS,
             is_dividing: true,
+            places: Vec::new(),
         }
     }
 
@@ -133,36 +137,53 @@ impl SegmentBuffer {
     /// The whole batch is looked at before anything leaves, so that a child that ended after its
     /// root, but came along with it, is part of its segment (rule SEG-3).
     pub fn ingest(&mut self, batch: Vec<SpanData>, now: Duration) -> Ingested {
+        self.take_in(Batch::of(batch), now)
+    }
+
+    /// The same of spans that were measured before.
+    pub(crate) fn take_in(&mut self, batch: Batch, now: Duration) -> Ingested {
         let mut ingested = Ingested::default();
-        let mut roots = Vec::new();
-        for span in batch {
-            let context = &span.span_context;
-            let (trace_id, id) = (context.trace_id(), context.span_id());
-            if !context.is_sampled() {
-                ingested.unsampled = ingested.unsampled.saturating_add(1);
-                continue;
-            }
-            if trace_id == TraceId::INVALID || id == SpanId::INVALID {
-                ingested.invalid = ingested.invalid.saturating_add(1);
+        let (mut roots, mut begun) = (Vec::new(), Vec::new());
+        let (mut spans, mut sizes) = batch.into_sides();
+        // Spans of a trace often come one after the other.
+        while let Some((trace_id, is_sampled, run)) = next_run(spans.as_slice()) {
+            if !is_sampled || trace_id == TraceId::INVALID {
+                let Ingested { invalid, unsampled, .. } = &mut ingested;
+                let lost = if is_sampled { invalid } else { unsampled };
+                *lost = lost.saturating_add(count(run));
+                spans.by_ref().zip(sizes.by_ref()).take(run).for_each(drop);
                 continue;
             }
             let trace = self.traces.entry(trace_id).or_default();
-            if trace.knows(id) {
-                ingested.duplicates = ingested.duplicates.saturating_add(1);
-                continue;
+            if trace.waiting() == 0 {
+                begun.push(trace_id);
             }
-            let kind = kind_of_root(&span, trace);
-            roots.extend(kind.map(|kind| (span.start_time, trace_id, id, kind)));
-            if trace.known_since.is_none() {
-                trace.known_since = Some(now);
-                self.ages.insert((now, trace_id.to_bytes()));
+            trace.reserve(run);
+            for bytes in sizes.by_ref().take(run) {
+                let Some(span) = spans.as_slice().first() else { break };
+                let id = span.span_context.span_id();
+                let is_invalid = id == SpanId::INVALID;
+                if is_invalid || trace.knows(id) {
+                    let Ingested { invalid, duplicates, .. } = &mut ingested;
+                    let lost = if is_invalid { invalid } else { duplicates };
+                    *lost = lost.saturating_add(1);
+                    drop(spans.next());
+                    continue;
+                }
+                let kind = kind_of_root(span, trace);
+                roots.extend(kind.map(|kind| (span.start_time, trace_id, id, kind)));
+                self.waiting = self.waiting.saturating_add(1);
+                self.bytes = self.bytes.saturating_add(bytes);
+                trace.insert_first(&mut spans, bytes, now, kind.is_some());
             }
-            self.waiting = self.waiting.saturating_add(1);
-            self.bytes = self.bytes.saturating_add(trace.insert(span, now, kind.is_some()));
         }
         roots.sort_by_key(|(start, ..)| *start);
+        ingested.segments.reserve(roots.len());
         for (_, trace, id, kind) in roots {
             self.complete(trace, id, kind, &mut ingested.segments);
+        }
+        for trace_id in begun {
+            self.began(trace_id, now);
         }
         while self.is_over_bounds()
             && let Some((trace, oldest, _)) = self.oldest()
@@ -209,8 +230,8 @@ impl SegmentBuffer {
     /// A copy of a span that waits and of what waits above and below it, for the errors of it and
     /// of what is below; none if they have left.
     pub(crate) fn branch(&self, trace: TraceId, span: SpanId) -> Option<Segment> {
-        let Subtree { spans, told, .. } = self.traces.get(&trace)?.copy_branch(span)?;
-        Some(Segment { told, ..Segment::new(spans, SegmentKind::Orphan) })
+        let Subtree { spans, bytes, told } = self.traces.get(&trace)?.copy_branch(span)?;
+        Some(Segment { told, ..Segment::new(spans, SegmentKind::Orphan, bytes) })
     }
 
     /// Notes that the errors of spans have left.
@@ -271,7 +292,7 @@ impl SegmentBuffer {
         segments: &mut Vec<Segment>,
     ) {
         let Some(trace) = self.traces.get_mut(&trace_id) else { return };
-        let Subtree { spans, bytes, told } = trace.take_subtree(root);
+        let Subtree { spans, bytes, told } = trace.take_subtree(root, &mut self.places);
         if spans.is_empty() {
             return;
         }
@@ -283,11 +304,24 @@ impl SegmentBuffer {
         self.waiting = self.waiting.saturating_sub(spans.len());
         self.bytes = self.bytes.saturating_sub(bytes);
         self.remember(trace_id, spans.len());
-        let segment = Segment { told, ..Segment::new(spans, kind) };
+        let segment = Segment { told, ..Segment::new(spans, kind, bytes) };
         if self.is_dividing {
-            split::split(segment, self.max_spans, segments);
+            segments.extend(segment.in_parts(self.max_spans));
         } else {
             segments.push(segment);
+        }
+    }
+
+    /// Notes a trace of which nothing waited before, if something does now.
+    fn began(&mut self, trace_id: TraceId, now: Duration) {
+        let Some(trace) = self.traces.get_mut(&trace_id) else { return };
+        if trace.waiting() > 0 {
+            trace.known_since = Some(now);
+            self.ages.insert((now, trace_id.to_bytes()));
+        } else if trace.is_empty() {
+            self.traces.remove(&trace_id);
+        } else {
+            trace.free();
         }
     }
 
@@ -323,6 +357,15 @@ impl Default for SegmentBuffer {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The trace of the first span, whether it is sampled, and how many spans at the beginning have
+/// both in common.
+fn next_run(spans: &[SpanData]) -> Option<(TraceId, bool, usize)> {
+    let of = |span: &SpanData| (span.span_context.trace_id(), span.span_context.is_sampled());
+    let (trace_id, is_sampled) = of(spans.first()?);
+    let run = spans.iter().take_while(|span| of(span) == (trace_id, is_sampled)).count();
+    Some((trace_id, is_sampled, run))
 }
 
 /// What makes this span a root, if it need not wait for its parent.
@@ -513,6 +556,14 @@ mod tests {
         assert_eq!((ingested.unsampled, ingested.invalid, ingested.duplicates), (1, 1, 2));
         assert_eq!(ids(&ingested.segments), [(SegmentKind::Root, vec![1, 2])]);
         assert_eq!(buffer.ingest(vec![span(1, 0), span(2, 1)], T(1)).duplicates, 2);
+        assert_eq!((buffer.len(), buffer.next_deadline()), (0, None));
+    }
+
+    #[test]
+    fn a_trace_of_which_nothing_could_be_taken_is_not_remembered() {
+        let mut buffer = SegmentBuffer::new();
+        assert_eq!(buffer.ingest(vec![span(0, 1), span(0, 2)], T(0)).invalid, 2);
+        assert!(buffer.traces.is_empty());
     }
 
     #[test]

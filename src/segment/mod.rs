@@ -4,6 +4,7 @@
 //! local root if it has no parent or a remote one; its kind decides nothing (rules SEG-1, SEG-2).
 //! [`SegmentBuffer`] holds what waits for its root. It has no clock and no lock: the time comes in.
 
+mod batch;
 mod buffer;
 mod sent;
 mod size;
@@ -16,9 +17,9 @@ use foldhash::fast::RandomState;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
+pub(crate) use batch::Batch;
 pub(crate) use buffer::Bounds;
 pub use buffer::{Ingested, SegmentBuffer};
-pub(crate) use size::heap_bytes_of_all as heap_bytes;
 
 /// Maps and sets of ids, which are random already and need no slow hash.
 type IdMap<K, V> = HashMap<K, V, RandomState>;
@@ -38,6 +39,8 @@ pub struct Segment {
     pub(crate) told: Vec<SpanId>,
     /// What failed below these spans and has left before, spans and all.
     pub(crate) failed_below: Vec<FailedBelow>,
+    /// What its spans took in memory when they came, in bytes.
+    pub(crate) bytes: usize,
 }
 
 /// Something that failed below a span, and left before it.
@@ -81,20 +84,21 @@ pub struct Part {
 }
 
 impl Segment {
-    fn new(spans: Vec<SpanData>, kind: SegmentKind) -> Self {
-        Self { spans, kind, part: None, told: Vec::new(), failed_below: Vec::new() }
+    fn new(spans: Vec<SpanData>, kind: SegmentKind, bytes: usize) -> Self {
+        Self { spans, kind, part: None, told: Vec::new(), failed_below: Vec::new(), bytes }
     }
 
     /// A span that stands for a whole segment.
     pub(crate) fn of(span: SpanData) -> Self {
-        Self::new(vec![span], SegmentKind::Root)
+        let bytes = size::heap_bytes(&span);
+        Self::new(vec![span], SegmentKind::Root, bytes)
     }
 
     /// The segment as it is, or in parts that one transaction each can hold.
-    pub(crate) fn in_parts(self, max_spans: usize) -> Vec<Self> {
-        let mut parts = Vec::with_capacity(1);
-        split::split(self, max_spans, &mut parts);
-        parts
+    pub(crate) fn in_parts(mut self, max_spans: usize) -> impl Iterator<Item = Self> {
+        let parts = split::divide(&mut self, max_spans);
+        let whole = parts.is_none().then_some(self);
+        whole.into_iter().chain(parts.into_iter().flatten())
     }
 
     /// The span that names the segment; absent only in a segment without any span.

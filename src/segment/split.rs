@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use opentelemetry_sdk::trace::SpanData;
 
-use super::size::wire_bytes;
+use super::size::{heap_bytes, max_wire_bytes, wire_bytes};
 use super::{Part, Segment, SegmentKind};
 
 /// How much of a transaction its spans may fill, in bytes of JSON, estimated from above.
@@ -25,40 +25,38 @@ struct Place {
     whole: bool,
 }
 
-/// Gives a segment as it is, or in parts that one transaction each can hold.
+/// Divides a segment into parts that one transaction each can hold; none if one holds all of it.
 ///
 /// Every span ends up in exactly one part and keeps its parent id, so that the trace stays whole.
 /// A subtree that fits nowhere else moves as a whole to a part of its own or joins the spans that
 /// had to move before it; only one that no part could hold is divided.
-pub(super) fn split(segment: Segment, max_spans: usize, into: &mut Vec<Segment>) {
+pub(super) fn divide(segment: &mut Segment, max_spans: usize) -> Option<Vec<Segment>> {
     let limit = Weight { spans: max_spans.saturating_add(1), bytes: MAX_BYTES };
-    let weigh = |exact| segment.spans.iter().map(move |span| Weight::of(span, exact));
-    let fits = |weights: &mut dyn Iterator<Item = Weight>| {
-        weights.fold(Weight::default(), Weight::plus).fits(limit)
-    };
+    let spans = segment.spans.len();
     // Most segments are far too small for a closer look.
-    if fits(&mut weigh(false)) || fits(&mut weigh(true)) {
-        into.push(segment);
-        return;
+    if (Weight { spans, bytes: max_wire_bytes(spans, segment.bytes) }).fits(limit) {
+        return None;
     }
-    let weights: Vec<Weight> = weigh(true).collect();
+    let weights: Vec<Weight> = segment.spans.iter().map(Weight::of).collect();
+    if weights.iter().copied().fold(Weight::default(), Weight::plus).fits(limit) {
+        return None;
+    }
+    let root = segment.root()?.span_context.span_id();
     let places = places(&segment.spans, &weights, limit);
-    let Some(root) = segment.root().map(|root| root.span_context.span_id()) else {
-        return;
-    };
     let of = places.iter().map(|place| place.part).max().unwrap_or(0).saturating_add(1);
     let mut parts: Vec<Vec<SpanData>> = (0..of).map(|_| Vec::new()).collect();
-    let Segment { spans, kind, told, .. } = segment;
-    for (span, place) in spans.into_iter().zip(places) {
+    for (span, place) in std::mem::take(&mut segment.spans).into_iter().zip(places) {
         if let Some(part) = parts.get_mut(place.part) {
             part.push(span);
         }
     }
-    for (spans, number) in parts.into_iter().zip(1_usize..) {
-        let kind = if number == 1 { kind } else { SegmentKind::Late };
+    let parts = parts.into_iter().zip(1_usize..).map(|(spans, number)| {
+        let kind = if number == 1 { segment.kind } else { SegmentKind::Late };
+        let bytes = spans.iter().map(heap_bytes).fold(0, usize::saturating_add);
         let part = Some(Part { root, number, of });
-        into.push(Segment { part, told: told.clone(), ..Segment::new(spans, kind) });
-    }
+        Segment { part, told: segment.told.clone(), ..Segment::new(spans, kind, bytes) }
+    });
+    Some(parts.collect())
 }
 
 /// Decides for each span, parents first.
@@ -124,9 +122,9 @@ fn take(rooms: &mut [Weight], part: usize, weight: Weight) -> bool {
 }
 
 impl Weight {
-    fn of(span: &SpanData, exact: bool) -> Self {
+    fn of(span: &SpanData) -> Self {
         // One that is larger than the room has its values shortened later, so it fits alone.
-        Self { spans: 1, bytes: wire_bytes(span, exact).min(MAX_BYTES) }
+        Self { spans: 1, bytes: wire_bytes(span).min(MAX_BYTES) }
     }
 
     fn plus(self, other: Self) -> Self {

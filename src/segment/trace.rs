@@ -1,11 +1,11 @@
 use std::time::Duration;
+use std::vec;
 
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::IdMap;
 use super::sent::SentIds;
-use super::size::heap_bytes;
 
 /// The spans of one trace: those that wait for their parent, and the ids of those that left.
 ///
@@ -14,11 +14,13 @@ use super::size::heap_bytes;
 /// lists are searched from end to end; long ones have an index.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
+    spans: Vec<Option<SpanData>>,
+    /// What is known of each of them, so that no search has to walk over the spans themselves.
     slots: Vec<Slot>,
     waiting: usize,
     /// Before this one all slots are gaps.
     oldest: usize,
-    index: Option<Index>,
+    index: Option<Box<Index>>,
     pub(super) sent: SentIds,
     /// Under which arrival the trace is known to the buffer as one with waiting spans.
     pub(super) known_since: Option<Duration>,
@@ -26,9 +28,12 @@ pub(super) struct Trace {
 
 #[derive(Debug)]
 struct Slot {
-    span: Option<SpanData>,
+    id: SpanId,
+    parent: SpanId,
     bytes: usize,
     arrived: Duration,
+    /// The span has left.
+    is_gap: bool,
     /// It is the root of a segment and no part of what waits above it.
     is_root: bool,
     /// Its errors have left.
@@ -60,6 +65,11 @@ impl Trace {
         self.waiting
     }
 
+    /// Whether nothing is known of the trace.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting == 0 && self.sent.is_empty()
+    }
+
     /// Whether the span waits here or has left.
     pub(super) fn knows(&self, id: SpanId) -> bool {
         self.sent.contains(id) || self.waits(id)
@@ -69,42 +79,92 @@ impl Trace {
         self.find(id).is_some()
     }
 
-    /// Takes in a span that is not known yet; gives what it takes in memory.
-    pub(super) fn insert(&mut self, span: SpanData, arrived: Duration, is_root: bool) -> usize {
-        let bytes = heap_bytes(&span);
-        let place = self.slots.len();
+    /// Makes room for so many more spans.
+    pub(super) fn reserve(&mut self, spans: usize) {
+        self.spans.reserve(spans);
+        self.slots.reserve(spans);
+    }
+
+    /// Takes in the first of these spans, which is not known yet and takes so many bytes in memory.
+    pub(super) fn insert_first(
+        &mut self,
+        spans: &mut vec::IntoIter<SpanData>,
+        bytes: usize,
+        arrived: Duration,
+        is_root: bool,
+    ) {
+        let Some(span) = spans.as_slice().first() else { return };
+        let slot = Slot {
+            id: span.span_context.span_id(),
+            parent: span.parent_span_id,
+            bytes,
+            arrived,
+            is_gap: false,
+            is_root,
+            is_told: false,
+        };
         if let Some(index) = &mut self.index {
-            index.insert(&span, place, is_root);
+            index.insert(&slot, self.slots.len());
         }
-        self.slots.push(Slot { span: Some(span), bytes, arrived, is_root, is_told: false });
+        self.slots.push(slot);
+        // Straight from list to list, because a span is large.
+        self.spans.push(spans.next());
         self.waiting = self.waiting.saturating_add(1);
         if self.index.is_none() && self.slots.len() > SHORT {
             self.tidy();
         }
-        bytes
     }
 
-    /// Takes out a span with everything that waits below it.
-    pub(super) fn take_subtree(&mut self, id: SpanId) -> Subtree {
-        let mut taken = Subtree::default();
-        if let Some(place) = self.find(id) {
-            self.take(place, &mut taken);
+    /// Takes out a span with everything that waits below it. The list of places is empty before
+    /// and afterwards; it is given so that its memory is there already.
+    pub(super) fn take_subtree(&mut self, id: SpanId, places: &mut Vec<usize>) -> Subtree {
+        self.subtree(id, places);
+        let mut taken = Subtree { spans: Vec::with_capacity(places.len()), ..Subtree::default() };
+        let leaves_nothing = places.len() >= self.waiting;
+        for place in places.drain(..) {
+            let Some(slot) = self.slots.get_mut(place) else { continue };
+            slot.is_gap = true;
+            taken.bytes = taken.bytes.saturating_add(slot.bytes);
+            taken.told.extend(slot.is_told.then_some(slot.id));
+            if let Some(index) = self.index.as_mut().filter(|_| !leaves_nothing) {
+                index.by_id.remove(&slot.id);
+                index.by_parent.remove(&slot.id);
+            }
+            if let Some(span) = self.spans.get_mut(place).and_then(Option::take) {
+                taken.spans.push(span);
+            }
         }
-        let mut at = 0_usize;
-        while let Some(span) = taken.spans.get(at) {
-            let parent = span.span_context.span_id();
-            at = at.saturating_add(1);
-            self.take_children(parent, &mut taken);
-        }
+        self.waiting = self.waiting.saturating_sub(taken.spans.len());
         self.sent.extend(taken.spans.iter().map(|span| span.span_context.span_id()));
-        if self.waiting == 0 {
-            self.slots = Vec::new();
-            self.index = None;
-            self.oldest = 0;
-        } else if self.slots.len() > SHORT && self.waiting < self.slots.len().div_euclid(2) {
+        if self.slots.len() > SHORT && self.waiting < self.slots.len().div_euclid(2) {
             self.tidy();
         }
+        self.free();
         taken
+    }
+
+    /// Keeps no memory where nothing waits.
+    pub(super) fn free(&mut self) {
+        if self.waiting == 0 {
+            (self.spans, self.slots) = (Vec::new(), Vec::new());
+            self.index = None;
+            self.oldest = 0;
+        }
+    }
+
+    /// The places of a span and of everything that waits below it, each after that of its parent.
+    fn subtree(&self, id: SpanId, places: &mut Vec<usize>) {
+        let top = self.find(id);
+        places.extend(top);
+        let mut at = 0_usize;
+        while let Some(slot) = places.get(at).and_then(|place| self.slots.get(*place)) {
+            if places.len() >= self.waiting {
+                break;
+            }
+            at = at.saturating_add(1);
+            // A circle of parents, which only a broken producer makes, ends after one round.
+            places.extend(self.children(slot.id).filter(|place| Some(*place) != top));
+        }
     }
 
     /// A copy of a span and of what waits above and below it, each after its parent. Those above
@@ -112,31 +172,30 @@ impl Trace {
     pub(super) fn copy_branch(&self, id: SpanId) -> Option<Subtree> {
         let itself = self.slot(id).filter(|slot| !slot.is_told)?;
         let mut above = Vec::new();
-        let mut parent = itself.span.as_ref()?.parent_span_id;
+        let mut parent = itself.parent;
         // A circle of parents, which only a broken producer makes, ends after one round.
         while parent != id
             && above.len() < self.waiting
-            && let Some(span) = self.slot(parent).and_then(|slot| slot.span.as_ref())
+            && let Some(place) = self.find(parent)
+            && let Some(slot) = self.slots.get(place)
         {
-            above.push(span);
-            parent = span.parent_span_id;
+            above.push(place);
+            parent = slot.parent;
         }
-        let mut told: Vec<SpanId> = above.iter().map(|span| span.span_context.span_id()).collect();
-        let mut slots = vec![itself];
-        let mut at = 0_usize;
-        while let Some(parent) = slots.get(at).and_then(|slot| slot.span.as_ref()) {
-            at = at.saturating_add(1);
-            let parent = parent.span_context.span_id();
-            let is_new = |slot: &&Slot| slot.id().is_some_and(|id| !told.contains(&id));
-            slots.extend(self.children(parent).filter(|slot| slot.id() != Some(id)).filter(is_new));
-            if slots.len() >= self.waiting {
-                break;
-            }
-        }
-        told.extend(slots.iter().filter(|slot| slot.is_told).filter_map(|slot| slot.id()));
-        let below = slots.iter().filter_map(|slot| slot.span.as_ref());
-        let spans = above.into_iter().rev().chain(below).cloned().collect();
-        Some(Subtree { spans, bytes: 0, told })
+        let mut below = Vec::new();
+        self.subtree(id, &mut below);
+        below.retain(|place| !above.contains(place));
+        let id_of = |place: &usize| self.slots.get(*place).map(|slot| slot.id);
+        let is_told = |place: &&usize| self.slots.get(**place).is_some_and(|slot| slot.is_told);
+        let told = above.iter().chain(below.iter().filter(is_told)).filter_map(id_of).collect();
+        let places = || above.iter().rev().chain(&below);
+        let span = |place: &usize| self.spans.get(*place).cloned().flatten();
+        let bytes = |place: &usize| self.slots.get(*place).map_or(0, |slot| slot.bytes);
+        Some(Subtree {
+            spans: places().filter_map(span).collect(),
+            bytes: places().map(bytes).fold(0, usize::saturating_add),
+            told,
+        })
     }
 
     /// Notes that the errors of a span have left.
@@ -150,11 +209,11 @@ impl Trace {
 
     /// The span that has waited longest.
     pub(super) fn oldest(&mut self) -> Option<(SpanId, Duration)> {
-        while self.slots.get(self.oldest).is_some_and(|slot| slot.span.is_none()) {
+        while self.slots.get(self.oldest).is_some_and(|slot| slot.is_gap) {
             self.oldest = self.oldest.saturating_add(1);
         }
         let slot = self.slots.get(self.oldest)?;
-        Some((slot.span.as_ref()?.span_context.span_id(), slot.arrived))
+        Some((slot.id, slot.arrived))
     }
 
     /// The topmost of the spans that wait above this one, or the span itself.
@@ -162,8 +221,8 @@ impl Trace {
         let mut top = id;
         // A circle of parents, which only a broken producer makes, ends after one round.
         for _ in 0..self.waiting {
-            let Some(parent) = self.span(top).map(|span| span.parent_span_id) else { break };
-            if self.find(parent).is_none() {
+            let Some(parent) = self.slot(top).map(|slot| slot.parent) else { break };
+            if !self.waits(parent) {
                 break;
             }
             top = parent;
@@ -172,7 +231,7 @@ impl Trace {
     }
 
     pub(super) fn span(&self, id: SpanId) -> Option<&SpanData> {
-        self.slot(id)?.span.as_ref()
+        self.spans.get(self.find(id)?)?.as_ref()
     }
 
     fn slot(&self, id: SpanId) -> Option<&Slot> {
@@ -182,86 +241,49 @@ impl Trace {
     fn find(&self, id: SpanId) -> Option<usize> {
         match &self.index {
             Some(index) => index.by_id.get(&id).copied(),
-            None => self.slots.iter().position(|slot| {
-                slot.span.as_ref().is_some_and(|span| span.span_context.span_id() == id)
-            }),
+            None => self.slots.iter().position(|slot| slot.id == id && !slot.is_gap),
         }
     }
 
-    fn children(&self, parent: SpanId) -> impl Iterator<Item = &Slot> {
-        let known = self.index.as_ref().map(|index| index.by_parent.get(&parent));
-        let (places, slots) = match known {
-            Some(places) => (places.map_or(&[][..], Vec::as_slice), &[][..]),
-            None => (&[][..], self.slots.as_slice()),
+    /// The places of what waits directly below a span, but for roots of their own.
+    fn children(&self, parent: SpanId) -> impl Iterator<Item = usize> {
+        let index = self.index.as_ref();
+        let known = index.and_then(|index| index.by_parent.get(&parent)).into_iter().flatten();
+        let unknown = if index.is_none() { self.oldest..self.slots.len() } else { 0..0 };
+        let is_child = move |place: &usize| {
+            self.slots.get(*place).is_some_and(|slot| slot.parent == parent && slot.waits_for_it())
         };
-        let indexed = places.iter().filter_map(|place| self.slots.get(*place));
-        let all = slots.iter().filter(|slot| !slot.is_root);
-        let is_child = move |slot: &&Slot| {
-            slot.span.as_ref().is_some_and(|span| span.parent_span_id == parent)
-        };
-        indexed.chain(all).filter(is_child)
-    }
-
-    fn take_children(&mut self, parent: SpanId, taken: &mut Subtree) {
-        if self.waiting == 0 {
-            return;
-        }
-        if let Some(index) = &mut self.index {
-            for place in index.by_parent.remove(&parent).unwrap_or_default() {
-                self.take(place, taken);
-            }
-            return;
-        }
-        for place in self.oldest..self.slots.len() {
-            let slot = self.slots.get(place).filter(|slot| !slot.is_root);
-            let span = slot.and_then(|slot| slot.span.as_ref());
-            if span.is_some_and(|span| span.parent_span_id == parent) {
-                self.take(place, taken);
-            }
-        }
-    }
-
-    fn take(&mut self, place: usize, taken: &mut Subtree) {
-        let Some(slot) = self.slots.get_mut(place) else { return };
-        let Some(span) = slot.span.take() else { return };
-        let id = span.span_context.span_id();
-        taken.bytes = taken.bytes.saturating_add(slot.bytes);
-        taken.told.extend(slot.is_told.then_some(id));
-        self.waiting = self.waiting.saturating_sub(1);
-        if let Some(index) = &mut self.index {
-            index.by_id.remove(&id);
-        }
-        taken.spans.push(span);
+        known.copied().chain(unknown).filter(is_child)
     }
 
     /// Closes the gaps, and makes the index of a long list anew.
     fn tidy(&mut self) {
-        self.slots.retain(|slot| slot.span.is_some());
+        self.spans.retain(Option::is_some);
+        self.slots.retain(|slot| !slot.is_gap);
         self.oldest = 0;
         self.index = None;
         if self.slots.len() > SHORT {
             let mut index = Index::default();
             for (place, slot) in self.slots.iter().enumerate() {
-                if let Some(span) = &slot.span {
-                    index.insert(span, place, slot.is_root);
-                }
+                index.insert(slot, place);
             }
-            self.index = Some(index);
+            self.index = Some(Box::new(index));
         }
     }
 }
 
 impl Slot {
-    fn id(&self) -> Option<SpanId> {
-        self.span.as_ref().map(|span| span.span_context.span_id())
+    /// Whether a span waits here that leaves with its parent.
+    fn waits_for_it(&self) -> bool {
+        !self.is_gap && !self.is_root
     }
 }
 
 impl Index {
-    fn insert(&mut self, span: &SpanData, place: usize, is_root: bool) {
-        self.by_id.insert(span.span_context.span_id(), place);
-        if !is_root {
-            self.by_parent.entry(span.parent_span_id).or_default().push(place);
+    fn insert(&mut self, slot: &Slot, place: usize) {
+        self.by_id.insert(slot.id, place);
+        if !slot.is_root {
+            self.by_parent.entry(slot.parent).or_default().push(place);
         }
     }
 }

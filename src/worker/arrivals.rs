@@ -83,15 +83,16 @@ mod tests {
 
     use super::super::inbox::{Deadline, Source};
     use super::*;
+    use crate::segment::Batch;
 
     fn arrivals() -> (UnboundedSender<Message>, Arrivals) {
         let (sender, inbox) = unbounded_channel();
         (sender, Arrivals::new(inbox))
     }
 
-    fn batch(is_burst: bool) -> Message {
-        let spans = Vec::new();
-        Message::Batch { source: Source::default(), spans, bytes: 0, is_burst, answer: None }
+    fn batch(is_burst: bool, answer: Option<Answer>) -> Message {
+        let batch = Batch::of(Vec::new());
+        Message::Batch { source: Source::default(), batch, is_burst, answer }
     }
 
     fn flush() -> Message {
@@ -110,7 +111,7 @@ mod tests {
         let (sender, mut arrivals) = arrivals();
         let burst = tokio::spawn(async move {
             for _ in 0..10 {
-                sender.send(batch(true)).unwrap();
+                sender.send(batch(true, None)).unwrap();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             sender
@@ -127,7 +128,7 @@ mod tests {
     async fn work_on_a_burst_without_an_end_begins_all_the_same() {
         let (sender, mut arrivals) = arrivals();
         let burst = tokio::spawn(async move {
-            while sender.send(batch(true)).is_ok() {
+            while sender.send(batch(true, None)).is_ok() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
@@ -138,7 +139,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_no_burst_and_what_somebody_waits_for_comes_at_once() {
-        for messages in [vec![batch(false)], vec![flush()], vec![batch(true), flush()]] {
+        for messages in [vec![batch(false, None)], vec![flush()], vec![batch(true, None), flush()]]
+        {
             let (sender, mut arrivals) = arrivals();
             let all = messages.len();
             messages.into_iter().for_each(|message| sender.send(message).unwrap());
@@ -146,16 +148,14 @@ mod tests {
         }
         let (sender, mut arrivals) = arrivals();
         let (answer, _answered) = mpsc::sync_channel(1);
-        let (source, spans, answer) = (Source::default(), Vec::new(), Some(Answer::Room(answer)));
-        let full = Message::Batch { source, spans, bytes: 0, is_burst: true, answer };
-        sender.send(full).unwrap();
+        sender.send(batch(true, Some(Answer::Room(answer)))).unwrap();
         assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 1), "there is no room for more");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_lost_where_the_wait_is_given_up() {
         let (sender, mut arrivals) = arrivals();
-        sender.send(batch(true)).unwrap();
+        sender.send(batch(true, None)).unwrap();
         assert!(timeout(Duration::from_millis(1), arrivals.next()).await.is_err());
         sender.send(flush()).unwrap();
         assert!(matches!(arrivals.next().await, Some(Message::Batch { .. })));

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::SpanData;
 
 use super::lanes::Queued;
 use super::spool_report::Report;
 use super::way::Way;
 use crate::check::Finding;
 use crate::mapping::Panic;
+use crate::segment::Batch;
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
 
@@ -20,13 +20,7 @@ pub(crate) enum Message {
     /// The resource of the provider behind this source.
     Resource(Source, Resource),
     /// Spans, whether many more come behind them, and who waits for what about them.
-    Batch {
-        source: Source,
-        spans: Vec<SpanData>,
-        bytes: usize,
-        is_burst: bool,
-        answer: Option<Answer>,
-    },
+    Batch { source: Source, batch: Batch, is_burst: bool, answer: Option<Answer> },
     /// Records of logs, and who waits for room for more.
     #[cfg(feature = "logs")]
     Logs { source: Source, records: Vec<Record>, bytes: usize, answer: Option<SyncSender<()>> },

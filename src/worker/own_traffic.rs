@@ -16,14 +16,11 @@ pub(super) struct OwnTraffic {
     prefix: String,
 }
 
-/// What a span tells of the address of its request: by keys that are current, and by deprecated ones.
-#[derive(Debug, Default)]
-struct Told<'a> {
-    url: [Option<&'a Value>; 2],
-    host: [Option<&'a Value>; 2],
-    port: [Option<&'a Value>; 2],
-    path: [Option<&'a Value>; 2],
-}
+/// Keys that tell a whole URL, or parts of one, current before deprecated.
+const URL: [&str; 2] = ["url.full", "http.url"];
+const HOST: [&str; 2] = ["server.address", "net.peer.name"];
+const PORT: [&str; 2] = ["server.port", "net.peer.port"];
+const PATH: [&str; 2] = ["url.path", "http.target"];
 
 /// What follows the project id in the addresses that take telemetry.
 const ENDPOINTS: [&str; 3] = ["envelope", "store", "integration/otlp"];
@@ -46,26 +43,34 @@ impl OwnTraffic {
     }
 
     pub(super) fn includes(&self, span: &SpanData) -> bool {
-        if !matches!(span.span_kind, SpanKind::Client | SpanKind::Internal) {
-            return false;
+        // A closer look is for those few that can be meant at all.
+        matches!(span.span_kind, SpanKind::Client | SpanKind::Internal)
+            && span.attributes.iter().any(|entry| self.is_named_by(entry))
+            && self.receives(span)
+    }
+
+    fn is_named_by(&self, entry: &KeyValue) -> bool {
+        let key = entry.key.as_str();
+        if URL.contains(&key) {
+            contains(&entry.value.as_str(), &self.host)
+        } else {
+            HOST.contains(&key) && self.is_host(&entry.value.as_str())
         }
-        let Told { url, host, port, path } = Told::by(&span.attributes);
-        if let Some(url) = first(url) {
-            let url = url.as_str();
-            // Parsing is for those few that can be meant at all.
-            return contains(&url, &self.host)
-                && Url::parse(&url).is_ok_and(|url| {
-                    let is_host = url.host_str().is_some_and(|host| self.is_host(host));
-                    is_host
-                        && url.port_or_known_default() == Some(self.port)
-                        && self.takes(url.path())
-                });
+    }
+
+    fn receives(&self, span: &SpanData) -> bool {
+        if let Some(url) = find(&span.attributes, URL) {
+            return Url::parse(&url.as_str()).is_ok_and(|url| {
+                let is_host = url.host_str().is_some_and(|host| self.is_host(host));
+                is_host && url.port_or_known_default() == Some(self.port) && self.takes(url.path())
+            });
         }
-        let Some(host) = first(host) else { return false };
-        let port = first(port).and_then(|port| port.as_str().parse::<u16>().ok());
+        let Some(host) = find(&span.attributes, HOST) else { return false };
+        let port = find(&span.attributes, PORT).and_then(|port| port.as_str().parse::<u16>().ok());
+        let path = find(&span.attributes, PATH).map(Value::as_str);
         self.is_host(&host.as_str())
             && port.is_none_or(|port| port == self.port)
-            && first(path).is_some_and(|path| self.takes(&path.as_str()))
+            && path.is_some_and(|path| self.takes(&path))
     }
 
     fn is_host(&self, host: &str) -> bool {
@@ -87,44 +92,20 @@ impl OwnTraffic {
     }
 }
 
-impl<'a> Told<'a> {
-    /// What these attributes tell; the last one given of a key counts.
-    fn by(attributes: &'a [KeyValue]) -> Self {
-        let mut told = Self::default();
-        for attribute in attributes {
-            let [url, old_url] = &mut told.url;
-            let [host, old_host] = &mut told.host;
-            let [port, old_port] = &mut told.port;
-            let [path, old_path] = &mut told.path;
-            let place = match attribute.key.as_str() {
-                "url.full" => url,
-                "http.url" => old_url,
-                "server.address" => host,
-                "net.peer.name" => old_host,
-                "server.port" => port,
-                "net.peer.port" => old_port,
-                "url.path" => path,
-                "http.target" => old_path,
-                _ => continue,
-            };
-            *place = Some(&attribute.value);
-        }
-        told
-    }
-}
-
-fn first([current, deprecated]: [Option<&Value>; 2]) -> Option<&Value> {
-    current.or(deprecated)
-}
-
-/// Whether a part is somewhere in the text, in whatever case.
-fn contains(text: &str, part: &str) -> bool {
-    let Some(begin) = part.as_bytes().first() else { return true };
-    text.as_bytes().windows(part.len()).any(|window| {
-        // Most places differ in this.
-        window.first().is_some_and(|byte| byte.eq_ignore_ascii_case(begin))
-            && window.eq_ignore_ascii_case(part.as_bytes())
+/// The value of the first of these keys that is there; the last one given counts.
+fn find<'a>(attributes: &'a [KeyValue], keys: [&str; 2]) -> Option<&'a Value> {
+    keys.into_iter().find_map(|key| {
+        attributes.iter().rev().find(|entry| entry.key.as_str() == key).map(|entry| &entry.value)
     })
+}
+
+/// Whether a text has this part in it, however its letters are written.
+fn contains(text: &str, part: &str) -> bool {
+    let Some(first) = part.bytes().next() else { return true };
+    text.as_bytes()
+        .windows(part.len())
+        .filter(|window| window.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&first)))
+        .any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
 }
 
 #[cfg(test)]

@@ -47,10 +47,11 @@ impl Panics {
         self.waiting.drain(..surplus).map(Held::alone).collect()
     }
 
-    /// Puts the panics that wait for one of these spans into it.
-    pub(super) fn join(&mut self, spans: &mut [SpanData]) {
-        if self.waiting.is_empty() {
-            return;
+    /// Puts the panics that wait for one of these spans into it; tells whether there was one.
+    pub(super) fn join(&mut self, spans: &mut [SpanData]) -> bool {
+        let before = self.waiting.len();
+        if before == 0 {
+            return false;
         }
         for span in spans {
             let id = |context: &SpanContext| (context.trace_id(), context.span_id());
@@ -62,6 +63,7 @@ impl Panics {
                 join(span, held.panic);
             }
         }
+        self.waiting.len() < before
     }
 
     /// Those whose spans have not come in time.
@@ -173,7 +175,8 @@ mod tests {
             assert_eq!(panics.add(local(id), panic(name), SECOND), []);
         }
         let mut spans = [span(3), span(1)];
-        panics.join(&mut spans);
+        assert!(panics.join(&mut spans));
+        assert!(!panics.join(&mut spans), "no more than once");
         let [untouched, joined] = spans;
         assert_eq!((untouched.events.len(), untouched.status), (0, Status::Unset));
         let joined_names: Vec<_> = joined.events.iter().map(|event| &*event.name).collect();

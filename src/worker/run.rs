@@ -157,12 +157,12 @@ impl Worker {
                 self.source(source).1 = self.settings.mapper.clone().with_resource(&resource);
                 self.note_resource(source, resource);
             }
-            Message::Batch { source, spans, bytes, answer, .. } => {
-                self.ledger.take(spans.len(), bytes);
+            Message::Batch { source, batch, answer, .. } => {
+                self.ledger.take(batch.spans().len(), batch.bytes());
                 // The work on a batch is part of the wait for it.
                 let came = self.now();
-                self.waiting.came(&spans, came);
-                self.ingest(source, spans);
+                self.waiting.came(batch.spans(), came);
+                self.ingest(source, batch);
                 if let Some(answer) = answer {
                     self.waiting.export(answer, self.outboxes.mark(), came);
                 }

@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
-use opentelemetry_sdk::trace::SpanData;
-
 use super::super::early::suspects;
 use super::super::inbox::Source;
 use super::super::intake::{Intake, Prepared};
@@ -13,29 +11,28 @@ use super::Worker;
 use crate::count::count;
 use crate::protocol::{ItemKind, Protocol};
 use crate::sampling::Decision;
-use crate::segment::Segment;
+use crate::segment::{Batch, Segment};
 use crate::stats::{Amount, DropReason};
 
 impl Worker {
-    pub(super) fn ingest(&mut self, source: Source, mut spans: Vec<SpanData>) {
-        let all = spans.len();
+    pub(super) fn ingest(&mut self, source: Source, mut batch: Batch) {
         if self.closing.is_some() {
-            self.lose_of(source, Amount::spans(count(all)), DropReason::ShutDown);
+            let all = count(batch.spans().len());
+            self.lose_of(source, Amount::spans(all), DropReason::ShutDown);
             return;
         }
-        spans.retain(|span| !self.own_traffic.iter().any(|own| own.includes(span)));
-        let own = count(all.saturating_sub(spans.len()));
-        self.panics.join(&mut spans);
+        let own = batch.leave_out(|span| self.own_traffic.iter().any(|own| own.includes(span)));
+        batch.change(|spans| self.panics.join(spans));
         let now = self.now();
         let is_streaming = self.settings.protocol == Protocol::SpanV2;
-        let suspects = if is_streaming { Vec::new() } else { suspects(&spans) };
+        let suspects = if is_streaming { Vec::new() } else { suspects(batch.spans()) };
         let buffer = &mut self.source(source).0;
-        let mut ingested = buffer.ingest(spans, now);
+        let mut ingested = buffer.take_in(batch, now);
         if is_streaming {
             ingested.segments.extend(buffer.drain());
         }
         for (spans, reason) in [
-            (own, DropReason::OwnTraffic),
+            (count(own), DropReason::OwnTraffic),
             (ingested.unsampled, DropReason::Unsampled),
             (ingested.invalid, DropReason::InvalidId),
             (ingested.duplicates, DropReason::Duplicate),
@@ -69,7 +66,7 @@ impl Worker {
     fn process_parts(
         &mut self,
         (source, way): (Source, Option<Way>),
-        parts: Vec<Segment>,
+        parts: impl Iterator<Item = Segment>,
         decision: Decision,
     ) {
         for segment in parts {
