@@ -48,9 +48,8 @@ pub(super) fn is_library(package: &str) -> bool {
         })
 }
 
-/// The crate of a file of the standard library or of a published crate.
+/// The crate of a file of the standard library or of a published crate, by its path with slashes.
 pub(super) fn package_of(file: &str) -> Option<String> {
-    let file = file.replace('\\', "/");
     let path = file.strip_suffix(".rs")?;
     let directory = match path.strip_prefix("/rustc/") {
         Some(rest) => rest.split_once("/library/")?.1.split('/').next()?,
@@ -65,7 +64,11 @@ pub(super) fn package_of(file: &str) -> Option<String> {
 /// A directory with a version in its name can be the program's own, unless the path begins with
 /// it: Cargo shortens the paths of published crates so.
 pub(super) fn is_library_path(path: &str) -> bool {
-    let first = path.trim_start_matches("./").split('/').next().unwrap_or("");
+    let mut relative = path;
+    while let Some(rest) = relative.strip_prefix("./") {
+        relative = rest;
+    }
+    let first = relative.split_once('/').map_or(relative, |(first, _)| first);
     // All parts have one of two words in them, and most paths have neither.
     let is_below_one = (path.contains("cargo/") || path.contains("vendor"))
         && PATHS.iter().any(|part| path.contains(part));
