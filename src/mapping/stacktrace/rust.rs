@@ -152,8 +152,8 @@ fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
 /// Reads the numbered list of calls that all the other forms are.
 fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
     let lines = backtrace_lines(text);
+    let mut calls: Vec<Line<'_>> = Vec::with_capacity(lines.len().div_ceil(2));
     let mut lines = lines.into_iter().map(|line| (line, position(line))).peekable();
-    let mut calls: Vec<Line<'_>> = Vec::new();
     let mut last_number = None;
     let mut is_inside = false;
     let mut is_convincing = false;
@@ -197,7 +197,7 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
 
 /// The lines below the heading of a backtrace, or all when there is none.
 fn backtrace_lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(64);
     let (mut is_below, mut is_over) = (false, false);
     for line in text.lines() {
         let heading = Heading::parse(line);
@@ -262,13 +262,14 @@ fn is_symbol(text: &str) -> bool {
     steps::count(text.len());
     while let Some(letter) = rest.chars().next() {
         let starts_part = (colons == 2 || last == ' ') && depth == 0;
-        let after =
-            rest.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
-        if after.len() < rest.len() {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let word = rest.bytes().take_while(is_word).count();
+        if word > 0 {
             if colons == 1 || (starts_part && letter.is_ascii_digit()) {
                 return false;
             }
-            (colons, last, rest) = (0, letter, after);
+            (colons, last) = (0, letter);
+            rest = rest.get(word..).unwrap_or_default();
             continue;
         }
         match letter {
