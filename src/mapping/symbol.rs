@@ -151,12 +151,12 @@ fn without_disambiguators(name: &str) -> Option<String> {
 
 /// Divides a path at its first `::`.
 pub(super) fn split_first(path: &str) -> Option<(&str, &str)> {
-    path.match_indices(':').find_map(|(index, _)| split_colons(path, index))
+    split_colons(path, path.as_bytes().windows(2).position(|pair| pair == b"::")?)
 }
 
 /// Divides a path at its last `::`.
 pub(super) fn split_last(path: &str) -> Option<(&str, &str)> {
-    path.rmatch_indices(':').find_map(|(index, _)| split_colons(path, index))
+    split_colons(path, path.as_bytes().windows(2).rposition(|pair| pair == b"::")?)
 }
 
 fn split_colons(path: &str, index: usize) -> Option<(&str, &str)> {

@@ -60,7 +60,9 @@ struct Line<'a> {
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut lines = debug_calls(text).or_else(|| listed_calls(text))?;
-    lines.drain(..before_panic(&lines));
+    if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
+        lines.drain(..before_panic(&lines));
+    }
     keep_ends(&mut lines);
     let mut calls: Vec<Call<'_>> = lines.iter().map(call).collect();
     // What is left of a stripped program would be the same for all of its errors.
@@ -100,12 +102,9 @@ fn before_panic(lines: &[Line<'_>]) -> usize {
     let is_of = |functions: &[&str], line: &Line<'_>| {
         functions.iter().any(|function| line.symbol.contains(function))
     };
-    let is_panic = |line: &Line<'_>| is_of(&PANIC_FUNCTIONS, line);
-    if !lines.iter().any(is_panic) {
-        return 0;
-    }
     // What a destructor does while a panic unwinds is not done by that panic.
     let newest = lines.split(|line| is_of(&UNWINDING_FUNCTIONS, line)).next().unwrap_or(lines);
+    let is_panic = |line: &Line<'_>| is_of(&PANIC_FUNCTIONS, line);
     let Some(last) = newest.iter().rposition(is_panic) else { return 0 };
     let rest = lines.get(last.saturating_add(1)..).unwrap_or_default();
     // Such as `unwrap`, which names the place of its caller as that of the panic.
@@ -240,7 +239,8 @@ fn without_missing_hash(symbol: &str) -> &str {
 
 /// The place in `at src/main.rs:10:5`; the inner value lacks when it is unknown.
 fn position(line: &str) -> Option<Option<Location<'_>>> {
-    let path = line.trim_start().strip_prefix("at ")?.trim();
+    // Blanks of ASCII are trimmed faster than others.
+    let path = line.trim_ascii_start().trim_start().strip_prefix("at ")?.trim();
     if path.starts_with("<unknown") {
         return Some(None);
     }
@@ -258,20 +258,15 @@ fn is_symbol(text: &str) -> bool {
     let mut depth = 0_usize;
     let mut last = ' ';
     let mut colons = 0_usize;
-    let mut rest = text;
+    let mut is_in_word = false;
     steps::count(text.len());
-    while let Some(letter) = rest.chars().next() {
-        let starts_part = (colons == 2 || last == ' ') && depth == 0;
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let word = rest.bytes().take_while(is_word).count();
-        if word > 0 {
-            if colons == 1 || (starts_part && letter.is_ascii_digit()) {
-                return false;
-            }
-            (colons, last) = (0, letter);
-            rest = rest.get(word..).unwrap_or_default();
+    for letter in text.chars() {
+        let is_word = letter.is_ascii_alphanumeric() || letter == '_';
+        if is_word && is_in_word {
             continue;
         }
+        is_in_word = is_word;
+        let starts_part = (colons == 2 || last == ' ') && depth == 0;
         match letter {
             '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
             '>' if last == '-' => {}
@@ -291,7 +286,6 @@ fn is_symbol(text: &str) -> bool {
         }
         colons = if is_name { 0 } else { colons.saturating_add(1) };
         last = letter;
-        rest = rest.strip_prefix(letter).unwrap_or_default();
     }
     depth == 0 && !matches!(last, ' ' | ':' | '.' | '-' | '+')
 }
