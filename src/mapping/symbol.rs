@@ -279,12 +279,11 @@ fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str
 
 /// The bare path of a type or function, up to the first blank.
 fn without_generics(name: &str) -> Cow<'_, str> {
-    let mut colons = 0_usize;
-    let is_bare = |byte: u8| {
-        colons = if byte == b':' { colons.saturating_add(1) } else { 0 };
-        byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'(' | b'[' | b',') && colons < 4
-    };
-    if name.bytes().all(is_bare) {
+    let is_bare =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'(' | b'[' | b',');
+    // All are looked at, which takes less than to stop at the first that is not.
+    let is_all_bare = name.bytes().fold(true, |all, byte| all & is_bare(byte));
+    if is_all_bare && !name.as_bytes().windows(4).any(|four| four == b"::::") {
         steps::count(name.len());
         return name.trim_end_matches(':').into();
     }

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use sentry_types::protocol::v7::{ClientSdkInfo, ClientSdkPackage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -32,7 +33,7 @@ impl Serialize for Sdk {
 
 /// The same for an event of `sentry-types`.
 pub(crate) fn client_sdk() -> Cow<'static, ClientSdkInfo> {
-    Cow::Owned(ClientSdkInfo {
+    static SDK: LazyLock<ClientSdkInfo> = LazyLock::new(|| ClientSdkInfo {
         name: NAME.into(),
         version: VERSION.into(),
         integrations: vec!["opentelemetry".into()],
@@ -40,5 +41,6 @@ pub(crate) fn client_sdk() -> Cow<'static, ClientSdkInfo> {
             name: "cargo:opentelemetry-sentry".into(),
             version: VERSION.into(),
         }],
-    })
+    });
+    Cow::Borrowed(&*SDK)
 }

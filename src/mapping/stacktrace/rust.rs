@@ -168,8 +168,10 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
             call.location = location;
         } else if let Some((number, rest)) = numbered_call(line) {
             let (address, symbol) = addressed(rest);
-            let is_plain = is_symbol(symbol);
-            is_inside = is_plain || address.is_some() || following.is_some();
+            let is_call = address.is_some() || following.is_some();
+            // Where both are known, what it looks like says nothing new.
+            let is_plain = !(is_call && is_convincing) && is_symbol(symbol);
+            is_inside = is_call || is_plain;
             if !is_inside {
                 foreign = foreign.saturating_add(1);
                 continue;
