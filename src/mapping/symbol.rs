@@ -257,22 +257,23 @@ fn qualified(name: &str) -> Option<(&str, &str)> {
 /// Divides a text at a separator that stands outside all brackets.
 fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
     let mut depth = 0_usize;
-    let mut last = ' ';
-    for (index, letter) in text.char_indices() {
-        steps::count(letter.len_utf8());
-        let is_arrow = letter == '>' && last == '-';
-        if depth == 0 && !is_arrow {
+    let mut last = b' ';
+    let first = separator.as_bytes().first();
+    for (index, byte) in text.bytes().enumerate() {
+        steps::count(1);
+        let is_arrow = byte == b'>' && last == b'-';
+        if depth == 0 && !is_arrow && first == Some(&byte) {
             let (before, after) = text.split_at_checked(index)?;
             if let Some(after) = after.strip_prefix(separator) {
                 return Some((before, after));
             }
         }
-        match letter {
-            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
-            '>' | ')' | ']' | '}' if !is_arrow => depth = depth.saturating_sub(1),
+        match byte {
+            b'<' | b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b'>' | b')' | b']' | b'}' if !is_arrow => depth = depth.saturating_sub(1),
             _ => {}
         }
-        last = letter;
+        last = byte;
     }
     None
 }
@@ -287,22 +288,33 @@ fn without_generics(name: &str) -> Cow<'_, str> {
         steps::count(name.len());
         return name.trim_end_matches(':').into();
     }
-    let mut path = String::new();
+    let mut path = Vec::new();
     let mut depth = 0_usize;
-    let mut last = ' ';
-    for letter in name.chars() {
-        steps::count(letter.len_utf8());
-        match letter {
-            '<' => depth = depth.saturating_add(1),
-            '>' if last != '-' => depth = depth.saturating_sub(1),
+    let mut last = b' ';
+    for (index, byte) in name.bytes().enumerate() {
+        steps::count(1);
+        match byte {
+            b'<' => depth = depth.saturating_add(1),
+            b'>' if last != b'-' => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}
-            _ if letter.is_whitespace() || matches!(letter, '(' | '[' | ',') => break,
-            _ => path.push(letter),
+            b'(' | b'[' | b',' => break,
+            _ if !byte.is_ascii_graphic() && is_blank(name, index) => break,
+            _ => path.push(byte),
         }
-        last = letter;
+        last = byte;
     }
-    let path = path.replace("::::", "::");
-    path.trim_end_matches(':').to_owned().into()
+    // Only whole letters were left out.
+    let mut path = String::from_utf8(path).unwrap_or_default();
+    if path.contains("::::") {
+        path = path.replace("::::", "::");
+    }
+    path.truncate(path.trim_end_matches(':').len());
+    path.into()
+}
+
+/// Whether a blank begins there.
+fn is_blank(text: &str, index: usize) -> bool {
+    text.get(index..).is_some_and(|rest| rest.starts_with(char::is_whitespace))
 }
 
 /// Whether a crate comes with the language.

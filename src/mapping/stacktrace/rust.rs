@@ -258,38 +258,45 @@ fn is_continuation(line: &str, is_located: bool) -> bool {
 /// Whether a text has the shape of a symbol: no blanks outside its brackets.
 fn is_symbol(text: &str) -> bool {
     let mut depth = 0_usize;
-    let mut last = ' ';
+    let mut last = b' ';
     let mut colons = 0_usize;
     let mut is_in_word = false;
     steps::count(text.len());
-    for letter in text.chars() {
-        let is_word = letter.is_ascii_alphanumeric() || letter == '_';
+    for (index, byte) in text.bytes().enumerate() {
+        let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
         if is_word && is_in_word {
             continue;
         }
         is_in_word = is_word;
-        let starts_part = (colons == 2 || last == ' ') && depth == 0;
-        match letter {
-            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
-            '>' if last == '-' => {}
-            '>' | ')' | ']' | '}' if depth == 0 => return false,
-            '>' | ')' | ']' | '}' => depth = depth.saturating_sub(1),
+        let starts_part = (colons == 2 || last == b' ') && depth == 0;
+        match byte {
+            b'<' | b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b'>' if last == b'-' => {}
+            b'>' | b')' | b']' | b'}' if depth == 0 => return false,
+            b'>' | b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}
-            ':' if colons < 2 && last != ' ' => {}
-            '_' | '$' => {}
-            '-' | '+' if last == ' ' => {}
-            '.' | '#' | '@' if !starts_part => {}
-            _ if letter.is_alphabetic() || (letter.is_alphanumeric() && !starts_part) => {}
+            b':' if colons < 2 && last != b' ' => {}
+            b'_' | b'$' => {}
+            b'-' | b'+' if last == b' ' => {}
+            b'.' | b'#' | b'@' if !starts_part => {}
+            _ if is_letter(text, index, !starts_part) => {}
             _ => return false,
         }
-        let is_name = letter != ':' || depth > 0;
+        let is_name = byte != b':' || depth > 0;
         if is_name && colons == 1 {
             return false;
         }
         colons = if is_name { 0 } else { colons.saturating_add(1) };
-        last = letter;
+        last = byte;
     }
-    depth == 0 && !matches!(last, ' ' | ':' | '.' | '-' | '+')
+    depth == 0 && !matches!(last, b' ' | b':' | b'.' | b'-' | b'+')
+}
+
+/// Whether a byte is that of a letter, or of a digit where one may stand.
+fn is_letter(text: &str, index: usize, or_digit: bool) -> bool {
+    // What begins a letter has been looked at already.
+    let letter = text.get(index..).and_then(|rest| rest.chars().next());
+    letter.is_none_or(|letter| letter.is_alphabetic() || (or_digit && letter.is_alphanumeric()))
 }
 
 /// Whether a symbol can hardly stand in any other list.
