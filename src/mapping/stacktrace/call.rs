@@ -102,7 +102,13 @@ impl Call<'_> {
 }
 
 fn cut_to(text: Cow<'_, str>, chars: usize) -> String {
-    if text.len() <= chars { text.into_owned() } else { text.chars().take(chars).collect() }
+    if text.len() <= chars {
+        return text.into_owned();
+    }
+    let mut rest = text.chars();
+    rest.by_ref().nth(chars.saturating_sub(1));
+    let end = text.len().saturating_sub(rest.as_str().len());
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 /// Leaves of a long list, newest first, what the server would keep.
