@@ -213,3 +213,139 @@ fn optional<M: SerializeMap>(
 ) -> Result<(), M::Error> {
     value.map_or(Ok(()), |value| map.serialize_entry(&Field(key), &value))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use sentry_types::protocol::v7::{
+        Breadcrumb, CError, DeviceContext, Frame, Level, LogEntry, OtelContext, Request,
+        Stacktrace, SystemSdkInfo, TemplateInfo, Thread, ThreadId, TraceContext, User,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::json::to_json;
+    use crate::protocol::sdk::client_sdk;
+
+    fn written(event: &Event<'static>) -> Value {
+        serde_json::from_slice(&to_json(&EventJson(event)).unwrap()).unwrap()
+    }
+
+    fn trace() -> Option<Stacktrace> {
+        let frame = Frame { function: Some("load".into()), lineno: Some(7), ..Frame::default() };
+        Some(Stacktrace { frames: vec![frame], ..Stacktrace::default() })
+    }
+
+    fn exception(mechanism: Option<Mechanism>) -> Exception {
+        Exception {
+            ty: "Sold".into(),
+            value: Some("gone".into()),
+            module: Some("shop".into()),
+            stacktrace: trace(),
+            raw_stacktrace: trace(),
+            thread_id: Some(ThreadId::from(7)),
+            mechanism,
+        }
+    }
+
+    fn mechanism() -> Mechanism {
+        Mechanism {
+            ty: "panic".into(),
+            description: Some("a panic".into()),
+            help_link: Some("https://example.com/".parse().unwrap()),
+            handled: Some(false),
+            synthetic: Some(true),
+            data: BTreeMap::from([("a".into(), 1.into())]),
+            meta: MechanismMeta { errno: Some(CError::from(2)), ..MechanismMeta::default() },
+        }
+    }
+
+    /// An event with something in each of its fields.
+    fn full() -> Event<'static> {
+        let other = BTreeMap::from([("name".to_owned(), Value::from("rustc"))]);
+        let contexts = [
+            ("device", Context::from(DeviceContext::default())),
+            (
+                "otel",
+                Context::from(OtelContext { attributes: other.clone(), ..Default::default() }),
+            ),
+            ("rust", Context::Other(other)),
+            ("trace", Context::from(TraceContext::default())),
+        ];
+        Event {
+            event_id: sentry_types::Uuid::from_u128(7),
+            level: Level::Error,
+            fingerprint: vec!["a".into(), "{{ default }}".into()].into(),
+            culprit: Some("culprit".into()),
+            transaction: Some("GET /".into()),
+            message: Some("message".into()),
+            logentry: Some(LogEntry { message: "entry".into(), params: vec![1.into()] }),
+            logger: Some("shop".into()),
+            modules: BTreeMap::from([("serde".into(), "1.0.0".into())]),
+            platform: "native".into(),
+            timestamp: UNIX_EPOCH + Duration::from_millis(1500),
+            server_name: Some("host".into()),
+            release: Some("shop@1".into()),
+            dist: Some("7".into()),
+            environment: Some("test".into()),
+            user: Some(User { id: Some("7".into()), ..User::default() }),
+            request: Some(Request { method: Some("GET".into()), ..Request::default() }),
+            contexts: contexts.map(|(name, context)| (name.to_owned(), context)).into(),
+            breadcrumbs: vec![Breadcrumb::default()].into(),
+            exception: vec![exception(Some(mechanism()))].into(),
+            stacktrace: trace(),
+            template: Some(TemplateInfo { lineno: Some(7), ..TemplateInfo::default() }),
+            threads: vec![Thread { crashed: true, ..Thread::default() }].into(),
+            tags: BTreeMap::from([("a".into(), "b".into())]),
+            extra: BTreeMap::from([("a".into(), json!({"b": null}))]),
+            debug_meta: std::borrow::Cow::Owned(DebugMeta {
+                sdk_info: Some(SystemSdkInfo {
+                    sdk_name: "iOS".into(),
+                    version_major: 1,
+                    version_minor: 2,
+                    version_patchlevel: 3,
+                }),
+                images: Vec::new(),
+            }),
+            sdk: Some(client_sdk()),
+        }
+    }
+
+    #[test]
+    fn an_event_is_written_as_its_type_is_but_for_what_that_cannot_tell() {
+        let event = full();
+        let mut expected = serde_json::to_value(&event).unwrap();
+        assert!(expected.get("level").is_none());
+        expected["level"] = json!("error");
+        expected["sdk"]["settings"] = json!({"infer_ip": "never"});
+        let rust = expected["contexts"]["rust"].as_object_mut().unwrap();
+        assert_eq!(rust.remove("type"), Some(json!("unknown")));
+        assert_eq!(written(&event), expected);
+        assert_eq!(expected.as_object().unwrap().len(), 27, "each field once");
+    }
+
+    #[test]
+    fn what_is_empty_is_not_written() {
+        let event = Event { timestamp: UNIX_EPOCH, ..Event::default() };
+        let json = written(&event);
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys.len(), 4, "{keys:?}");
+        for key in ["event_id", "level", "platform", "timestamp"] {
+            assert!(keys.contains(&key), "{key}");
+        }
+    }
+
+    #[test]
+    fn each_exception_of_a_chain_has_its_id_and_that_of_its_parent() {
+        let chain = vec![exception(None), exception(Some(mechanism()))];
+        let json = written(&Event { exception: chain.into(), ..full() });
+        let mechanisms = ["/exception/values/0/mechanism", "/exception/values/1/mechanism"]
+            .map(|pointer| json.pointer(pointer).unwrap().clone());
+        let mut outermost = serde_json::to_value(mechanism()).unwrap();
+        outermost["exception_id"] = json!(0);
+        let cause =
+            json!({"type": "chained", "exception_id": 1, "parent_id": 0, "source": "source"});
+        assert_eq!(mechanisms, [cause, outermost]);
+    }
+}
