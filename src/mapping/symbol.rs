@@ -215,7 +215,10 @@ impl<'a> Place<'a> {
         let is_own = !is_function(&subject.path) || implemented.package.is_none();
         let path = if subject.path.contains("::") { subject.path } else { implemented.path };
         Self {
-            path: path + without_generics(rest),
+            path: match &*without_generics(rest) {
+                "" => path,
+                rest => (path.into_owned() + rest).into(),
+            },
             package: match subject.package {
                 Some(package) if is_own && !is_runtime_crate(&package) => Some(package),
                 package => implemented.package.or(package),
