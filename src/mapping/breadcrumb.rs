@@ -103,6 +103,6 @@ pub(super) fn breadcrumb(event: &Event, span: &SpanData) -> Breadcrumb {
         category: Some(category.chars().filter(|char| !char.is_control()).take(128).collect()),
         level: level.map_or(Level::Info, Level::from),
         message: Some(message).filter(|message| !message.is_empty()),
-        data: limited_map(entries, MAX_DATA_BYTES).into_iter().collect(),
+        data: limited_map(entries, MAX_DATA_BYTES),
     }
 }

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::str::Chars;
 
-use super::location::{Location, number};
+use super::location::Location;
 use crate::steps;
 
 /// What the text of an error says.
@@ -19,7 +19,7 @@ pub(super) struct ErrorText {
     /// The messages of the causes, from the outermost to the root.
     pub causes: Vec<String>,
     /// Where in the source the error was made.
-    pub location: Option<Location>,
+    pub location: Option<Location<'static>>,
     /// The text of the backtrace below the report.
     pub backtrace: Option<String>,
 }
@@ -57,7 +57,7 @@ impl ErrorText {
     #[must_use]
     pub(super) fn parse(text: &str) -> Self {
         let unquoted = match string_literal(text) {
-            Some((value, "")) => Cow::Owned(value),
+            Some((value, "")) => value,
             _ => Cow::Borrowed(text),
         };
         let plain = without_ansi(&unquoted);
@@ -99,7 +99,7 @@ impl ErrorText {
                     Section::Message => message.push(line),
                     Section::Causes if causes.add(line) => {}
                     Section::Location if report.location.is_none() => {
-                        report.location = Location::parse(line);
+                        report.location = Location::parse(line).map(Location::into_owned);
                     }
                     Section::Spantrace | Section::Backtrace => {}
                     _ if is_hint(line) => is_report = true,
@@ -134,6 +134,10 @@ impl Heading {
     /// The heading that a line is.
     pub(super) fn parse(line: &str) -> Option<Self> {
         steps::count(line.len());
+        // Most lines end otherwise than any heading does.
+        if line.ends_with(|last: char| last.is_ascii_graphic() && !matches!(last, ':' | 'E')) {
+            return None;
+        }
         let line = line.trim();
         let title = line.trim_matches('━');
         if title.len() < line.len() {
@@ -258,13 +262,21 @@ pub(super) fn split_type(path: &str) -> (Option<&str>, &str) {
 /// Reads the string literal that a text begins with, and gives what follows.
 ///
 /// `Debug` escapes control characters, so a literal with a bare one is none.
-pub(super) fn string_literal(text: &str) -> Option<(String, &str)> {
-    let mut letters = text.strip_prefix('"')?.chars();
-    let mut value = String::new();
+pub(super) fn string_literal(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let text = text.strip_prefix('"')?;
+    let is_plain = |letter: char| !matches!(letter, '"' | '\\') && !letter.is_control();
+    let rest = text.trim_start_matches(is_plain);
+    let plain = text.strip_suffix(rest)?;
+    steps::count(plain.len());
+    if let Some(rest) = rest.strip_prefix('"') {
+        return Some((plain.into(), rest));
+    }
+    let mut letters = rest.chars();
+    let mut value = plain.to_owned();
     loop {
         steps::count(1);
         match letters.next()? {
-            '"' => return Some((value, letters.as_str())),
+            '"' => return Some((value.into(), letters.as_str())),
             '\\' => value.push(escaped(&mut letters)?),
             control if control.is_control() => return None,
             letter => value.push(letter),
@@ -316,9 +328,11 @@ fn escaped(letters: &mut Chars<'_>) -> Option<char> {
 /// The column of the colon, the number and the text of `   0: text`.
 pub(super) fn numbered(line: &str) -> Option<(usize, usize, &str)> {
     steps::count(line.len());
-    let (head, text) = line.split_once(':')?;
-    let number = number(head.trim_start())?;
-    Some((head.len(), number.try_into().ok()?, text.strip_prefix([' ', '\t'])?))
+    let item = line.trim_start();
+    let rest = item.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let text = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(":\t"))?;
+    let column = line.len().saturating_sub(rest.len());
+    Some((column, item.strip_suffix(rest)?.parse().ok()?, text))
 }
 
 fn dedented(line: &str, indent: usize) -> &str {
@@ -420,7 +434,7 @@ Run with RUST_BACKTRACE=full to include source snippets.
         ErrorText { message: text.to_owned(), ..ErrorText::default() }
     }
 
-    fn place(location: Option<Location>) -> String {
+    fn place(location: Option<Location<'_>>) -> String {
         location.map_or("nowhere".to_owned(), |Location { file, line, column }| {
             let (line, column) = (line.unwrap_or(0), column.unwrap_or(0));
             format!("{file} {line} {column}")

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use opentelemetry::trace::{Event, SpanId};
 use opentelemetry_sdk::trace::SpanData;
@@ -13,7 +13,7 @@ use super::panic::Panics;
 use super::reading::Reading;
 use super::stacktrace::InApp;
 use super::status::has_error;
-use crate::segment::{ErrorMark, FailedBelow, Segment};
+use crate::segment::{ErrorMark, FailedBelow, IdMap, IdSet, Segment};
 use crate::steps;
 
 /// With how many records of the same error a further one is compared.
@@ -66,7 +66,7 @@ impl<'a> Failures<'a> {
         let (mut sent, repeated) =
             failures(&segment.spans, below, reading, with_status, rules, in_app);
         if !segment.told.is_empty() {
-            let told: HashSet<SpanId> = segment.told.iter().copied().collect();
+            let told: IdSet<SpanId> = segment.told.iter().copied().collect();
             sent.retain(|failure| !told.contains(&failure.span.span_context.span_id()));
         }
         let all = sent.len();
@@ -166,9 +166,9 @@ fn failures<'a>(
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
         // What failed below a span, and which spans recorded an exception or anything else.
-        let mut covered: HashSet<SpanId> = HashSet::new();
-        let mut recording: HashSet<SpanId> = HashSet::new();
-        let mut exceptions: HashSet<SpanId> = HashSet::new();
+        let mut covered: IdSet<SpanId> = IdSet::default();
+        let mut recording: IdSet<SpanId> = IdSet::default();
+        let mut exceptions: IdSet<SpanId> = IdSet::default();
         for failure in &recorded {
             let id = failure.span.span_context.span_id();
             recording.insert(id);
@@ -299,7 +299,7 @@ pub(super) fn is_failure(span: &SpanData, with_status: bool, filter: &EventFilte
 }
 
 /// The spans of a segment by id, to walk from a span to its root.
-struct Tree<'a>(HashMap<SpanId, &'a SpanData>);
+struct Tree<'a>(IdMap<SpanId, &'a SpanData>);
 
 impl<'a> Tree<'a> {
     fn of(spans: &'a [SpanData]) -> Self {
@@ -307,7 +307,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Notes the spans above this one, as far as they are not noted yet.
-    fn cover(&self, span: &'a SpanData, covered: &mut HashSet<SpanId>) {
+    fn cover(&self, span: &'a SpanData, covered: &mut IdSet<SpanId>) {
         for above in self.ancestors(span) {
             if !covered.insert(above.span_context.span_id()) {
                 break;

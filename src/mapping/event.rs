@@ -20,7 +20,7 @@ use super::span::{self, parent};
 use super::status::{self, status_text};
 use super::transaction::{Crumb, Root};
 use super::user::user;
-use crate::protocol::{Data, Timestamp, client_sdk, limited};
+use crate::protocol::{Data, Timestamp, client_sdk, limited, shortened};
 use crate::semconv::Attribute::Target;
 
 /// What Relay leaves of the context `otel`, less the resource.
@@ -68,7 +68,10 @@ pub(super) fn event(
         environment: owned(&Some(root.environment.clone())),
         user: user(&facts).or_else(|| root.user.clone()),
         request: root.request.clone(),
-        tags: tags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        tags: tags
+            .iter()
+            .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
+            .collect(),
         breadcrumbs: Values::from(
             before.iter().copied().map(Crumb::to_breadcrumb).collect::<Vec<_>>(),
         ),
@@ -97,9 +100,8 @@ pub(super) fn event(
                 event.contexts.insert("Rust Tracing Location".into(), location_context(location));
             }
             if let Some(raw) = recorded.raw_stacktrace {
-                event
-                    .extra
-                    .insert("exception.stacktrace".into(), limited(&raw, MAX_RAW_BYTES).into());
+                let raw = shortened(&raw, MAX_RAW_BYTES).unwrap_or(raw);
+                event.extra.insert("exception.stacktrace".into(), raw.into());
             }
             if !recorded.fingerprint.is_empty() {
                 event.fingerprint = recorded.fingerprint.into_iter().map(Cow::Owned).collect();
@@ -153,7 +155,7 @@ fn otel_context(failure: &Failure<'_>, mapper: &Mapper) -> OtelContext {
     let resource =
         mapper.resource.contexts.get("otel").and_then(|otel| otel.fields().get("resource"));
     OtelContext {
-        attributes: limited_map(attributes.iter(), MAX_ATTRIBUTE_BYTES).into_iter().collect(),
+        attributes: limited_map(attributes.iter(), MAX_ATTRIBUTE_BYTES),
         resource: resource
             .and_then(|map| map.as_object())
             .cloned()

@@ -11,7 +11,7 @@ use super::severity::Severity;
 use super::span::texts;
 use super::stacktrace::{self, InApp};
 use crate::pattern::Pattern;
-use crate::protocol::limited;
+use crate::protocol::{limited, shortened};
 use crate::semconv::Attribute::{self, ThreadId as ThreadIdKey, *};
 
 /// The type of an error that says no other, as in Sentry's SDK for Rust.
@@ -275,12 +275,13 @@ fn exception(
     stacktrace: Option<Stacktrace>,
     mechanism: Mechanism,
 ) -> Exception {
-    let value =
-        value.map(|value| limited(&value, MAX_VALUE_BYTES)).filter(|value| !value.is_empty());
+    let limit = |text: String, max_bytes| shortened(&text, max_bytes).unwrap_or(text);
+    let is_legal = ty.len() <= MAX_TYPE_CHARS && !ty.contains('\0');
+    let legal = || ty.replace('\0', "\u{fffd}").chars().take(MAX_TYPE_CHARS).collect();
     Exception {
-        ty: ty.replace('\0', "\u{fffd}").chars().take(MAX_TYPE_CHARS).collect(),
-        module: module.map(|module| limited(&module, MAX_TYPE_CHARS)),
-        value,
+        ty: if is_legal { ty } else { legal() },
+        module: module.map(|module| limit(module, MAX_TYPE_CHARS)),
+        value: value.map(|value| limit(value, MAX_VALUE_BYTES)).filter(|value| !value.is_empty()),
         stacktrace,
         mechanism: Some(mechanism),
         ..Exception::default()

@@ -1,16 +1,16 @@
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
+use crate::segment::{IdMap, IdSet};
 use crate::steps;
 
 /// Which spans stand above which, told without walking from one to the other.
 ///
 /// Of spans whose parents form a circle, the first stands above the others.
 #[derive(Debug)]
-pub(super) struct Lineage(HashMap<SpanId, Place>);
+pub(super) struct Lineage(IdMap<SpanId, Place>);
 
 /// The number of a span where each is followed by all that is below it, and that of the first one
 /// behind these.
@@ -23,8 +23,8 @@ pub(super) struct Place {
 impl Lineage {
     pub(super) fn of(spans: &[SpanData]) -> Self {
         let id = |span: &SpanData| span.span_context.span_id();
-        let ids: HashSet<SpanId> = spans.iter().map(id).collect();
-        let mut below: HashMap<SpanId, Vec<SpanId>> = HashMap::new();
+        let ids: IdSet<SpanId> = spans.iter().map(id).collect();
+        let mut below: IdMap<SpanId, Vec<SpanId>> = IdMap::default();
         let mut heads = Vec::new();
         for span in spans {
             let parent = Some(span.parent_span_id).filter(|_| !span.parent_span_is_remote);
@@ -35,7 +35,7 @@ impl Lineage {
         }
         // No circle has a head.
         heads.extend(spans.iter().map(id));
-        let mut places = HashMap::with_capacity(spans.len());
+        let mut places = IdMap::with_capacity_and_hasher(spans.len(), Default::default());
         let mut open: Vec<(SpanId, bool)> = Vec::new();
         for head in heads {
             open.push((head, false));

@@ -1,22 +1,24 @@
+use std::borrow::Cow;
+
 use crate::steps;
 
 /// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
+pub(super) struct Location<'a> {
     /// The path as the compiler wrote it.
-    pub file: String,
+    pub file: Cow<'a, str>,
     /// The line, counted from one.
     pub line: Option<u64>,
     /// The column, counted from one.
     pub column: Option<u64>,
 }
 
-impl Location {
+impl<'a> Location<'a> {
     /// Reads `src/main.rs:10:5`, `C:\app\src\main.rs:10` or a path alone.
     ///
     /// Words that do not look like a path are no location.
     #[must_use]
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
         steps::count(text.len());
         let text = text.trim();
         let (file, line, column) = match path_and_line(text) {
@@ -27,14 +29,19 @@ impl Location {
             },
         };
         let is_path = file.contains(['/', '\\', '.']) && !file.starts_with('<');
-        is_path.then(|| Self { file: file.to_owned(), line, column })
+        is_path.then(|| Self { file: file.into(), line, column })
+    }
+
+    pub(super) fn into_owned(self) -> Location<'static> {
+        Location { file: self.file.into_owned().into(), ..self }
     }
 }
 
 /// Divides `path:10`.
 pub(super) fn path_and_line(place: &str) -> Option<(&str, u64)> {
-    let (path, line) = place.rsplit_once(':')?;
-    Some((path, number(line)?)).filter(|(path, _)| !path.is_empty())
+    let rest = place.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let line = place.strip_prefix(rest)?.parse().ok()?;
+    rest.strip_suffix(':').filter(|path| !path.is_empty()).map(|path| (path, line))
 }
 
 /// A number and nothing else.
@@ -47,7 +54,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn place(location: Option<Location>) -> String {
+    fn place(location: Option<Location<'_>>) -> String {
         location.map_or("nowhere".to_owned(), |Location { file, line, column }| {
             let (line, column) = (line.unwrap_or(0), column.unwrap_or(0));
             format!("{file} {line} {column}")

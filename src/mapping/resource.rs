@@ -118,36 +118,40 @@ impl Default for ResourceFields {
 }
 
 /// The attributes as a map that stays within `max_bytes` of JSON; what does not fit is left out.
-pub(super) fn limited_map<'a>(
+pub(super) fn limited_map<'a, M: FromIterator<(String, serde_json::Value)>>(
     attributes: impl Iterator<Item = (&'a Key, &'a Value)>,
     max_bytes: usize,
-) -> Map<String, serde_json::Value> {
-    let mut map = Map::new();
+) -> M {
     let mut bytes = 0_usize;
-    for (key, value) in attributes {
+    let limited = attributes.filter_map(|(key, value)| {
         let value = match value {
             Value::String(text) => match shortened(text.as_str(), MAX_TEXT_BYTES) {
                 Some(short) => short.into(),
                 None => text.as_str().into(),
             },
             // What cannot fit need not be converted.
-            Value::Array(Array::String(texts)) if texts.len() > max_bytes => continue,
+            Value::Array(Array::String(texts)) if texts.len() > max_bytes => return None,
             value => json_value(value),
         };
         let size = size(&value).saturating_add(key.as_str().len()).saturating_add(8);
         let total = bytes.saturating_add(size);
         if key.as_str().is_empty() || total > max_bytes {
-            continue;
+            return None;
         }
         bytes = total;
-        map.insert(key.as_str().to_owned(), value);
-    }
-    map
+        Some((key.as_str().to_owned(), value))
+    });
+    limited.collect()
 }
 
 /// How much of a budget Relay counts for a value: numbers go by all of their decimal digits.
 fn size(value: &serde_json::Value) -> usize {
+    let is_plain = |byte: u8| byte >= b' ' && !matches!(byte, b'"' | b'\\');
     match value {
+        // Both quotes, and nothing is escaped.
+        serde_json::Value::String(text) if text.bytes().all(is_plain) => {
+            text.len().saturating_add(2)
+        }
         serde_json::Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
             Some(float) => format!("{float}").len(),
             None => number.to_string().len(),
@@ -182,7 +186,7 @@ fn contexts(attributes: &[KeyValue]) -> BTreeMap<Cow<'static, str>, Context> {
         .iter()
         .filter(|entry| !entry.key.as_str().starts_with("process.command"))
         .map(|entry| (&entry.key, &entry.value));
-    let resource = limited_map(entries, MAX_RESOURCE_BYTES);
+    let resource: Map<_, _> = limited_map(entries, MAX_RESOURCE_BYTES);
     let otel = Map::from_iter([("resource".to_owned(), resource.into())]);
     contexts.insert("otel".into(), otel.into());
     contexts

@@ -11,17 +11,19 @@ use crate::steps;
 /// A short mangled name can stand for a readable name of many megabytes.
 const DEMANGLED_BYTES: usize = 4096;
 const NESTED_TYPES: usize = 8;
+/// How long `::h` with a hash is.
+const HASH_BYTES: usize = 19;
 
 const RUNTIME_CRATES: [&str; 8] =
     ["std", "core", "alloc", "backtrace", "proc_macro", "test", "panic_unwind", "panic_abort"];
 
 /// The place of a function among the modules.
 #[derive(Default)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     /// The modules and the name, without generic arguments.
-    pub(super) path: String,
+    pub(super) path: Cow<'a, str>,
     /// The crate.
-    pub(super) package: Option<String>,
+    pub(super) package: Option<Cow<'a, str>>,
 }
 
 /// A text that takes no more than [`DEMANGLED_BYTES`].
@@ -38,7 +40,7 @@ impl Write for Bounded {
 }
 
 /// The name of a symbol as its author wrote it.
-pub(super) fn readable(symbol: &str) -> String {
+pub(super) fn readable(symbol: &str) -> Cow<'_, str> {
     steps::count(symbol.len());
     let is_mangled =
         ["_ZN", "ZN", "__ZN", "_R", "__R"].iter().any(|start| symbol.starts_with(start));
@@ -46,22 +48,36 @@ pub(super) fn readable(symbol: &str) -> String {
         let mut bounded = Bounded(String::new());
         // A name that is too long stays cut.
         let _ = write!(bounded, "{name:#}");
-        return bounded.0;
+        return bounded.0.into();
     }
-    let name = match symbol.rsplit_once("::h") {
-        Some((name, hash)) if hash.len() == 16 && is_hex(hash) => name,
-        _ => symbol,
+    let name = unescaped(without_hash(symbol));
+    let name = match without_disambiguators(&name) {
+        Some(plain) => plain.into(),
+        None => name,
     };
-    let name = unescaped(name);
-    let name = without_disambiguators(&name);
     match name.strip_prefix("_<") {
-        Some(rest) => format!("<{rest}"),
+        Some(rest) => format!("<{rest}").into(),
         None => name,
     }
 }
 
+fn without_hash(symbol: &str) -> &str {
+    let end = symbol.len().saturating_sub(HASH_BYTES);
+    match symbol.split_at_checked(end) {
+        Some((name, hash)) if hash.strip_prefix("::h").is_some_and(is_hash) => name,
+        _ => symbol,
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 16 && is_hex(text)
+}
+
 /// Decodes the escapes that old symbols hold for characters of types.
 fn unescaped(name: &str) -> Cow<'_, str> {
+    if !name.contains('$') {
+        return name.into();
+    }
     let mut decoded = String::new();
     let mut rest = name;
     let mut is_escaped = false;
@@ -107,8 +123,11 @@ fn escaped(code: &str) -> Option<char> {
     })
 }
 
-/// Turns `core[846817f741e54dfd]::fmt` into `core::fmt`.
-fn without_disambiguators(name: &str) -> String {
+/// Turns `core[846817f741e54dfd]::fmt` into `core::fmt`; nothing where there is no bracket.
+fn without_disambiguators(name: &str) -> Option<String> {
+    if !name.contains('[') {
+        return None;
+    }
     let mut plain = String::with_capacity(name.len());
     let mut rest = name;
     while let Some((before, after)) = rest.split_once('[') {
@@ -127,32 +146,65 @@ fn without_disambiguators(name: &str) -> String {
         }
     }
     plain.push_str(rest);
-    plain
+    Some(plain)
+}
+
+/// Divides a path at its first `::`.
+pub(super) fn split_first(path: &str) -> Option<(&str, &str)> {
+    split_colons(path, path.as_bytes().windows(2).position(|pair| pair == b"::")?)
+}
+
+/// Divides a path at its last `::`.
+pub(super) fn split_last(path: &str) -> Option<(&str, &str)> {
+    split_colons(path, path.as_bytes().windows(2).rposition(|pair| pair == b"::")?)
+}
+
+fn split_colons(path: &str, index: usize) -> Option<(&str, &str)> {
+    let (before, rest) = path.split_at_checked(index)?;
+    Some((before, rest.strip_prefix("::")?))
+}
+
+/// A part of a text, borrowed where the text is.
+pub(super) fn part<'a>(
+    text: &Cow<'a, str>,
+    part: impl Fn(&str) -> Option<&str>,
+) -> Option<Cow<'a, str>> {
+    match text {
+        Cow::Borrowed(text) => part(text).map(Cow::from),
+        Cow::Owned(text) => part(text).map(|part| part.to_owned().into()),
+    }
 }
 
 pub(super) fn is_hex(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|digit| digit.is_ascii_hexdigit())
 }
 
-impl Place {
+impl<'a> Place<'a> {
+    pub(super) fn into_owned(self) -> Place<'static> {
+        Place {
+            path: self.path.into_owned().into(),
+            package: self.package.map(|package| package.into_owned().into()),
+        }
+    }
+
     /// Finds the place of a function or of a type.
     ///
     /// `<Type as Trait>::call` stands at the type, unless that has no path. It
     /// belongs to the crate of the type, unless that is a type of `std`, which
     /// only the crate of the trait can have extended, or a function, which only that crate can
     /// have given methods to.
-    pub(super) fn of(name: &str) -> Self {
+    pub(super) fn of(name: &'a str) -> Self {
         Self::nested(name, NESTED_TYPES)
     }
 
-    fn nested(name: &str, nesting: usize) -> Self {
+    fn nested(name: &'a str, nesting: usize) -> Self {
         let name = without_type_prefix(name);
         let Some(nesting) = nesting.checked_sub(1) else {
             return Self::default();
         };
         let Some((inner, rest)) = qualified(name) else {
             let path = without_generics(name);
-            let package = path.split_once("::").map(|(package, _)| package.to_owned());
+            let package = part(&path, |path| split_first(path).map(|(package, _)| package));
             return Self { package: package.filter(|package| !package.is_empty()), path };
         };
         let (subject, implemented) = match split_outside(inner, " as ") {
@@ -163,7 +215,10 @@ impl Place {
         let is_own = !is_function(&subject.path) || implemented.package.is_none();
         let path = if subject.path.contains("::") { subject.path } else { implemented.path };
         Self {
-            path: path + &without_generics(rest),
+            path: match &*without_generics(rest) {
+                "" => path,
+                rest => (path.into_owned() + rest).into(),
+            },
             package: match subject.package {
                 Some(package) if is_own && !is_runtime_crate(&package) => Some(package),
                 package => implemented.package.or(package),
@@ -174,7 +229,7 @@ impl Place {
 
 /// Whether the path of a type is that of a function or closure.
 fn is_function(path: &str) -> bool {
-    path.rsplit_once("::").is_some_and(|(_, name)| {
+    split_last(path).is_some_and(|(_, name)| {
         name.starts_with(|first: char| first.is_lowercase() || first == '{')
     })
 }
@@ -205,50 +260,64 @@ fn qualified(name: &str) -> Option<(&str, &str)> {
 /// Divides a text at a separator that stands outside all brackets.
 fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
     let mut depth = 0_usize;
-    let mut last = ' ';
-    for (index, letter) in text.char_indices() {
-        steps::count(letter.len_utf8());
-        let is_arrow = letter == '>' && last == '-';
-        if depth == 0 && !is_arrow {
+    let mut last = b' ';
+    let first = separator.as_bytes().first();
+    for (index, byte) in text.bytes().enumerate() {
+        steps::count(1);
+        let is_arrow = byte == b'>' && last == b'-';
+        if depth == 0 && !is_arrow && first == Some(&byte) {
             let (before, after) = text.split_at_checked(index)?;
             if let Some(after) = after.strip_prefix(separator) {
                 return Some((before, after));
             }
         }
-        match letter {
-            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
-            '>' | ')' | ']' | '}' if !is_arrow => depth = depth.saturating_sub(1),
+        match byte {
+            b'<' | b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b'>' | b')' | b']' | b'}' if !is_arrow => depth = depth.saturating_sub(1),
             _ => {}
         }
-        last = letter;
+        last = byte;
     }
     None
 }
 
 /// The bare path of a type or function, up to the first blank.
-fn without_generics(name: &str) -> String {
+fn without_generics(name: &str) -> Cow<'_, str> {
     let is_bare =
         |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'(' | b'[' | b',');
-    if name.bytes().all(is_bare) && !name.contains("::::") {
+    // All are looked at, which takes less than to stop at the first that is not.
+    let is_all_bare = name.bytes().fold(true, |all, byte| all & is_bare(byte));
+    if is_all_bare && !name.as_bytes().windows(4).any(|four| four == b"::::") {
         steps::count(name.len());
-        return name.trim_end_matches(':').to_owned();
+        return name.trim_end_matches(':').into();
     }
-    let mut path = String::new();
+    let mut path = Vec::new();
     let mut depth = 0_usize;
-    let mut last = ' ';
-    for letter in name.chars() {
-        steps::count(letter.len_utf8());
-        match letter {
-            '<' => depth = depth.saturating_add(1),
-            '>' if last != '-' => depth = depth.saturating_sub(1),
+    let mut last = b' ';
+    for (index, byte) in name.bytes().enumerate() {
+        steps::count(1);
+        match byte {
+            b'<' => depth = depth.saturating_add(1),
+            b'>' if last != b'-' => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}
-            _ if letter.is_whitespace() || matches!(letter, '(' | '[' | ',') => break,
-            _ => path.push(letter),
+            b'(' | b'[' | b',' => break,
+            _ if !byte.is_ascii_graphic() && is_blank(name, index) => break,
+            _ => path.push(byte),
         }
-        last = letter;
+        last = byte;
     }
-    let path = path.replace("::::", "::");
-    path.trim_end_matches(':').to_owned()
+    // Only whole letters were left out.
+    let mut path = String::from_utf8(path).unwrap_or_default();
+    if path.contains("::::") {
+        path = path.replace("::::", "::");
+    }
+    path.truncate(path.trim_end_matches(':').len());
+    path.into()
+}
+
+/// Whether a blank begins there.
+fn is_blank(text: &str, index: usize) -> bool {
+    text.get(index..).is_some_and(|rest| rest.starts_with(char::is_whitespace))
 }
 
 /// Whether a crate comes with the language.

@@ -1,6 +1,10 @@
-use sentry_types::protocol::v7::{Breadcrumb, Event, Exception, Stacktrace, Values};
+use std::collections::BTreeMap;
+
+use sentry_types::protocol::v7::{
+    ClientSdkInfo, Context, DebugMeta, Event, Exception, Mechanism, MechanismMeta,
+};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::Timestamp;
 use super::json::Field;
@@ -8,126 +12,340 @@ use super::json::Field;
 /// An error event as it is sent, with what `sentry-types` cannot express put in.
 ///
 /// That is: the level where it is `error`, the place of an exception in its chain, and that the
-/// address of the sender is nobody's. What is long, frames and breadcrumbs, is written as
-/// `sentry-types` does; only the rest is worth a tree of values.
+/// address of the sender is nobody's.
 #[derive(Debug)]
-pub(crate) struct EventJson {
-    fields: Map<String, Value>,
-    exceptions: Vec<ExceptionJson>,
-    breadcrumbs: Values<Breadcrumb>,
-}
+pub(crate) struct EventJson<'a>(pub(crate) &'a Event<'static>);
 
-#[derive(Debug)]
-struct ExceptionJson {
-    fields: Map<String, Value>,
-    stacktrace: Option<Stacktrace>,
-    raw_stacktrace: Option<Stacktrace>,
-}
+struct Sdk<'a>(&'a ClientSdkInfo);
 
-impl EventJson {
-    pub(crate) fn of(mut event: Event<'_>) -> serde_json::Result<Self> {
-        let breadcrumbs = std::mem::take(&mut event.breadcrumbs);
-        let exceptions = std::mem::take(&mut event.exception.values);
-        let exceptions: serde_json::Result<Vec<_>> =
-            exceptions.into_iter().map(ExceptionJson::of).collect();
-        let mut exceptions = exceptions?;
-        number_chain(&mut exceptions);
-        Ok(Self { fields: fields(&event)?, exceptions, breadcrumbs })
+struct Contexts<'a>(&'a BTreeMap<String, Context>);
+
+/// A context without a type of its own.
+struct Untyped<'a>(&'a BTreeMap<String, Value>);
+
+struct Exceptions<'a>(&'a [Exception]);
+
+struct Chain<'a>(&'a [Exception]);
+
+/// An exception and its place in the chain, if there are others: 0 is the outermost, which stands
+/// last.
+///
+/// <https://develop.sentry.dev/sdk/foundations/data-model/event-payloads/exception/>
+struct Link<'a>(&'a Exception, Option<usize>);
+
+struct PlacedMechanism<'a>(Option<&'a Mechanism>, usize);
+
+impl Serialize for EventJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Event {
+            event_id,
+            level,
+            fingerprint,
+            culprit,
+            transaction,
+            message,
+            logentry,
+            logger,
+            modules,
+            platform,
+            timestamp,
+            server_name,
+            release,
+            dist,
+            environment,
+            user,
+            request,
+            contexts,
+            breadcrumbs,
+            exception,
+            stacktrace,
+            template,
+            threads,
+            tags,
+            extra,
+            debug_meta,
+            sdk,
+        } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Field("event_id"), &event_id.as_simple())?;
+        map.serialize_entry(&Field("level"), level)?;
+        map.serialize_entry(&Field("platform"), platform)?;
+        map.serialize_entry(&Field("timestamp"), &Timestamp::from(*timestamp))?;
+        if !matches!(&**fingerprint, [one] if matches!(&**one, "{{ default }}" | "{{default}}")) {
+            map.serialize_entry(&Field("fingerprint"), fingerprint)?;
+        }
+        optional(&mut map, "culprit", culprit.as_ref())?;
+        optional(&mut map, "transaction", transaction.as_ref())?;
+        optional(&mut map, "message", message.as_ref())?;
+        optional(&mut map, "logentry", logentry.as_ref())?;
+        optional(&mut map, "logger", logger.as_ref())?;
+        optional(&mut map, "modules", Some(modules).filter(|it| !it.is_empty()))?;
+        optional(&mut map, "server_name", server_name.as_ref())?;
+        optional(&mut map, "release", release.as_ref())?;
+        optional(&mut map, "dist", dist.as_ref())?;
+        optional(&mut map, "environment", environment.as_ref())?;
+        optional(&mut map, "user", user.as_ref())?;
+        optional(&mut map, "request", request.as_ref())?;
+        optional(&mut map, "stacktrace", stacktrace.as_ref())?;
+        optional(&mut map, "template", template.as_ref())?;
+        optional(&mut map, "threads", Some(threads).filter(|it| !it.is_empty()))?;
+        optional(&mut map, "tags", Some(tags).filter(|it| !it.is_empty()))?;
+        optional(&mut map, "extra", Some(extra).filter(|it| !it.is_empty()))?;
+        let debug_meta = Some(debug_meta).filter(|it| ***it != DebugMeta::default());
+        optional(&mut map, "debug_meta", debug_meta)?;
+        optional(&mut map, "sdk", sdk.as_deref().map(Sdk))?;
+        if !contexts.is_empty() {
+            map.serialize_entry(&Field("contexts"), &Contexts(contexts))?;
+        }
+        if !exception.is_empty() {
+            map.serialize_entry(&Field("exception"), &Exceptions(&exception.values))?;
+        }
+        optional(&mut map, "breadcrumbs", Some(breadcrumbs).filter(|it| !it.is_empty()))?;
+        map.end()
     }
 }
 
-impl ExceptionJson {
-    fn of(mut exception: Exception) -> serde_json::Result<Self> {
-        let stacktrace = exception.stacktrace.take();
-        let raw_stacktrace = exception.raw_stacktrace.take();
-        Ok(Self { fields: map(&exception)?, stacktrace, raw_stacktrace })
+impl Serialize for Sdk<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ClientSdkInfo { name, version, integrations, packages } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Field("name"), name)?;
+        map.serialize_entry(&Field("version"), version)?;
+        optional(&mut map, "integrations", Some(integrations).filter(|it| !it.is_empty()))?;
+        optional(&mut map, "packages", Some(packages).filter(|it| !it.is_empty()))?;
+        map.serialize_entry(&Field("settings"), &BTreeMap::from([("infer_ip", "never")]))?;
+        map.end()
     }
 }
 
-impl Serialize for EventJson {
+impl Serialize for Contexts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (key, value) in &self.fields {
-            map.serialize_entry(key, value)?;
-        }
-        if !self.exceptions.is_empty() {
-            map.serialize_entry(&Field("exception"), &List(&self.exceptions))?;
-        }
-        if !self.breadcrumbs.is_empty() {
-            map.serialize_entry(&Field("breadcrumbs"), &self.breadcrumbs)?;
+        for (name, context) in self.0 {
+            match context {
+                Context::Other(fields) => map.serialize_entry(name, &Untyped(fields))?,
+                context => map.serialize_entry(name, context)?,
+            }
         }
         map.end()
     }
 }
 
-impl Serialize for ExceptionJson {
+impl Serialize for Untyped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.0.iter();
+        serializer.collect_map(fields.filter(|(key, value)| *key != "type" || *value != "unknown"))
+    }
+}
+
+impl Serialize for Exceptions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (key, value) in &self.fields {
-            map.serialize_entry(key, value)?;
-        }
-        if let Some(stacktrace) = &self.stacktrace {
-            map.serialize_entry(&Field("stacktrace"), stacktrace)?;
-        }
-        if let Some(stacktrace) = &self.raw_stacktrace {
-            map.serialize_entry(&Field("raw_stacktrace"), stacktrace)?;
-        }
+        map.serialize_entry(&Field("values"), &Chain(self.0))?;
         map.end()
     }
 }
 
-struct List<'a>(&'a [ExceptionJson]);
-
-impl Serialize for List<'_> {
+impl Serialize for Chain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(&Field("values"), self.0)?;
-        map.end()
-    }
-}
-
-fn fields(event: &Event<'_>) -> serde_json::Result<Map<String, Value>> {
-    let mut fields = map(event)?;
-    fields.insert("level".into(), json!(event.level));
-    fields.insert("platform".into(), json!(event.platform));
-    fields.insert("timestamp".into(), json!(Timestamp::from(event.timestamp)));
-    if let Some(sdk) = fields.get_mut("sdk").and_then(Value::as_object_mut) {
-        sdk.insert("settings".into(), json!({"infer_ip": "never"}));
-    }
-    if let Some(contexts) = fields.get_mut("contexts").and_then(Value::as_object_mut) {
-        for context in contexts.values_mut().filter_map(Value::as_object_mut) {
-            if context.get("type").is_some_and(|kind| kind == "unknown") {
-                context.remove("type");
+        match self.0 {
+            [alone] => serializer.collect_seq([Link(alone, None)]),
+            all => {
+                let places = (0..all.len()).rev();
+                serializer.collect_seq(all.iter().zip(places).map(|(it, id)| Link(it, Some(id))))
             }
         }
     }
-    Ok(fields)
 }
 
-fn map(value: &impl Serialize) -> serde_json::Result<Map<String, Value>> {
-    match serde_json::to_value(value)? {
-        Value::Object(fields) => Ok(fields),
-        _ => Ok(Map::new()),
-    }
-}
-
-/// Gives each exception its id and its parent's: 0 is the outermost, which stands last.
-///
-/// <https://develop.sentry.dev/sdk/foundations/data-model/event-payloads/exception/>
-fn number_chain(exceptions: &mut [ExceptionJson]) {
-    if exceptions.len() < 2 {
-        return;
-    }
-    for (id, exception) in exceptions.iter_mut().rev().enumerate() {
-        let mechanism =
-            exception.fields.entry("mechanism").or_insert_with(|| json!({"type": "chained"}));
-        let Some(mechanism) = mechanism.as_object_mut() else {
-            continue;
-        };
-        mechanism.insert("exception_id".into(), json!(id));
-        if let Some(parent) = id.checked_sub(1) {
-            mechanism.insert("parent_id".into(), json!(parent));
-            mechanism.insert("source".into(), json!("source"));
+impl Serialize for Link<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Exception { ty, value, module, stacktrace, raw_stacktrace, thread_id, mechanism } =
+            self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Field("type"), ty)?;
+        optional(&mut map, "value", value.as_ref())?;
+        optional(&mut map, "module", module.as_ref())?;
+        optional(&mut map, "thread_id", thread_id.as_ref())?;
+        match (self.1, mechanism) {
+            (Some(id), mechanism) => {
+                let placed = PlacedMechanism(mechanism.as_ref(), id);
+                map.serialize_entry(&Field("mechanism"), &placed)?;
+            }
+            (None, mechanism) => optional(&mut map, "mechanism", mechanism.as_ref())?,
         }
+        optional(&mut map, "stacktrace", stacktrace.as_ref())?;
+        optional(&mut map, "raw_stacktrace", raw_stacktrace.as_ref())?;
+        map.end()
+    }
+}
+
+impl Serialize for PlacedMechanism<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(mechanism, id) = self;
+        let mut map = serializer.serialize_map(None)?;
+        match mechanism {
+            Some(Mechanism { ty, description, help_link, handled, synthetic, data, meta }) => {
+                map.serialize_entry(&Field("type"), ty)?;
+                optional(&mut map, "description", description.as_ref())?;
+                optional(&mut map, "help_link", help_link.as_ref())?;
+                optional(&mut map, "handled", handled.as_ref())?;
+                optional(&mut map, "synthetic", synthetic.as_ref())?;
+                optional(&mut map, "data", Some(data).filter(|it| !it.is_empty()))?;
+                let meta = Some(meta).filter(|it| **it != MechanismMeta::default());
+                optional(&mut map, "meta", meta)?;
+            }
+            None => map.serialize_entry(&Field("type"), "chained")?,
+        }
+        map.serialize_entry(&Field("exception_id"), id)?;
+        if let Some(parent) = id.checked_sub(1) {
+            map.serialize_entry(&Field("parent_id"), &parent)?;
+            map.serialize_entry(&Field("source"), "source")?;
+        }
+        map.end()
+    }
+}
+
+fn optional<M: SerializeMap>(
+    map: &mut M,
+    key: &'static str,
+    value: Option<impl Serialize>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(&Field(key), &value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use sentry_types::protocol::v7::{
+        Breadcrumb, CError, DeviceContext, Frame, Level, LogEntry, OtelContext, Request,
+        Stacktrace, SystemSdkInfo, TemplateInfo, Thread, ThreadId, TraceContext, User,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::json::to_json;
+    use crate::protocol::sdk::client_sdk;
+
+    fn written(event: &Event<'static>) -> Value {
+        serde_json::from_slice(&to_json(&EventJson(event)).unwrap()).unwrap()
+    }
+
+    fn trace() -> Option<Stacktrace> {
+        let frame = Frame { function: Some("load".into()), lineno: Some(7), ..Frame::default() };
+        Some(Stacktrace { frames: vec![frame], ..Stacktrace::default() })
+    }
+
+    fn exception(mechanism: Option<Mechanism>) -> Exception {
+        Exception {
+            ty: "Sold".into(),
+            value: Some("gone".into()),
+            module: Some("shop".into()),
+            stacktrace: trace(),
+            raw_stacktrace: trace(),
+            thread_id: Some(ThreadId::from(7)),
+            mechanism,
+        }
+    }
+
+    fn mechanism() -> Mechanism {
+        Mechanism {
+            ty: "panic".into(),
+            description: Some("a panic".into()),
+            help_link: Some("https://example.com/".parse().unwrap()),
+            handled: Some(false),
+            synthetic: Some(true),
+            data: BTreeMap::from([("a".into(), 1.into())]),
+            meta: MechanismMeta { errno: Some(CError::from(2)), ..MechanismMeta::default() },
+        }
+    }
+
+    /// An event with something in each of its fields.
+    fn full() -> Event<'static> {
+        let other = BTreeMap::from([("name".to_owned(), Value::from("rustc"))]);
+        let contexts = [
+            ("device", Context::from(DeviceContext::default())),
+            (
+                "otel",
+                Context::from(OtelContext { attributes: other.clone(), ..Default::default() }),
+            ),
+            ("rust", Context::Other(other)),
+            ("trace", Context::from(TraceContext::default())),
+        ];
+        Event {
+            event_id: sentry_types::Uuid::from_u128(7),
+            level: Level::Error,
+            fingerprint: vec!["a".into(), "{{ default }}".into()].into(),
+            culprit: Some("culprit".into()),
+            transaction: Some("GET /".into()),
+            message: Some("message".into()),
+            logentry: Some(LogEntry { message: "entry".into(), params: vec![1.into()] }),
+            logger: Some("shop".into()),
+            modules: BTreeMap::from([("serde".into(), "1.0.0".into())]),
+            platform: "native".into(),
+            timestamp: UNIX_EPOCH + Duration::from_millis(1500),
+            server_name: Some("host".into()),
+            release: Some("shop@1".into()),
+            dist: Some("7".into()),
+            environment: Some("test".into()),
+            user: Some(User { id: Some("7".into()), ..User::default() }),
+            request: Some(Request { method: Some("GET".into()), ..Request::default() }),
+            contexts: contexts.map(|(name, context)| (name.to_owned(), context)).into(),
+            breadcrumbs: vec![Breadcrumb::default()].into(),
+            exception: vec![exception(Some(mechanism()))].into(),
+            stacktrace: trace(),
+            template: Some(TemplateInfo { lineno: Some(7), ..TemplateInfo::default() }),
+            threads: vec![Thread { crashed: true, ..Thread::default() }].into(),
+            tags: BTreeMap::from([("a".into(), "b".into())]),
+            extra: BTreeMap::from([("a".into(), json!({"b": null}))]),
+            debug_meta: std::borrow::Cow::Owned(DebugMeta {
+                sdk_info: Some(SystemSdkInfo {
+                    sdk_name: "iOS".into(),
+                    version_major: 1,
+                    version_minor: 2,
+                    version_patchlevel: 3,
+                }),
+                images: Vec::new(),
+            }),
+            sdk: Some(client_sdk()),
+        }
+    }
+
+    #[test]
+    fn an_event_is_written_as_its_type_is_but_for_what_that_cannot_tell() {
+        let event = full();
+        let mut expected = serde_json::to_value(&event).unwrap();
+        assert!(expected.get("level").is_none());
+        expected["level"] = json!("error");
+        expected["sdk"]["settings"] = json!({"infer_ip": "never"});
+        let rust = expected["contexts"]["rust"].as_object_mut().unwrap();
+        assert_eq!(rust.remove("type"), Some(json!("unknown")));
+        assert_eq!(written(&event), expected);
+        assert_eq!(expected.as_object().unwrap().len(), 27, "each field once");
+    }
+
+    #[test]
+    fn what_is_empty_is_not_written() {
+        let event = Event { timestamp: UNIX_EPOCH, ..Event::default() };
+        let json = written(&event);
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys.len(), 4, "{keys:?}");
+        for key in ["event_id", "level", "platform", "timestamp"] {
+            assert!(keys.contains(&key), "{key}");
+        }
+    }
+
+    #[test]
+    fn each_exception_of_a_chain_has_its_id_and_that_of_its_parent() {
+        let chain = vec![exception(None), exception(Some(mechanism()))];
+        let json = written(&Event { exception: chain.into(), ..full() });
+        let mechanisms = ["/exception/values/0/mechanism", "/exception/values/1/mechanism"]
+            .map(|pointer| json.pointer(pointer).unwrap().clone());
+        let mut outermost = serde_json::to_value(mechanism()).unwrap();
+        outermost["exception_id"] = json!(0);
+        let cause =
+            json!({"type": "chained", "exception_id": 1, "parent_id": 0, "source": "source"});
+        assert_eq!(mechanisms, [cause, outermost]);
     }
 }

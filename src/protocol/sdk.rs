@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use sentry_types::protocol::v7::{ClientSdkInfo, ClientSdkPackage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -41,7 +42,7 @@ impl<const LEN: usize> Serialize for Texts<LEN> {
 
 /// The same for an event of `sentry-types`.
 pub(crate) fn client_sdk() -> Cow<'static, ClientSdkInfo> {
-    Cow::Owned(ClientSdkInfo {
+    static SDK: LazyLock<ClientSdkInfo> = LazyLock::new(|| ClientSdkInfo {
         name: NAME.into(),
         version: VERSION.into(),
         integrations: vec!["opentelemetry".into()],
@@ -49,5 +50,6 @@ pub(crate) fn client_sdk() -> Cow<'static, ClientSdkInfo> {
             name: "cargo:opentelemetry-sentry".into(),
             version: VERSION.into(),
         }],
-    })
+    });
+    Cow::Borrowed(&*SDK)
 }

@@ -22,8 +22,8 @@ pub(crate) use buffer::Bounds;
 pub use buffer::{Ingested, SegmentBuffer};
 
 /// Maps and sets of ids, which are random already and need no slow hash.
-type IdMap<K, V> = HashMap<K, V, RandomState>;
-type IdSet<K> = HashSet<K, RandomState>;
+pub(crate) type IdMap<K, V> = HashMap<K, V, RandomState>;
+pub(crate) type IdSet<K> = HashSet<K, RandomState>;
 
 /// A local root and the spans below it, or what stands in for that.
 #[derive(Clone, Debug)]

@@ -60,10 +60,10 @@ pub(super) fn transaction<'a>(
 /// An event as JSON that Sentry accepts: with shorter texts, or without breadcrumbs, extras and
 /// causes if need be.
 pub(super) fn event<'a>(
-    event: Event<'_>,
+    event: Event<'static>,
     payload: &'a mut Vec<u8>,
 ) -> serde_json::Result<&'a [u8]> {
-    write_over(payload, &EventJson::of(event)?)?;
+    write_over(payload, &EventJson(&event))?;
     if payload.len() <= MAX_EVENT_TEXT {
         return Ok(payload);
     }

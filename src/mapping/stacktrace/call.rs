@@ -61,63 +61,62 @@ impl<'a> Raised<'a> {
     }
 
     /// The frames, the oldest call first; none without calls.
-    pub(super) fn stacktrace(&self, in_app: &InApp) -> Option<Stacktrace> {
-        let (mut frames, origins): (Vec<Frame>, Vec<Option<Origin>>) = kept(&self.calls)
-            .map(|call| {
-                let frame = call.frame();
-                let decided = in_app.decision(&frame);
-                let origin = decided.map_or(Some(call.origin), |is_in_app| {
-                    is_in_app.then_some(Origin::Application)
-                });
-                (frame, origin)
-            })
-            .rev()
-            .unzip();
-        let has_application = origins.contains(&Some(Origin::Application));
-        for (frame, origin) in frames.iter_mut().zip(origins) {
-            frame.in_app = Some(match origin {
-                Some(Origin::Application) => true,
-                // A trace through libraries alone still groups better by them than by nothing.
-                Some(Origin::ThirdParty) => !has_application,
-                Some(Origin::Runtime) | None => false,
-            });
+    pub(super) fn into_stacktrace(mut self, in_app: &InApp) -> Option<Stacktrace> {
+        keep_ends(&mut self.calls);
+        let calls = self.calls.into_iter().rev();
+        let mut frames: Vec<Frame> = calls.map(|call| call.into_frame(in_app)).collect();
+        let has_application = frames.iter().any(|frame| frame.in_app == Some(true));
+        for frame in &mut frames {
+            // A trace through libraries alone still groups better by them than by nothing.
+            frame.in_app.get_or_insert(!has_application);
         }
         (!frames.is_empty()).then(|| Stacktrace { frames, ..Stacktrace::default() })
     }
 }
 
 impl Call<'_> {
-    fn frame(&self) -> Frame {
-        let cut = |text: &Cow<'_, str>| cut_to(text, NAME_CHARS);
-        let cut_path = |path: &str| cut_to(path, PATH_CHARS);
-        let path = self.path.as_deref();
-        let filename = self.filename.as_deref().or_else(|| path.map(last_name));
-        Frame {
-            function: self.function.as_ref().map(cut),
-            symbol: self.symbol.as_ref().map(cut),
-            module: self.module.as_ref().map(cut),
-            package: self.package.as_ref().map(cut),
+    /// The frame, which says nothing of whether it is the application's where it is a library's.
+    fn into_frame(self, in_app: &InApp) -> Frame {
+        let cut = |text: Cow<'_, str>| cut_to(text, NAME_CHARS);
+        let cut_path = |path: Cow<'_, str>| cut_to(path, PATH_CHARS);
+        let filename = self.filename.or_else(|| Some(last_name(self.path.as_deref()?).into()));
+        let mut frame = Frame {
+            function: self.function.map(cut),
+            symbol: self.symbol.map(cut),
+            module: self.module.map(cut),
+            package: self.package.map(cut),
             filename: filename.map(cut_path),
-            abs_path: path.map(cut_path),
+            abs_path: self.path.map(cut_path),
             lineno: self.line,
             colno: self.column,
             instruction_addr: self.address.map(Addr),
             ..Frame::default()
-        }
+        };
+        frame.in_app = in_app.decision(&frame).or(match self.origin {
+            Origin::Application => Some(true),
+            Origin::ThirdParty => None,
+            Origin::Runtime => Some(false),
+        });
+        frame
     }
 }
 
-fn cut_to(text: &str, chars: usize) -> String {
-    if text.len() <= chars { text.to_owned() } else { text.chars().take(chars).collect() }
+fn cut_to(text: Cow<'_, str>, chars: usize) -> String {
+    if text.len() <= chars {
+        return text.into_owned();
+    }
+    let mut rest = text.chars();
+    rest.by_ref().nth(chars.saturating_sub(1));
+    let end = text.len().saturating_sub(rest.as_str().len());
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Those of a long list, newest first, that the server would keep.
-pub(super) fn kept<T>(calls: &[T]) -> impl DoubleEndedIterator<Item = &T> {
-    let newest_of_end = calls.len().saturating_sub(OLDEST_FRAMES);
-    let (newest, rest) =
-        calls.split_at_checked(NEWEST_FRAMES.min(calls.len())).unwrap_or((calls, &[]));
-    let skipped = newest_of_end.saturating_sub(newest.len());
-    newest.iter().chain(rest.iter().skip(skipped))
+/// Leaves of a long list, newest first, what the server would keep.
+pub(super) fn keep_ends<T>(calls: &mut Vec<T>) {
+    let oldest = calls.len().saturating_sub(OLDEST_FRAMES);
+    if oldest > NEWEST_FRAMES {
+        calls.drain(NEWEST_FRAMES..oldest);
+    }
 }
 
 /// The name of the file itself.

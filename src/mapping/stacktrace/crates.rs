@@ -1,11 +1,17 @@
 //! Crates that surely are nobody's application.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::lines::number;
 
 /// Crates that programs use, by families: with `tokio` go the crates named `tokio_…`.
 const FAMILIES: &str = "actix amqprs async_graphql aws axum bb8 crossbeam deadpool diesel figment futures hyper \
     jsonrpsee lapin mio mongodb opentelemetry parking_lot prost rayon rdkafka reqwest rustls \
     sea_orm sentry serde sqlx tokio tonic tower tracing tungstenite warp winnow";
+
+/// How many words the name of a family has at most.
+const FAMILY_WORDS: usize = 2;
 
 /// Crates that programs use, each for itself.
 const LIBRARIES: &str = "addr2line ahash aho_corasick anyhow arc_swap argon2 arrayvec askama async_channel \
@@ -40,17 +46,17 @@ const MAX_DIRECTORY_BYTES: usize = 128;
 ///
 /// A program without line numbers says nothing else about whose code a function is.
 pub(super) fn is_library(package: &str) -> bool {
-    LIBRARIES.split_whitespace().any(|library| library == package)
-        || FAMILIES.split_whitespace().any(|family| {
-            package
-                .strip_prefix(family)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-        })
+    static KNOWN_LIBRARIES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| LIBRARIES.split_whitespace().collect());
+    static KNOWN_FAMILIES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| FAMILIES.split_whitespace().collect());
+    let ends = package.match_indices('_').map(|(index, _)| index).chain([package.len()]);
+    let mut families = ends.take(FAMILY_WORDS).filter_map(|end| package.get(..end));
+    KNOWN_LIBRARIES.contains(package) || families.any(|family| KNOWN_FAMILIES.contains(family))
 }
 
-/// The crate of a file of the standard library or of a published crate.
+/// The crate of a file of the standard library or of a published crate, by its path with slashes.
 pub(super) fn package_of(file: &str) -> Option<String> {
-    let file = file.replace('\\', "/");
     let path = file.strip_suffix(".rs")?;
     let directory = match path.strip_prefix("/rustc/") {
         Some(rest) => rest.split_once("/library/")?.1.split('/').next()?,
@@ -65,7 +71,11 @@ pub(super) fn package_of(file: &str) -> Option<String> {
 /// A directory with a version in its name can be the program's own, unless the path begins with
 /// it: Cargo shortens the paths of published crates so.
 pub(super) fn is_library_path(path: &str) -> bool {
-    let first = path.trim_start_matches("./").split('/').next().unwrap_or("");
+    let mut relative = path;
+    while let Some(rest) = relative.strip_prefix("./") {
+        relative = rest;
+    }
+    let first = relative.split_once('/').map_or(relative, |(first, _)| first);
     // All parts have one of two words in them, and most paths have neither.
     let is_below_one = (path.contains("cargo/") || path.contains("vendor"))
         && PATHS.iter().any(|part| path.contains(part));
@@ -98,7 +108,8 @@ mod tests {
         let known = "sqlx sqlx_core reqwest h2 tonic serde serde_json hyper hyper_util tower \
             tower_http axum axum_core tokio tokio_util rayon rayon_core futures_util anyhow \
             tracing_subscriber actix_web sea_orm aws_sdk_s3 log opentelemetry_sdk sentry_core";
-        for package in known.split_whitespace() {
+        let all = [known, LIBRARIES, FAMILIES].into_iter().flat_map(str::split_whitespace);
+        for package in all {
             assert!(is_library(package), "{package}");
         }
         for package in ["shop", "logbook", "tokioscope", "http_shop", "timekeeper", "h2o", ""] {

@@ -79,10 +79,10 @@ pub(super) fn parse(text: &str, in_app: &InApp) -> Option<Trace> {
 fn error(raised: Raised<'_>, in_app: &InApp) -> Error {
     let owned = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     Error {
-        stacktrace: raised.stacktrace(in_app),
         module: owned(raised.module),
         ty: owned(raised.ty),
         value: owned(&raised.value),
+        stacktrace: raised.into_stacktrace(in_app),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::call::{Call, Origin, Raised, Traceback, kept};
+use super::call::{Call, Origin, Raised, Traceback, keep_ends};
 use super::crates::{is_library, is_library_path, package_of};
 use super::lines;
 use crate::mapping::error_text::{Heading, numbered, string_literal};
 use crate::mapping::location::Location;
-use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, readable};
+use crate::mapping::symbol::{Place, is_hex, is_runtime_crate, part, readable, split_last};
 use crate::steps;
 
 const SYSTEM_FUNCTIONS: [&str; 14] = [
@@ -54,22 +54,27 @@ const UNWINDING_FUNCTIONS: [&str; 4] =
 struct Line<'a> {
     symbol: Cow<'a, str>,
     address: Option<u64>,
-    location: Option<Location>,
+    location: Option<Location<'a>>,
 }
 
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
-    let lines = debug_calls(text).or_else(|| listed_calls(text))?;
-    let mut calls: Vec<Call<'_>> = kept(since_panic(&lines)).map(call).collect();
+    let mut lines = debug_calls(text).or_else(|| listed_calls(text))?;
+    if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
+        lines.drain(..before_panic(&lines));
+    }
+    keep_ends(&mut lines);
+    let mut calls: Vec<Call<'_>> = lines.iter().map(call).collect();
     // What is left of a stripped program would be the same for all of its errors.
     if !calls.iter().any(is_named) {
         return None;
     }
-    let libraries: HashSet<String> = calls.iter().filter_map(library_by_path).collect();
-    for call in &mut calls {
-        let is_library = call.package.as_deref().is_some_and(|package| libraries.contains(package));
-        if call.path.is_none() && is_library && call.origin == Origin::Application {
-            call.origin = Origin::ThirdParty;
+    if calls.iter().any(may_be_library) {
+        let libraries: HashSet<String> = calls.iter().filter_map(library_by_path).collect();
+        for call in calls.iter_mut().filter(|call| may_be_library(call)) {
+            if call.package.as_deref().is_some_and(|package| libraries.contains(package)) {
+                call.origin = Origin::ThirdParty;
+            }
         }
     }
     let (ty, value) = panic(text).map_or(("", Cow::default()), |value| ("panic", value));
@@ -78,6 +83,9 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
 
 /// The message of a panic, between the place of it and its calls.
 fn panic(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains("thread '") {
+        return None;
+    }
     let mut lines = lines::lines(text)
         .skip_while(|line| !(line.starts_with("thread '") && line.contains(" panicked at ")));
     let (_, place) = lines.next()?.split_once(" panicked at ")?;
@@ -89,27 +97,31 @@ fn panic(text: &str) -> Option<Cow<'_, str>> {
     Some(message.collect::<Vec<_>>().join("\n").into())
 }
 
-/// The calls from the function that panicked on, without what caught the trace in a hook.
-fn since_panic<'a, 'b>(lines: &'b [Line<'a>]) -> &'b [Line<'a>] {
+/// How many calls stand before the function that panicked: what caught the trace in a hook.
+fn before_panic(lines: &[Line<'_>]) -> usize {
     let is_of = |functions: &[&str], line: &Line<'_>| {
         functions.iter().any(|function| line.symbol.contains(function))
     };
     // What a destructor does while a panic unwinds is not done by that panic.
     let newest = lines.split(|line| is_of(&UNWINDING_FUNCTIONS, line)).next().unwrap_or(lines);
     let is_panic = |line: &Line<'_>| is_of(&PANIC_FUNCTIONS, line);
-    let Some(last) = newest.iter().rposition(is_panic) else { return lines };
+    let Some(last) = newest.iter().rposition(is_panic) else { return 0 };
     let rest = lines.get(last.saturating_add(1)..).unwrap_or_default();
     // Such as `unwrap`, which names the place of its caller as that of the panic.
-    let runtime = rest.iter().take_while(|line| call(line).origin == Origin::Runtime);
-    match rest.get(runtime.count()..) {
-        Some(kept) if !kept.is_empty() => kept,
-        _ => lines,
+    match rest.iter().position(|line| call(line).origin != Origin::Runtime) {
+        Some(runtime) => last.saturating_add(1).saturating_add(runtime),
+        None => 0,
     }
 }
 
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
 fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
-    let (_, mut rest) = text.split_once("Backtrace [")?;
+    const BEGIN: &str = "Backtrace [";
+    // This is much faster to say than where it is.
+    if !text.contains(BEGIN) {
+        return None;
+    }
+    let (_, mut rest) = text.split_once(BEGIN)?;
     let mut calls = Vec::new();
     while let Some(entry) = rest
         .trim_start_matches(|letter: char| letter == ',' || letter.is_whitespace())
@@ -117,7 +129,7 @@ fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
     {
         let (symbol, after) = match string_literal(entry) {
             Some(literal) => literal,
-            None => ("<unknown>".to_owned(), entry.strip_prefix("<unknown>")?),
+            None => ("<unknown>".into(), entry.strip_prefix("<unknown>")?),
         };
         rest = after;
         let mut location = None;
@@ -131,27 +143,35 @@ fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
         }
         rest = rest.strip_prefix(" }")?;
         steps::count(entry.len().saturating_sub(rest.len()));
-        calls.push(Line { symbol: symbol.into(), address: None, location });
+        calls.push(Line { symbol, address: None, location });
     }
     (!calls.is_empty()).then_some(calls)
 }
 
 /// Reads the numbered list of calls that all the other forms are.
 fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
-    let mut lines = backtrace_lines(text).peekable();
-    let mut calls: Vec<Line<'_>> = Vec::new();
+    let lines = backtrace_lines(text);
+    let mut calls: Vec<Line<'_>> = Vec::with_capacity(lines.len().div_ceil(2));
+    let mut lines = lines.into_iter().map(|line| (line, position(line))).peekable();
     let mut last_number = None;
     let mut is_inside = false;
     let mut is_convincing = false;
     let mut foreign = 0_usize;
-    while let Some(line) = lines.next() {
+    while let Some((line, position)) = lines.next() {
         steps::count(line.len());
-        let following = lines.peek().and_then(|next| position(next));
+        let following = lines.peek().and_then(|(_, position)| position.as_ref());
         let is_located = matches!(following, Some(Some(_)));
-        if let Some((number, rest)) = numbered_call(line) {
+        if is_inside
+            && let Some(location) = position
+            && let Some(call) = calls.last_mut()
+        {
+            call.location = location;
+        } else if let Some((number, rest)) = numbered_call(line) {
             let (address, symbol) = addressed(rest);
-            let is_plain = is_symbol(symbol);
-            is_inside = is_plain || address.is_some() || following.is_some();
+            let is_call = address.is_some() || following.is_some();
+            // Where both are known, what it looks like says nothing new.
+            let is_plain = !(is_call && is_convincing) && is_symbol(symbol);
+            is_inside = is_call || is_plain;
             if !is_inside {
                 foreign = foreign.saturating_add(1);
                 continue;
@@ -166,11 +186,6 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
             last_number = Some(number);
             is_convincing |= is_plain && (is_located || is_telling(symbol));
             calls.push(Line { symbol: symbol.into(), address, location: None });
-        } else if is_inside
-            && let Some(location) = position(line)
-            && let Some(call) = calls.last_mut()
-        {
-            call.location = location;
         } else if is_inside && is_continuation(line, is_located) {
             let address = calls.last().and_then(|call| call.address);
             calls.push(Line { symbol: line.trim().into(), address, location: None });
@@ -182,14 +197,24 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
 }
 
 /// The lines below the heading of a backtrace, or all when there is none.
-fn backtrace_lines(text: &str) -> impl Iterator<Item = &str> {
-    let start = text
-        .lines()
-        .position(|line| Heading::parse(line) == Some(Heading::Backtrace))
-        .map_or(0, |index| index.saturating_add(1));
-    text.lines()
-        .skip(start)
-        .take_while(|line| Heading::parse(line).is_none() && line.trim_end() != "Caused by:")
+fn backtrace_lines(text: &str) -> Vec<&str> {
+    let mut lines = Vec::with_capacity(64);
+    let (mut is_below, mut is_over) = (false, false);
+    for line in text.lines() {
+        let heading = Heading::parse(line);
+        if heading == Some(Heading::Backtrace) && !is_below {
+            lines.clear();
+            (is_below, is_over) = (true, false);
+        } else if heading.is_some() || line.trim_end() == "Caused by:" {
+            is_over = true;
+        } else if !is_over {
+            lines.push(line);
+        }
+        if is_below && is_over {
+            break;
+        }
+    }
+    lines
 }
 
 /// The number and the rest of `  12: app::main`.
@@ -215,8 +240,9 @@ fn without_missing_hash(symbol: &str) -> &str {
 }
 
 /// The place in `at src/main.rs:10:5`; the inner value lacks when it is unknown.
-fn position(line: &str) -> Option<Option<Location>> {
-    let path = line.trim_start().strip_prefix("at ")?.trim();
+fn position(line: &str) -> Option<Option<Location<'_>>> {
+    // Blanks of ASCII are trimmed faster than others.
+    let path = line.trim_ascii_start().trim_start().strip_prefix("at ")?.trim();
     if path.starts_with("<unknown") {
         return Some(None);
     }
@@ -232,32 +258,45 @@ fn is_continuation(line: &str, is_located: bool) -> bool {
 /// Whether a text has the shape of a symbol: no blanks outside its brackets.
 fn is_symbol(text: &str) -> bool {
     let mut depth = 0_usize;
-    let mut last = ' ';
+    let mut last = b' ';
     let mut colons = 0_usize;
+    let mut is_in_word = false;
     steps::count(text.len());
-    for letter in text.chars() {
-        let starts_part = (colons == 2 || last == ' ') && depth == 0;
-        match letter {
-            '<' | '(' | '[' | '{' => depth = depth.saturating_add(1),
-            '>' if last == '-' => {}
-            '>' | ')' | ']' | '}' if depth == 0 => return false,
-            '>' | ')' | ']' | '}' => depth = depth.saturating_sub(1),
+    for (index, byte) in text.bytes().enumerate() {
+        let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
+        if is_word && is_in_word {
+            continue;
+        }
+        is_in_word = is_word;
+        let starts_part = (colons == 2 || last == b' ') && depth == 0;
+        match byte {
+            b'<' | b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b'>' if last == b'-' => {}
+            b'>' | b')' | b']' | b'}' if depth == 0 => return false,
+            b'>' | b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}
-            ':' if colons < 2 && last != ' ' => {}
-            '_' | '$' => {}
-            '-' | '+' if last == ' ' => {}
-            '.' | '#' | '@' if !starts_part => {}
-            _ if letter.is_alphabetic() || (letter.is_alphanumeric() && !starts_part) => {}
+            b':' if colons < 2 && last != b' ' => {}
+            b'_' | b'$' => {}
+            b'-' | b'+' if last == b' ' => {}
+            b'.' | b'#' | b'@' if !starts_part => {}
+            _ if is_letter(text, index, !starts_part) => {}
             _ => return false,
         }
-        let is_name = letter != ':' || depth > 0;
+        let is_name = byte != b':' || depth > 0;
         if is_name && colons == 1 {
             return false;
         }
         colons = if is_name { 0 } else { colons.saturating_add(1) };
-        last = letter;
+        last = byte;
     }
-    depth == 0 && !matches!(last, ' ' | ':' | '.' | '-' | '+')
+    depth == 0 && !matches!(last, b' ' | b':' | b'.' | b'-' | b'+')
+}
+
+/// Whether a byte is that of a letter, or of a digit where one may stand.
+fn is_letter(text: &str, index: usize, or_digit: bool) -> bool {
+    // What begins a letter has been looked at already.
+    let letter = text.get(index..).and_then(|rest| rest.chars().next());
+    letter.is_none_or(|letter| letter.is_alphabetic() || (or_digit && letter.is_alphanumeric()))
 }
 
 /// Whether a symbol can hardly stand in any other list.
@@ -268,17 +307,25 @@ fn is_telling(symbol: &str) -> bool {
 }
 
 fn call<'a>(line: &Line<'a>) -> Call<'a> {
-    let name = readable(&line.symbol);
-    let place = Place::of(&name);
+    let name = match &line.symbol {
+        Cow::Borrowed(symbol) => readable(symbol),
+        Cow::Owned(symbol) => readable(symbol).into_owned().into(),
+    };
+    let place = match &name {
+        Cow::Borrowed(name) => Place::of(name),
+        Cow::Owned(name) => Place::of(name).into_owned(),
+    };
     let file = line.location.as_ref().map(|location| location.file.clone());
-    let origin = origin(&name, place.package.as_deref(), file.as_deref());
-    let module = place.path.rsplit_once("::").map(|(module, _)| module.to_owned());
+    let path = file.as_deref().map(with_slashes);
+    let origin = origin(&name, place.package.as_deref(), path.as_deref());
+    let module = part(&place.path, |path| split_last(path).map(|(module, _)| module));
+    let package = place.package.or_else(|| Some(package_of(path.as_deref()?)?.into()));
     Call {
         symbol: (*line.symbol != *name).then(|| line.symbol.clone()),
-        function: Some(name.into()),
-        module: module.filter(|module| !module.is_empty()).map(Cow::from),
-        package: place.package.or_else(|| package_of(file.as_deref()?)).map(Cow::from),
-        path: file.map(Cow::from),
+        function: Some(name),
+        module: module.filter(|module| !module.is_empty()),
+        package,
+        path: file,
         line: line.location.as_ref().and_then(|location| location.line),
         column: line.location.as_ref().and_then(|location| location.column),
         address: line.address,
@@ -293,29 +340,40 @@ fn is_named(call: &Call<'_>) -> bool {
     !NAMELESS.contains(&name) && (call.package.is_some() || call.origin != Origin::Runtime)
 }
 
+/// Whether other calls may tell that a call is that of a library.
+fn may_be_library(call: &Call<'_>) -> bool {
+    call.path.is_none() && call.package.is_some() && call.origin == Origin::Application
+}
+
 /// The crate of a function of a library, by its path; a method can be called by another crate's type.
 fn library_by_path(call: &Call<'_>) -> Option<String> {
     let is_plain = !call.function.as_deref()?.starts_with('<');
-    let path = call.path.as_deref()?.replace('\\', "/");
+    let path = with_slashes(call.path.as_deref()?);
     (is_plain && is_library_path(&path))
         .then(|| call.package.as_deref().map(str::to_owned))
         .flatten()
 }
 
+fn with_slashes(path: &str) -> Cow<'_, str> {
+    if path.contains('\\') { path.replace('\\', "/").into() } else { path.into() }
+}
+
 fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
-    let file = file.unwrap_or("").replace('\\', "/");
+    let file = file.unwrap_or("");
     // Line tables name functions without their crates.
     let is_rust = file.ends_with(".rs");
     let is_runtime =
         package.map_or_else(|| !is_rust && is_runtime_function(name), is_runtime_crate);
     let is_c_library =
         package.is_none() && C_LIBRARY_PATHS.iter().any(|path| file.starts_with(path));
-    let is_runtime =
-        is_runtime || is_c_library || RUNTIME_PATHS.iter().any(|path| file.contains(path));
+    // All of the paths have this word in them, and most files do not.
+    let is_below_rust =
+        || file.contains("rust") && RUNTIME_PATHS.iter().any(|path| file.contains(path));
+    let is_runtime = is_runtime || is_c_library || is_below_rust();
     // A path tells more than a name, which another crate may have as well.
     let is_third_party = match package {
         Some(package) if file.is_empty() => is_library(package),
-        _ => is_library_path(&file),
+        _ => is_library_path(file),
     };
     lines::origin(is_runtime, is_third_party)
 }
@@ -408,7 +466,7 @@ Run with COLORBT_SHOW_HIDDEN=1 environment variable to disable frame filtering.
     fn trace(text: &str) -> Option<Stacktrace> {
         let text = without_ansi(text);
         let traceback = parse(&text)?;
-        traceback.raised.first()?.stacktrace(&InApp::default())
+        traceback.raised.into_iter().next()?.into_stacktrace(&InApp::default())
     }
 
     /// One line a frame: `+` for the application, the function, the place, the package.
