@@ -2,27 +2,57 @@ use std::borrow::Cow;
 
 use opentelemetry::{KeyValue, Value};
 
+use super::shape::{Known, Shape};
 use crate::semconv::Attribute;
 
 /// The known attributes of a span or an event, looked up once; the last value of a key counts.
 #[derive(Debug)]
-pub(super) struct Facts<'a>([Option<&'a Value>; Attribute::COUNT]);
+pub(super) struct Facts<'a> {
+    attributes: &'a [KeyValue],
+    /// Where each of them stands, counted from one; zero for what is not there.
+    places: [u16; Attribute::COUNT],
+}
 
 impl<'a> Facts<'a> {
     pub(super) fn of(attributes: &'a [KeyValue]) -> Self {
-        let mut slots = [None; Attribute::COUNT];
-        for entry in attributes {
-            if let Some(attribute) = Attribute::from_key(entry.key.as_str())
-                && let Some(slot) = slots.get_mut(attribute as usize)
-            {
-                *slot = Some(&entry.value);
+        Self::read(attributes, |_, _, _| ())
+    }
+
+    /// The same, and how the attributes can be sent.
+    pub(super) fn with_shape(attributes: &'a [KeyValue]) -> (Self, Shape) {
+        let mut shape = Shape::default();
+        let facts = Self::read(attributes, |before, entry, role| shape.add(before, entry, role));
+        (facts, shape)
+    }
+
+    /// Shows each attribute with those before it, while all are looked up.
+    #[inline]
+    fn read(
+        attributes: &'a [KeyValue],
+        mut show: impl FnMut(&[KeyValue], &KeyValue, Known),
+    ) -> Self {
+        let mut places = [0; Attribute::COUNT];
+        let mut place = 0_u16;
+        for (at, entry) in attributes.iter().enumerate() {
+            place = place.saturating_add(1);
+            let slot = Attribute::from_key(entry.key.as_str())
+                .and_then(|attribute| places.get_mut(attribute as usize));
+            let known = match &slot {
+                None => Known::Not,
+                Some(0) => Known::First,
+                Some(_) => Known::Again,
+            };
+            if let Some(slot) = slot {
+                *slot = place;
             }
+            show(attributes.get(..at).unwrap_or_default(), entry, known);
         }
-        Self(slots)
+        Self { attributes, places }
     }
 
     pub(super) fn value(&self, attribute: Attribute) -> Option<&'a Value> {
-        self.0.get(attribute as usize).copied().flatten()
+        let place = usize::from(*self.places.get(attribute as usize)?);
+        self.attributes.get(place.checked_sub(1)?).map(|entry| &entry.value)
     }
 
     pub(super) fn has(&self, attributes: &[Attribute]) -> bool {

@@ -72,6 +72,7 @@ mod reading;
 mod resource;
 mod room;
 mod severity;
+mod shape;
 mod span;
 mod stacktrace;
 mod status;
@@ -347,7 +348,8 @@ impl Mapper {
         segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
         let crumbs = Crumb::all(&segment.spans, &reading);
         let root_span = segment.root()?;
-        let root = Root::of(root_span, self);
+        let mut room = Room::for_spans(segment.spans.len());
+        let root = Root::of(root_span, self, &mut room);
         let failures = self.failures(&segment, &reading);
         let (repeated_errors, ignored_errors) = (failures.repeated, failures.ignored);
         let surplus_errors = failures.surplus;
@@ -363,17 +365,17 @@ impl Mapper {
         let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
         let Segment { spans, kind, part, .. } = segment;
         let mut spans = spans.into_iter();
-        let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
+        let mut transaction = root.into_transaction(spans.next()?, kind, part, self, &mut room);
         transaction.breadcrumbs = breadcrumbs;
         if extent == Extent::Whole {
-            let mut room = Room::default();
             let child = |span: SpanData| {
-                let facts = Facts::of(&span.attributes);
-                let mapped = span::Mapped::of_in(&mut room, &span, &facts, false);
+                let read = Facts::with_shape(&span.attributes);
+                let mapped = span::Mapped::of_in(&mut room, &span, (&read.0, read.1), false);
                 mapped.into_child(span, &self.tags, &mut room)
             };
             transaction.spans = spans.map(child).collect();
         }
+        room.share(&mut transaction);
         let mut mapped = Mapped {
             transaction,
             events,

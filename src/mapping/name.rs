@@ -9,7 +9,7 @@ use super::url::{SplitUrl, is_default_port, path};
 use crate::protocol::TransactionSource as Source;
 use crate::semconv::Attribute::{self, *};
 
-const FULL_URL: &[Attribute] = &[UrlFull, HttpUrl];
+pub(super) const FULL_URL: &[Attribute] = &[UrlFull, HttpUrl];
 const HOST: &[Attribute] = &[ServerAddress, NetPeerName, HttpHost];
 const PORT: &[Attribute] = &[ServerPort, NetPeerPort];
 const SCHEME: &[Attribute] = &[UrlScheme, HttpScheme];
@@ -29,6 +29,8 @@ const UNLABELED: &str = "<unlabeled transaction>";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Named<'a, 'f> {
     pub(super) facts: &'f Facts<'a>,
+    /// The full URL, where it is told.
+    pub(super) url: Option<&'f SplitUrl<'f>>,
     pub(super) kind: &'f SpanKind,
     pub(super) name: &'a str,
     pub(super) family: Option<Family>,
@@ -111,25 +113,30 @@ impl<'a> Named<'a, '_> {
             _ => "HTTP".into(),
         };
         let source = if target == "/" { Source::Route } else { source };
-        Some((format!("{method} {target}{}", self.graphql_operations()).into(), source))
+        let operations = self.graphql_operations();
+        Some((concat([&method, " ", &target, &operations]).into(), source))
     }
 
-    fn server_target(&self) -> Option<(Cow<'a, str>, Source)> {
+    fn server_target(&self) -> Option<(Cow<'_, str>, Source)> {
         let facts = self.facts;
         let route = facts.text(&[HttpRoute, UrlTemplate]).map(|route| (route, Source::Route));
         route
             .or_else(|| facts.text(TARGET).map(|target| (path_of(target), Source::Url)))
-            .or_else(|| facts.text(FULL_URL).map(|url| (base_of(url), Source::Url)))
+            .or_else(|| self.base_url())
     }
 
-    fn client_target(&self) -> Option<(Cow<'a, str>, Source)> {
+    fn client_target(&self) -> Option<(Cow<'_, str>, Source)> {
         let facts = self.facts;
         let route = facts.text(&[HttpRoute]).map(|route| (route, Source::Route));
         route
-            .or_else(|| facts.text(FULL_URL).map(|url| (base_of(url), Source::Url)))
+            .or_else(|| self.base_url())
             .or_else(|| self.composed_url().map(|url| (url, Source::Url)))
             .or_else(|| facts.text(&[UrlTemplate]).map(|template| (template, Source::Route)))
             .or_else(|| facts.text(TARGET).map(|target| (path_of(target), Source::Url)))
+    }
+
+    fn base_url(&self) -> Option<(Cow<'_, str>, Source)> {
+        Some((self.url?.base.as_ref().into(), Source::Url))
     }
 
     fn composed_url(&self) -> Option<Cow<'a, str>> {
@@ -163,7 +170,7 @@ impl<'a> Named<'a, '_> {
     }
 
     /// In older conventions the name of an HTTP span was its route (rule NAME-5b).
-    fn route_in_name(&self) -> Option<(Cow<'a, str>, Source)> {
+    fn route_in_name(&self) -> Option<(Cow<'_, str>, Source)> {
         let is_template = self.name.contains(['{', '<', '*']) || self.name.contains("/:");
         let source = if is_template { Source::Route } else { Source::Url };
         self.name.starts_with('/').then(|| (path(self.name).into(), source))
@@ -215,11 +222,11 @@ fn path_of(target: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-fn base_of(url: Cow<'_, str>) -> Cow<'_, str> {
-    match url {
-        Cow::Borrowed(url) => SplitUrl::new(url).base,
-        Cow::Owned(url) => SplitUrl::new(&url).base.into_owned().into(),
-    }
+/// These in one text that takes no more memory than it needs.
+fn concat<const COUNT: usize>(parts: [&str; COUNT]) -> String {
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    text.extend(parts);
+    text
 }
 
 fn joined(value: &Value) -> Cow<'_, str> {

@@ -67,7 +67,7 @@ impl Mapper {
             ..Streamed::default()
         };
         if !failures.sent.is_empty() {
-            let mut root = Root::of(first, self);
+            let mut root = Root::of(first, self, &mut Room::default());
             if let Some(title) = known.filter(|_| !is_root) {
                 root.name = title.name.clone();
             }
@@ -119,14 +119,15 @@ impl Mapper {
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
-        let facts = Facts::of(&span.attributes);
-        let mapped = span::Mapped::of_in(room, &span, &facts, is_segment);
+        let read = Facts::with_shape(&span.attributes);
+        let mapped = span::Mapped::of_in(room, &span, (&read.0, read.1), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);
             *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });
         }
         let mut span = mapped.into_child(span, &self.tags, room);
         let data = &mut span.data;
+        room.take_out(data);
         data.insert("sentry.trace_lifecycle", "stream");
         if let Some(title) = title {
             data.insert("sentry.segment.id", title.id.to_string());

@@ -15,6 +15,7 @@ use super::http::request;
 use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
 use super::reading::Reading;
+use super::room::Room;
 use super::span::{self, DROPPED_LINKS, parent};
 use super::status::http_code;
 use super::user::user;
@@ -54,13 +55,13 @@ pub(super) struct Crumb<'a> {
 }
 
 impl Root {
-    pub(super) fn of(span: &SpanData, mapper: &Mapper) -> Self {
-        let facts = Facts::of(&span.attributes);
+    pub(super) fn of(span: &SpanData, mapper: &Mapper, room: &mut Room) -> Self {
+        let (facts, shape) = Facts::with_shape(&span.attributes);
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
         let given_environment =
             facts.text(&[SentryEnvironment]).and_then(|text| legal_environment(&text));
-        let mapped = span::Mapped::of(span, &facts, true);
+        let mapped = span::Mapped::of_in(room, span, (&facts, shape), true);
         Self {
             name: mapped.name.clone(),
             release: mapper
@@ -88,22 +89,23 @@ impl Root {
         kind: SegmentKind,
         part: Option<Part>,
         mapper: &Mapper,
+        room: &mut Room,
     ) -> Transaction {
         let resource = &mapper.resource;
         let tags = mapper.tags.of_segment(&[&span.attributes], resource);
         let parent_span_id = parent(&span);
         let mut attributes = span.attributes;
         attributes.extend(flags(kind, part));
-        let mut data = self.mapped.data(attributes);
-        data.insert("sentry.source", self.mapped.source.as_str());
-        data.insert("sentry.origin", Value::String(self.mapped.origin.clone()));
-        if let Some(op) = &self.mapped.op {
-            data.insert("sentry.op", Value::String(op.clone()));
-        }
-        for entry in &resource.data {
-            data.insert_missing(entry.key.clone(), entry.value.clone());
-        }
+        let text = |key, text: &StringValue| KeyValue::new(key, Value::String(text.clone()));
+        let more = [
+            Some(KeyValue::new("sentry.source", self.mapped.source.as_str())),
+            Some(text("sentry.origin", &self.mapped.origin)),
+            self.mapped.op.as_ref().map(|op| text("sentry.op", op)),
+        ];
+        let more = more.into_iter().flatten().chain(resource.data.iter().cloned());
+        let mut data = self.mapped.data(attributes, more, room);
         if !self.mapped.links.is_empty() {
+            room.take_out(&mut data);
             fit_links(&mut self.mapped.links, MAX_LINK_BYTES);
             data.fit(MAX_DATA_BYTES_BESIDE_LINKS);
             let texts = [self.mapped.op.as_ref(), Some(&self.mapped.origin)];

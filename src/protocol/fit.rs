@@ -69,21 +69,23 @@ impl Data {
 
     /// How much JSON this is at most, without looking at every character.
     fn estimate(&self) -> usize {
-        let text = |text: &str| text.len().saturating_mul(MAX_ESCAPE);
-        self.iter().fold(0_usize, |sum, (key, value)| {
-            let value = match value {
-                Value::String(value) => text(value.as_str()),
-                Value::Array(Array::String(values)) => {
-                    values.iter().fold(0, |sum: usize, value| {
-                        sum.saturating_add(text(value.as_str())).saturating_add(3)
-                    })
-                }
-                Value::Array(_) => Self::MAX_ARRAY_LEN.saturating_mul(26),
-                _ => 26,
-            };
-            sum.saturating_add(text(key.as_str())).saturating_add(value).saturating_add(6)
-        })
+        self.iter()
+            .fold(0_usize, |sum, (key, value)| sum.saturating_add(most_bytes(key.as_str(), value)))
     }
+}
+
+/// How much JSON an entry is at most, without looking at every character.
+pub(crate) fn most_bytes(key: &str, value: &Value) -> usize {
+    let text = |text: &str| text.len().saturating_mul(MAX_ESCAPE);
+    let value = match value {
+        Value::String(value) => text(value.as_str()),
+        Value::Array(Array::String(values)) => values.iter().fold(0, |sum: usize, value| {
+            sum.saturating_add(text(value.as_str())).saturating_add(3)
+        }),
+        Value::Array(_) => Data::MAX_ARRAY_LEN.saturating_mul(26),
+        _ => 26,
+    };
+    text(key).saturating_add(value).saturating_add(6)
 }
 
 /// Shortens what links carry until each of them takes its share of `max_bytes`.
