@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use opentelemetry::StringValue;
 use opentelemetry::trace::TraceId;
 
 use super::origin::Origin;
@@ -22,7 +23,7 @@ pub(crate) struct TraceHead {
 #[derive(Clone, Debug)]
 struct Shared {
     header: TraceHeader,
-    name: Option<String>,
+    name: Option<StringValue>,
 }
 
 /// What is said of a trace by what is sent of it.
@@ -31,7 +32,7 @@ pub(crate) struct Said<'a> {
     pub(crate) trace: TraceId,
     /// By which it was sampled.
     pub(crate) rate: Option<f64>,
-    pub(crate) name: &'a str,
+    pub(crate) name: Option<&'a StringValue>,
     /// Whether the name may be told.
     pub(crate) is_named: bool,
     /// Whether it is that of the head of the trace.
@@ -98,13 +99,13 @@ impl TraceHead {
             return told.header();
         }
         let service = || Service {
-            release: transaction.release.as_ref().map(ToString::to_string),
-            environment: transaction.environment.as_ref().map(ToString::to_string),
+            release: transaction.release.clone(),
+            environment: transaction.environment.clone(),
         };
         let said = Said {
             trace,
             rate,
-            name: transaction.name.as_str(),
+            name: Some(&transaction.name),
             is_named: is_sent && transaction.source != TransactionSource::Url,
             is_head: is_sent && transaction.trace.parent_span_id.is_none(),
             is_sent,
@@ -138,7 +139,7 @@ impl TraceHead {
         }
         let own = own()?;
         let rate = own.value(TraceKey::SampleRate)?;
-        Some(told.with(TraceKey::SampleRate, rate))
+        Some(told.with(TraceKey::SampleRate, rate.to_owned()))
     }
 
     /// The header of a trace that nobody has told anything about.
@@ -152,7 +153,7 @@ impl TraceHead {
         let shared = match self.known.find(trace).filter(|_| !is_head) {
             Some(known) => known.clone(),
             None => {
-                let name = (is_head && is_named).then(|| name.to_owned());
+                let name = name.filter(|_| is_head && is_named).cloned();
                 let header = self.traces.own(
                     trace,
                     (rate.or(self.rate_of(trace)), true),
@@ -196,7 +197,7 @@ fn decided(header: TraceHeader, trace: TraceId, decision: Decision) -> TraceHead
     header
         .with(TraceKey::SampleRate, sampling::rate_text(rate))
         .with(TraceKey::SampleRand, sampling::rand_text(rand))
-        .with(TraceKey::Sampled, decision.is_kept.to_string())
+        .with(TraceKey::Sampled, if decision.is_kept { "true" } else { "false" })
 }
 
 #[cfg(test)]

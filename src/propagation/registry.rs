@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use opentelemetry::StringValue;
 use opentelemetry::trace::TraceId;
 use sentry_types::Dsn;
 
@@ -18,7 +19,7 @@ use crate::protocol::{TraceHeader, TraceKey};
 /// which is held for a look into a map, never while a text is made.
 pub(crate) struct TraceRegistry {
     /// Absent without a DSN.
-    public_key: Option<String>,
+    origin: Option<Origin>,
     continuation: Continuation,
     state: Mutex<State>,
 }
@@ -34,15 +35,15 @@ struct State {
 /// What a trace that begins here says of the software.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Service {
-    pub(crate) release: Option<String>,
-    pub(crate) environment: Option<String>,
+    pub(crate) release: Option<StringValue>,
+    pub(crate) environment: Option<StringValue>,
 }
 
 impl Service {
     pub(crate) fn of(mapper: &Mapper) -> Self {
         Self {
-            release: mapper.release().map(ToString::to_string),
-            environment: Some(mapper.environment().to_owned()),
+            release: mapper.release().cloned(),
+            environment: Some(mapper.environment().to_owned().into()),
         }
     }
 }
@@ -73,7 +74,7 @@ const LIMITS: Limits = Limits { entries: 20_000, bytes: 8 * 1024 * 1024 };
 impl TraceRegistry {
     pub(crate) fn new(dsn: Option<&Dsn>, continuation: Continuation, service: Service) -> Self {
         Self {
-            public_key: dsn.map(|dsn| dsn.public_key().to_owned()),
+            origin: dsn.map(|dsn| Origin::of(dsn, continuation.clone())),
             continuation: match dsn {
                 Some(dsn) => continuation.or_host(dsn.host()),
                 None => continuation,
@@ -180,14 +181,11 @@ impl TraceRegistry {
         service: &Service,
         origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
-        let (key, org_id) = match origin {
-            Some(origin) => (&origin.public_key, &origin.org_id),
-            None => (self.public_key.as_ref()?, &self.continuation.org_id),
-        };
+        let Origin { public_key, org_id } = origin.or(self.origin.as_ref())?;
         let header = TraceHeader::default()
             .with(TraceKey::TraceId, trace.to_string())
-            .with(TraceKey::PublicKey, key.as_str())
-            .with(TraceKey::Sampled, is_sampled.to_string());
+            .with(TraceKey::PublicKey, public_key.clone())
+            .with(TraceKey::Sampled, if is_sampled { "true" } else { "false" });
         // Somebody else's rate is not known, and 1 would not be the one that dropped a trace.
         let rate = rate.or(is_sampled.then_some(1.0));
         let header = match rate {
@@ -205,7 +203,7 @@ impl TraceRegistry {
             (TraceKey::OrgId, org_id),
         ];
         Some(told.into_iter().fold(header, |header, (key, text)| match text {
-            Some(text) => header.with(key, text.as_str()),
+            Some(text) => header.with(key, text.clone()),
             None => header,
         }))
     }

@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use opentelemetry::StringValue;
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -10,10 +11,10 @@ use serde_json::Value;
 ///
 /// <https://develop.sentry.dev/sdk/foundations/trace-propagation/dynamic-sampling-context/>
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TraceHeader(BTreeMap<TraceKey, String>);
+pub(crate) struct TraceHeader(Arc<[Option<StringValue>; TraceKey::ALL.len()]>);
 
 /// What the header can tell, in the order in which it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TraceKey {
     TraceId,
     PublicKey,
@@ -63,30 +64,39 @@ impl TraceKey {
 }
 
 impl TraceHeader {
-    pub(crate) fn with(mut self, key: TraceKey, text: impl Into<String>) -> Self {
-        self.0.insert(key, text.into());
+    pub(crate) fn with(mut self, key: TraceKey, text: impl Into<StringValue>) -> Self {
+        self.set(key, Some(text.into()));
         self
     }
 
     pub(crate) fn without(mut self, key: TraceKey) -> Self {
-        self.0.remove(&key);
+        self.set(key, None);
         self
     }
 
     pub(crate) fn value(&self, key: TraceKey) -> Option<&str> {
-        self.0.get(&key).map(String::as_str)
+        self.0.get(key as usize)?.as_ref().map(StringValue::as_str)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TraceKey, &str)> {
-        self.0.iter().map(|(key, text)| (*key, text.as_str()))
+        TraceKey::ALL.into_iter().filter_map(|key| Some((key, self.value(key)?)))
+    }
+
+    fn set(&mut self, key: TraceKey, text: Option<StringValue>) {
+        if let Some(value) = Arc::make_mut(&mut self.0).get_mut(key as usize) {
+            *value = text;
+        }
     }
 
     /// Reads what was written; none if that has anything else in it.
     pub(crate) fn from_json(json: &Value) -> Option<Self> {
         let entries = json.as_object()?.iter();
-        let entries =
+        let mut entries =
             entries.map(|(key, text)| Some((TraceKey::parse(key)?, text.as_str()?.to_owned())));
-        entries.collect::<Option<_>>().map(Self)
+        entries.try_fold(Self::default(), |header, entry| {
+            let (key, text) = entry?;
+            Some(header.with(key, text))
+        })
     }
 }
 

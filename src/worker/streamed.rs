@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use opentelemetry::StringValue;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use sentry_types::Uuid;
@@ -161,14 +162,14 @@ impl Intake {
         let said = Said {
             trace,
             rate,
-            name: head.as_ref().map_or("", |(name, _)| name.as_str()),
+            name: head.as_ref().map(|(name, _)| name),
             is_named: head.as_ref().is_none_or(|(_, source)| *source != TransactionSource::Url),
             is_head: is_sent && head.is_some(),
             is_sent,
         };
         let service = || {
             let Some(span) = spans.first() else { return Service::of(mapper) };
-            let text = |key| span.data.value(key).map(|value| value.as_str().into_owned());
+            let text = |key| span.data.value(key).cloned().map(StringValue::from);
             Service { release: text("sentry.release"), environment: text("sentry.environment") }
         };
         self.head.context_of_spans(said, service, to.origin)
