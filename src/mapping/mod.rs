@@ -51,6 +51,7 @@ mod event;
 mod event_filter;
 mod exception;
 mod facts;
+mod family;
 mod foreign;
 mod http;
 mod id;
@@ -94,7 +95,6 @@ use sentry_types::protocol::v7::Event;
 
 use self::error_rules::ErrorRules;
 use self::errors::Failures;
-use self::facts::Facts;
 use self::id::event_id;
 use self::ignoring::Verdict;
 use self::reading::Reading;
@@ -368,11 +368,7 @@ impl Mapper {
         let mut transaction = root.into_transaction(spans.next()?, kind, part, self, &mut room);
         transaction.breadcrumbs = breadcrumbs;
         if extent == Extent::Whole {
-            let child = |span: SpanData| {
-                let read = Facts::with_shape(&span.attributes);
-                let mapped = span::Mapped::of_in(&mut room, &span, (&read.0, read.1), false);
-                mapped.into_child(span, &self.tags, &mut room)
-            };
+            let child = |span| span::Mapped::child(span, &self.tags, &mut room);
             transaction.spans = spans.map(child).collect();
         }
         room.share(&mut transaction);

@@ -4,7 +4,8 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{Array, StringValue, Value};
 
 use super::facts::Facts;
-use super::op::{DESTINATION, Family, HTTP_METHOD};
+use super::family::Family;
+use super::op::{DESTINATION, HTTP_METHOD};
 use super::url::{SplitUrl, is_default_port, path};
 use crate::protocol::TransactionSource as Source;
 use crate::semconv::Attribute::{self, *};
@@ -114,7 +115,7 @@ impl<'a> Named<'a, '_> {
         };
         let source = if target == "/" { Source::Route } else { source };
         let operations = self.graphql_operations();
-        Some((concat([&method, " ", &target, &operations]).into(), source))
+        Some(([&*method, " ", &target, &operations].concat().into(), source))
     }
 
     fn server_target(&self) -> Option<(Cow<'_, str>, Source)> {
@@ -220,13 +221,6 @@ fn path_of(target: Cow<'_, str>) -> Cow<'_, str> {
         Cow::Borrowed(target) => path(target).into(),
         Cow::Owned(target) => path(&target).to_owned().into(),
     }
-}
-
-/// These in one text that takes no more memory than it needs.
-fn concat<const COUNT: usize>(parts: [&str; COUNT]) -> String {
-    let mut text = String::with_capacity(parts.iter().map(|part| part.len()).sum());
-    text.extend(parts);
-    text
 }
 
 fn joined(value: &Value) -> Cow<'_, str> {

@@ -1,12 +1,13 @@
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, Value};
 
-use crate::protocol::{Seen, is_legal_key, is_within_limits, most_bytes};
+use crate::protocol::{NUMBER_BYTES, Seen, is_legal_key, legal_len, most_bytes};
 
 /// Whether the attributes of a span can be sent as they are, with what is derived after them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
     is_uneven: bool,
     seen: Seen,
+    entries: usize,
     bytes: usize,
 }
 
@@ -19,18 +20,20 @@ pub(super) enum Known {
     Again,
 }
 
-/// How further keys begin that are taken out or written by the mapping.
-const RESERVED: &[&str] =
-    &["instrumentation.", "otel.", "process.command_args", "sentry.", "service.", "tags.", "w3c."];
-
 impl Shape {
     /// Whether all keys are legal, different and none of the mapping's own, all values within the
-    /// limits, and all of it together with `more` within `max_bytes` of JSON.
-    pub(super) fn is_plain(&self, more: &[KeyValue], max_bytes: usize) -> bool {
-        let bytes = more.iter().fold(self.bytes, |sum, entry| {
-            sum.saturating_add(most_bytes(entry.key.as_str(), &entry.value))
+    /// limits, and all of it together with `derived`, which is as well, within `max_bytes` of JSON.
+    pub(super) fn is_plain(&self, derived: &[KeyValue], max_bytes: usize) -> bool {
+        let bytes = derived.iter().try_fold(self.bytes, |sum, entry| {
+            let len = match &entry.value {
+                Value::String(text) => text.as_str().len(),
+                Value::Bool(_) | Value::I64(_) | Value::F64(_) => NUMBER_BYTES,
+                _ => return None,
+            };
+            Some(sum.saturating_add(entry.key.as_str().len()).saturating_add(len))
         });
-        !self.is_uneven && bytes <= max_bytes
+        let entries = self.entries.saturating_add(derived.len());
+        !self.is_uneven && bytes.is_some_and(|bytes| most_bytes(entries, bytes) <= max_bytes)
     }
 
     /// Whether an attribute may be one that the mapping takes out, or that makes a tag.
@@ -43,6 +46,7 @@ impl Shape {
         self.is_uneven = true;
     }
 
+    #[inline]
     pub(super) fn add(&mut self, before: &[KeyValue], entry: &KeyValue, known: Known) {
         let key = entry.key.as_str();
         let is_even = match known {
@@ -55,18 +59,24 @@ impl Shape {
             Known::First => !key.starts_with("sentry."),
             Known::Again => false,
         };
-        self.is_uneven |= !is_even || !is_within_limits(&entry.value);
-        self.bytes = self.bytes.saturating_add(most_bytes(key, &entry.value));
+        let len = legal_len(&entry.value);
+        self.is_uneven |= !is_even || len.is_none();
+        self.bytes = self.bytes.saturating_add(key.len()).saturating_add(len.unwrap_or_default());
+        self.entries = self.entries.saturating_add(1);
     }
 }
 
+/// Whether a key that the mapping does not read is one that it takes out or writes.
 fn is_reserved(key: &str) -> bool {
     match key.as_bytes().first() {
         Some(b'h') => matches!(key, "http.fragment" | "http.query"),
+        Some(b'i') => key.starts_with("instrumentation."),
+        Some(b'o') => key.starts_with("otel."),
+        Some(b'p') => key == "process.command_args",
+        Some(b's') => key.starts_with("sentry.") || key.starts_with("service."),
+        Some(b't') => key.starts_with("tags."),
         Some(b'u') => key == "url",
-        Some(b'i' | b'o' | b'p' | b's' | b't' | b'w') => {
-            RESERVED.iter().any(|reserved| key.starts_with(reserved))
-        }
+        Some(b'w') => key.starts_with("w3c."),
         _ => false,
     }
 }

@@ -10,8 +10,9 @@ use sentry_types::protocol::v7::SpanStatus;
 use super::breadcrumb::measurement;
 use super::error_text::ErrorText;
 use super::facts::Facts;
+use super::family::Family;
 use super::name::{FULL_URL, Named};
-use super::op::{self, Family, HTTP_METHOD};
+use super::op::{self, HTTP_METHOD};
 use super::product::derive;
 use super::room::Room;
 use super::shape::Shape;
@@ -95,7 +96,8 @@ impl RootTitle {
 impl Mapped {
     /// Reads a span; `as_root` decides by which rules it is named.
     pub(super) fn of(span: &SpanData, as_root: bool) -> Self {
-        let (facts, shape) = Facts::with_shape(&span.attributes);
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
         Self::of_in(&mut Room::default(), span, (&facts, shape), as_root)
     }
 
@@ -189,6 +191,13 @@ impl Mapped {
         };
         room.derived = derived;
         data
+    }
+
+    /// A span below the root.
+    pub(super) fn child(span: SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        Self::of_in(room, &span, (&facts, shape), false).into_child(span, tags, room)
     }
 
     /// The span as one below the root.

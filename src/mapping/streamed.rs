@@ -10,6 +10,7 @@ use super::event::event;
 use super::facts::Facts;
 use super::ignoring::ignores_span;
 use super::legal::{legal_environment, legal_release};
+use super::shape::Shape;
 use super::transaction::{Crumb, ENVIRONMENT, Root};
 use super::{MAX_CRUMBS, Mapper, Room, span};
 use crate::protocol::{Data, NAME, PLATFORM, Span, TransactionSource, VERSION, retain_spans};
@@ -119,8 +120,9 @@ impl Mapper {
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
-        let read = Facts::with_shape(&span.attributes);
-        let mapped = span::Mapped::of_in(room, &span, (&read.0, read.1), is_segment);
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mapped = span::Mapped::of_in(room, &span, (&facts, shape), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);
             *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });

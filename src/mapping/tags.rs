@@ -1,4 +1,4 @@
-use opentelemetry::{Key, KeyValue, StringValue, Value};
+use opentelemetry::{Key, KeyValue, Value};
 
 use super::resource::ResourceFields;
 use crate::protocol::Tags;
@@ -57,7 +57,11 @@ impl TagPolicy {
     ///
     /// Where two spans have the same attribute, the first one given counts.
     pub(super) fn of_segment(&self, spans: &[&[KeyValue]], resource: &ResourceFields) -> Tags {
-        let mut tags = Tags::default();
+        let count = spans.iter().map(|attributes| attributes.len()).sum::<usize>();
+        let mut tags = match self {
+            Self::Root | Self::AllSpans => Tags::with_capacity(count.saturating_add(1)),
+            Self::Keys(_) | Self::None => Tags::default(),
+        };
         self.add_segment(spans, resource, &mut tags);
         tags
     }
@@ -144,9 +148,10 @@ fn explicit(attributes: &[KeyValue], tags: &mut Tags) {
 fn insert(tags: &mut Tags, key: Key, value: &Value) {
     match value {
         Value::String(text) => tags.insert(key, text.clone()),
-        Value::Bool(_) | Value::I64(_) | Value::F64(_) => {
-            tags.insert(key, StringValue::from(value.as_str().into_owned()))
-        }
+        Value::Bool(true) => tags.insert(key, "true".into()),
+        Value::Bool(false) => tags.insert(key, "false".into()),
+        Value::I64(number) => tags.insert(key, number.to_string().into()),
+        Value::F64(number) => tags.insert(key, number.to_string().into()),
         _ => false,
     };
 }

@@ -5,7 +5,7 @@ use opentelemetry::trace::{Event, SpanId};
 use opentelemetry::{KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{Breadcrumb, Request, User};
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::Mapper;
 use super::breadcrumb::{self, breadcrumb};
@@ -16,6 +16,7 @@ use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
 use super::reading::Reading;
 use super::room::Room;
+use super::shape::Shape;
 use super::span::{self, DROPPED_LINKS, parent};
 use super::status::http_code;
 use super::user::user;
@@ -56,7 +57,8 @@ pub(super) struct Crumb<'a> {
 
 impl Root {
     pub(super) fn of(span: &SpanData, mapper: &Mapper, room: &mut Room) -> Self {
-        let (facts, shape) = Facts::with_shape(&span.attributes);
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
         let given_environment =
@@ -205,23 +207,23 @@ fn cut_links(links: &mut Vec<Link>, data: &mut Data, texts: usize) {
 
 fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {
     let mut contexts = Vec::new();
-    let size = facts.integer(&[HttpResponseBodySize, HttpResponseContentLength]);
-    let response: Map<_, _> = [("status_code", http_code(facts)), ("body_size", size)]
-        .into_iter()
-        .filter_map(|(field, number)| {
-            Some((field.to_owned(), json!(number.filter(|is| *is >= 0)?)))
-        })
-        .collect();
+    let positive = |number: Option<i64>| number.filter(|number| *number >= 0);
     // A size alone is that of something else than a response.
-    if response.contains_key("status_code") {
+    if let Some(code) = positive(http_code(facts)) {
+        let size = facts.integer(&[HttpResponseBodySize, HttpResponseContentLength]);
+        let mut response = Map::from_iter([("status_code".to_owned(), code.into())]);
+        response.extend(positive(size).map(|size| ("body_size".to_owned(), size.into())));
         contexts.push(("response", Context::from(response)));
     }
-    let profile: Map<_, _> = [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)]
-        .into_iter()
-        .filter_map(|(field, key)| Some((field.to_owned(), hex_id(&facts.text(&[key])?)?.into())))
-        .collect();
-    if !profile.is_empty() {
-        contexts.push(("profile", Context::from(profile)));
+    if facts.has(&[SentryProfileId, SentryProfilerId]) {
+        let fields = [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)];
+        let fields = fields.into_iter().filter_map(|(field, key)| {
+            Some((field.to_owned(), hex_id(&facts.text(&[key])?)?.into()))
+        });
+        let profile: Map<_, _> = fields.collect();
+        if !profile.is_empty() {
+            contexts.push(("profile", Context::from(profile)));
+        }
     }
     contexts
 }

@@ -14,6 +14,9 @@ use super::plain::has_nul;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data(Entries);
 
+/// How long a number is at most, with a comma.
+pub(crate) const NUMBER_BYTES: usize = 26;
+
 impl Data {
     /// The longest text that a value keeps, in bytes; longer ones are cut and marked with `…`.
     pub const MAX_TEXT_BYTES: usize = 16 * 1024;
@@ -261,18 +264,30 @@ pub(crate) fn is_legal_key(key: &str) -> bool {
     !key.is_empty() && fits(key, Data::MAX_KEY_BYTES)
 }
 
-/// Whether [`limit`] leaves a value as it is.
-pub(crate) fn is_within_limits(value: &Value) -> bool {
-    let is_short = |text: &StringValue| fits(text.as_str(), Data::MAX_TEXT_BYTES);
+/// About how many bytes a value has; none if [`limit`] would change it.
+#[inline]
+pub(crate) fn legal_len(value: &Value) -> Option<usize> {
+    let legal = |text: &StringValue| {
+        let text = text.as_str();
+        fits(text, Data::MAX_TEXT_BYTES).then_some(text.len())
+    };
     match value {
-        Value::String(text) => is_short(text),
-        Value::Array(Array::Bool(values)) => values.len() <= Data::MAX_ARRAY_LEN,
-        Value::Array(Array::I64(values)) => values.len() <= Data::MAX_ARRAY_LEN,
-        Value::Array(Array::F64(values)) => values.len() <= Data::MAX_ARRAY_LEN,
-        Value::Array(Array::String(values)) => {
-            values.len() <= Data::MAX_ARRAY_LEN && values.iter().all(is_short)
+        Value::String(text) => legal(text),
+        Value::Bool(_) | Value::I64(_) | Value::F64(_) => Some(NUMBER_BYTES),
+        Value::Array(array) => {
+            let len = match array {
+                Array::Bool(values) => values.len(),
+                Array::I64(values) => values.len(),
+                Array::F64(values) => values.len(),
+                Array::String(texts) => {
+                    let lens = texts.iter().map(|text| Some(legal(text)?.saturating_add(1)));
+                    return (texts.len() <= Data::MAX_ARRAY_LEN).then(|| lens.sum()).flatten();
+                }
+                _ => return None,
+            };
+            (len <= Data::MAX_ARRAY_LEN).then(|| len.saturating_mul(NUMBER_BYTES))
         }
-        _ => true,
+        _ => None,
     }
 }
 

@@ -48,7 +48,7 @@ pub use sentry_types::protocol::v7::{
 };
 
 pub(crate) use data::{
-    Seen, is_legal_key, is_within_limits, json_value, limit, limited, shortened,
+    NUMBER_BYTES, Seen, is_legal_key, json_value, legal_len, limit, limited, shortened,
 };
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
