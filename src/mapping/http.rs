@@ -79,9 +79,10 @@ fn short(text: String, chars: usize) -> String {
 
 /// A text with blanks for what is no character.
 fn line(text: Cow<'_, str>) -> String {
-    match text.contains(char::is_control) {
-        true => text.replace(char::is_control, " "),
-        false => text.into_owned(),
+    let is_seen = |byte: u8| (b' '..=b'~').contains(&byte);
+    match text.bytes().fold(true, |all, byte| all & is_seen(byte)) {
+        true => text.into_owned(),
+        false => text.replace(char::is_control, " "),
     }
 }
 

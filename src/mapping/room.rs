@@ -15,13 +15,16 @@ pub(super) struct Room {
     scope: Option<(Value, Option<Value>)>,
 }
 
-/// About how many entries are derived for a span.
+/// About how many entries are derived for a span, and for the root of a segment.
 const ENTRIES: usize = 6;
+const ROOT_ENTRIES: usize = 13;
 
 impl Room {
+    /// Room for the spans of a segment, the root among them.
     pub(super) fn for_spans(count: usize) -> Self {
-        let shared = Vec::with_capacity(count.saturating_mul(ENTRIES));
-        Self { shared, derived: Vec::with_capacity(ENTRIES), scope: None }
+        let entries = count.saturating_sub(1).saturating_mul(ENTRIES).saturating_add(ROOT_ENTRIES);
+        let (shared, derived) = (Vec::with_capacity(entries), Vec::with_capacity(ROOT_ENTRIES));
+        Self { shared, derived, scope: None }
     }
 
     /// The attributes of a span with what was derived from it in the shared list.

@@ -126,13 +126,13 @@ impl Mapped {
             true => named.transaction(),
             false => (named.description(), TransactionSource::Custom),
         };
-        let name = text(name, span);
+        let name = text(name, span, as_root);
         let start = Timestamp::from(span.start_time);
         let low_cardinality_name = match (as_root, source) {
             (true, source) if source != TransactionSource::Url => Some(name.clone()),
             _ if family == Some(Family::Http) && is_derived_http_name(&span.name, facts) => None,
             _ if name.as_str() == span.name => Some(name.clone()),
-            _ => Some(text(Cow::Borrowed(&span.name), span)),
+            _ => Some(text(Cow::Borrowed(&span.name), span, false)),
         };
         let mut derived = std::mem::take(&mut room.derived);
         replace(url.as_ref(), facts, as_root, &mut derived);
@@ -239,15 +239,15 @@ pub(super) fn parent(span: &SpanData) -> Option<SpanId> {
     (parent != SpanId::INVALID && parent != span.span_context.span_id()).then_some(parent)
 }
 
-/// Keeps a name without a copy of its own where it is the one of the span.
-fn text(name: Cow<'_, str>, span: &SpanData) -> StringValue {
+/// The name of a span, which is not copied where it stands in several places: that of a root in the
+/// data and in the header of the trace, and the own name in the data.
+fn text(name: Cow<'_, str>, span: &SpanData, as_root: bool) -> StringValue {
     if let Some(short) = shortened(&name, Data::MAX_TEXT_BYTES) {
         return StringValue::from(short);
     }
     match (name, &span.name) {
         (Cow::Borrowed(name), Cow::Borrowed(own)) if name == *own => StringValue::from(*own),
-        // It stands in the data as well.
-        (Cow::Borrowed(name), own) if name == own => StringValue::from(Arc::<str>::from(name)),
+        (name, own) if as_root || name == *own => StringValue::from(Arc::<str>::from(name)),
         (name, _) => StringValue::from(name.into_owned()),
     }
 }

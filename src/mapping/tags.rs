@@ -23,7 +23,7 @@ pub enum TagPolicy {
     None,
 }
 
-/// Attributes with these beginnings do not become tags on their own.
+/// Attributes with these beginnings do not become tags on their own; sorted.
 const NEVER: &[&str] = &[
     "busy_ns",
     "client.",
@@ -129,8 +129,10 @@ impl TagPolicy {
 }
 
 fn is_never(key: &str) -> bool {
-    let first = key.as_bytes().first();
-    NEVER.iter().any(|never| never.as_bytes().first() == first && begins(key, never))
+    let first = |text: &str| text.as_bytes().first().copied();
+    let from = NEVER.partition_point(|never| first(never) < first(key));
+    let alike = NEVER.iter().skip(from).take_while(|never| first(never) == first(key));
+    alike.into_iter().any(|never| begins(key, never))
 }
 
 fn begins(key: &str, never: &str) -> bool {
@@ -192,6 +194,17 @@ mod tests {
 
     fn of_span(policy: &TagPolicy) -> String {
         serde_json::to_string(&policy.of_span(&attributes())).unwrap()
+    }
+
+    #[test]
+    fn every_beginning_is_found() {
+        for never in NEVER {
+            let key = if never.ends_with('.') { format!("{never}x") } else { (*never).to_owned() };
+            assert!(is_never(&key), "{key}");
+        }
+        for key in ["", "a", "busy_nsx", "clients", "http.route", "users", "zone", "é"] {
+            assert!(!is_never(key), "{key}");
+        }
     }
 
     #[test]

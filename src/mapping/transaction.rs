@@ -43,7 +43,7 @@ pub(super) struct Root {
     pub(super) environment: StringValue,
     pub(super) user: Option<User>,
     pub(super) request: Option<Request>,
-    contexts: Vec<(&'static str, Context)>,
+    contexts: [Option<(&'static str, Context)>; 2],
     mapped: span::Mapped,
 }
 
@@ -79,7 +79,7 @@ impl Root {
                 .unwrap_or_else(|| StringValue::from(ENVIRONMENT)),
             user: user(&facts),
             request: request(span, &facts),
-            contexts: contexts(&facts),
+            contexts: [response(&facts), profile(&facts)],
             mapped,
         }
     }
@@ -115,7 +115,9 @@ impl Root {
             cut_links(&mut self.mapped.links, &mut data, texts);
         }
         let mut contexts: BTreeMap<Cow<'static, str>, Context> = resource.contexts.clone();
-        contexts.extend(self.contexts.into_iter().map(|(name, context)| (name.into(), context)));
+        for (name, context) in self.contexts.into_iter().flatten() {
+            contexts.insert(name.into(), context);
+        }
         let context = &span.span_context;
         Transaction {
             event_id: transaction_id(context),
@@ -205,27 +207,25 @@ fn cut_links(links: &mut Vec<Link>, data: &mut Data, texts: usize) {
     data.insert(DROPPED_LINKS, before.saturating_add(i64::try_from(cut).unwrap_or(i64::MAX)));
 }
 
-fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {
-    let mut contexts = Vec::new();
-    let positive = |number: Option<i64>| number.filter(|number| *number >= 0);
-    // A size alone is that of something else than a response.
-    if let Some(code) = positive(http_code(facts)) {
-        let size = facts.integer(&[HttpResponseBodySize, HttpResponseContentLength]);
-        let mut response = Map::from_iter([("status_code".to_owned(), code.into())]);
-        response.extend(positive(size).map(|size| ("body_size".to_owned(), size.into())));
-        contexts.push(("response", Context::from(response)));
+/// What was answered; a size alone is that of something else.
+fn response(facts: &Facts<'_>) -> Option<(&'static str, Context)> {
+    let told = |number: Option<i64>| number.filter(|number| *number >= 0);
+    let mut response = Map::new();
+    response.insert("status_code".to_owned(), told(http_code(facts))?.into());
+    if let Some(size) = told(facts.integer(&[HttpResponseBodySize, HttpResponseContentLength])) {
+        response.insert("body_size".to_owned(), size.into());
     }
-    if facts.has(&[SentryProfileId, SentryProfilerId]) {
-        let fields = [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)];
-        let fields = fields.into_iter().filter_map(|(field, key)| {
-            Some((field.to_owned(), hex_id(&facts.text(&[key])?)?.into()))
-        });
-        let profile: Map<_, _> = fields.collect();
-        if !profile.is_empty() {
-            contexts.push(("profile", Context::from(profile)));
+    Some(("response", response.into()))
+}
+
+fn profile(facts: &Facts<'_>) -> Option<(&'static str, Context)> {
+    let mut profile = Map::new();
+    for (field, key) in [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)] {
+        if let Some(id) = facts.text(&[key]).and_then(|id| hex_id(&id)) {
+            profile.insert(field.to_owned(), id.into());
         }
     }
-    contexts
+    (!profile.is_empty()).then(|| ("profile", profile.into()))
 }
 
 /// An id of 32 hexadecimal digits; Sentry refuses another one.
