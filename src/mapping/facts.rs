@@ -2,36 +2,80 @@ use std::borrow::Cow;
 
 use opentelemetry::{KeyValue, Value};
 
+use super::family::{Families, Family};
+use super::shape::{Known, Shape};
 use crate::semconv::Attribute;
 
 /// The known attributes of a span or an event, looked up once; the last value of a key counts.
 #[derive(Debug)]
-pub(super) struct Facts<'a>([Option<&'a Value>; Attribute::COUNT]);
+pub(super) struct Facts<'a> {
+    attributes: &'a [KeyValue],
+    /// Where each of them stands, counted from one; zero for what is not there.
+    places: [u16; Attribute::COUNT],
+    families: Families,
+}
 
 impl<'a> Facts<'a> {
     pub(super) fn of(attributes: &'a [KeyValue]) -> Self {
-        let mut slots = [None; Attribute::COUNT];
-        for entry in attributes {
-            if let Some(attribute) = Attribute::from_key(entry.key.as_str())
-                && let Some(slot) = slots.get_mut(attribute as usize)
-            {
-                *slot = Some(&entry.value);
+        Self::read(attributes, |_, _, _| ())
+    }
+
+    /// The same, noting how the attributes can be sent.
+    pub(super) fn with_shape(attributes: &'a [KeyValue], shape: &mut Shape) -> Self {
+        Self::read(attributes, |before, entry, role| shape.add(before, entry, role))
+    }
+
+    /// Shows each attribute with those before it, while all are looked up.
+    #[inline]
+    fn read(
+        attributes: &'a [KeyValue],
+        mut show: impl FnMut(&[KeyValue], &KeyValue, Known),
+    ) -> Self {
+        let (places, families) = ([0; Attribute::COUNT], Families::default());
+        let mut facts = Self { attributes, places, families };
+        let mut place = 0_u16;
+        for (at, entry) in attributes.iter().enumerate() {
+            place = place.saturating_add(1);
+            let attribute = Attribute::from_key(entry.key.as_str());
+            let slot = attribute.and_then(|attribute| facts.places.get_mut(attribute as usize));
+            let known = match slot {
+                None => Known::Not,
+                Some(slot) => match std::mem::replace(slot, place) {
+                    0 => Known::First,
+                    _ => Known::Again,
+                },
+            };
+            if let Some(family) = attribute.and_then(Family::hinted_by) {
+                facts.families.insert(family);
             }
+            show(attributes.get(..at).unwrap_or_default(), entry, known);
         }
-        Self(slots)
+        facts
     }
 
     pub(super) fn value(&self, attribute: Attribute) -> Option<&'a Value> {
-        self.0.get(attribute as usize).copied().flatten()
+        let place = usize::from(*self.places.get(attribute as usize)?);
+        self.attributes.get(place.checked_sub(1)?).map(|entry| &entry.value)
+    }
+
+    /// The families that the span may belong to.
+    pub(super) fn families(&self) -> Families {
+        self.families
     }
 
     pub(super) fn has(&self, attributes: &[Attribute]) -> bool {
-        attributes.iter().any(|attribute| self.value(*attribute).is_some())
+        let place = |attribute: &Attribute| self.places.get(*attribute as usize);
+        attributes.iter().any(|attribute| place(attribute).is_some_and(|place| *place > 0))
     }
 
     /// Whether one of these holds a text that is not empty, or a number.
     pub(super) fn tells(&self, attributes: &[Attribute]) -> bool {
-        self.text(attributes).is_some()
+        let mut values = attributes.iter().filter_map(|attribute| self.value(*attribute));
+        values.any(|value| match value {
+            Value::String(text) => !text.as_str().is_empty(),
+            Value::I64(_) | Value::F64(_) => true,
+            _ => false,
+        })
     }
 
     /// The first of these that holds a text that is not empty, or a number.

@@ -58,13 +58,32 @@ fn url(facts: &Facts<'_>) -> Option<Url> {
             let port = facts.integer(&[ServerPort, NetHostPort]);
             let port = port.filter(|_| !host.contains(':')).map(|port| format!(":{port}"));
             let target = facts.text(&[UrlPath, HttpTarget]).unwrap_or_default();
-            format!("{scheme}://{host}{}{}", port.unwrap_or_default(), path(&target))
+            [&scheme, "://", &host, port.as_deref().unwrap_or_default(), path(&target)].concat()
         }
     };
-    let short: String = text.chars().take(MAX_URL_CHARS).collect();
-    let mut url = Url::parse(&short).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    url.set_username("").and_then(|()| url.set_password(None)).ok()?;
-    (url.as_str().chars().count() <= MAX_URL_CHARS).then_some(url)
+    let mut url = Url::parse(&short(text, MAX_URL_CHARS)).ok()?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    if url.authority().contains('@') {
+        url.set_username("").and_then(|()| url.set_password(None)).ok()?;
+    }
+    // It is in ASCII now.
+    (url.as_str().len() <= MAX_URL_CHARS).then_some(url)
+}
+
+/// The first chars of a text.
+fn short(text: String, chars: usize) -> String {
+    if text.len() <= chars { text } else { text.chars().take(chars).collect() }
+}
+
+/// A text with blanks for what is no character.
+fn line(text: Cow<'_, str>) -> String {
+    let is_seen = |byte: u8| (b' '..=b'~').contains(&byte);
+    match text.bytes().fold(true, |all, byte| all & is_seen(byte)) {
+        true => text.into_owned(),
+        false => text.replace(char::is_control, " "),
+    }
 }
 
 fn query(facts: &Facts<'_>) -> Option<String> {
@@ -80,7 +99,7 @@ fn headers(span: &SpanData, facts: &Facts<'_>) -> Map<String, String> {
     let mut headers = Map::new();
     let mut bytes = 0_usize;
     let mut insert = |name: &str, value: Cow<'_, str>| {
-        let value = value.replace(|char: char| char.is_control(), " ");
+        let value = line(value);
         let total = bytes.saturating_add(name.len()).saturating_add(value.len()).saturating_add(16);
         if total <= MAX_HEADER_BYTES && !name.is_empty() {
             bytes = total;
@@ -103,8 +122,7 @@ fn headers(span: &SpanData, facts: &Facts<'_>) -> Map<String, String> {
     if !headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent"))
         && let Some(agent) = facts.text(&[UserAgentOriginal, HttpUserAgent])
     {
-        let agent = agent.replace(|char: char| char.is_control(), " ");
-        headers.insert("User-Agent".to_owned(), agent.chars().take(1000).collect());
+        headers.insert("User-Agent".to_owned(), short(line(agent), 1000));
     }
     headers
 }

@@ -4,7 +4,6 @@ use opentelemetry::Key;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::facts::Facts;
 use super::transaction::flags;
 use super::{Mapped, Mapper, span};
 use crate::error::BuildError;
@@ -74,7 +73,7 @@ impl Mapper {
     }
 
     fn ignores(&self, root: &SpanData, segment: &Segment) -> bool {
-        let shown = span::Mapped::of(root, &Facts::of(&root.attributes), true);
+        let shown = span::Mapped::of(root, true);
         let flags = flags(segment.kind, segment.part);
         let value = |key: &str| {
             let flag = || flags.iter().find(|flag| flag.key.as_str() == key);
@@ -117,7 +116,7 @@ impl Mapped {
 }
 
 pub(super) fn ignores_span(ignoring: &Ignoring, span: &SpanData) -> bool {
-    let shown = span::Mapped::of(span, &Facts::of(&span.attributes), false);
+    let shown = span::Mapped::of(span, false);
     let value = |key: &str| shown.value(key, &span.attributes);
     let op = shown.op.as_ref();
     ignoring.includes_span(Subject::new(shown.name.as_str(), op, shown.status, &value))

@@ -51,6 +51,7 @@ mod event;
 mod event_filter;
 mod exception;
 mod facts;
+mod family;
 mod foreign;
 mod http;
 mod id;
@@ -72,6 +73,7 @@ mod reading;
 mod resource;
 mod room;
 mod severity;
+mod shape;
 mod span;
 mod stacktrace;
 mod status;
@@ -93,7 +95,6 @@ use sentry_types::protocol::v7::Event;
 
 use self::error_rules::ErrorRules;
 use self::errors::Failures;
-use self::facts::Facts;
 use self::id::event_id;
 use self::ignoring::Verdict;
 use self::reading::Reading;
@@ -347,7 +348,8 @@ impl Mapper {
         segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
         let crumbs = Crumb::all(&segment.spans, &reading);
         let root_span = segment.root()?;
-        let root = Root::of(root_span, self);
+        let mut room = Room::for_spans(segment.spans.len());
+        let root = Root::of(root_span, self, &mut room);
         let failures = self.failures(&segment, &reading);
         let (repeated_errors, ignored_errors) = (failures.repeated, failures.ignored);
         let surplus_errors = failures.surplus;
@@ -363,17 +365,13 @@ impl Mapper {
         let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
         let Segment { spans, kind, part, .. } = segment;
         let mut spans = spans.into_iter();
-        let mut transaction = root.into_transaction(spans.next()?, kind, part, self);
+        let mut transaction = root.into_transaction(spans.next()?, kind, part, self, &mut room);
         transaction.breadcrumbs = breadcrumbs;
         if extent == Extent::Whole {
-            let mut room = Room::default();
-            let child = |span: SpanData| {
-                let facts = Facts::of(&span.attributes);
-                let mapped = span::Mapped::of_in(&mut room, &span, &facts, false);
-                mapped.into_child(span, &self.tags, &mut room)
-            };
+            let child = |span| span::Mapped::child(span, &self.tags, &mut room);
             transaction.spans = spans.map(child).collect();
         }
+        room.share(&mut transaction);
         let mut mapped = Mapped {
             transaction,
             events,

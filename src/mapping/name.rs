@@ -4,12 +4,13 @@ use opentelemetry::trace::SpanKind;
 use opentelemetry::{Array, StringValue, Value};
 
 use super::facts::Facts;
-use super::op::{DESTINATION, Family, HTTP_METHOD};
+use super::family::Family;
+use super::op::{DESTINATION, HTTP_METHOD};
 use super::url::{SplitUrl, is_default_port, path};
 use crate::protocol::TransactionSource as Source;
 use crate::semconv::Attribute::{self, *};
 
-const FULL_URL: &[Attribute] = &[UrlFull, HttpUrl];
+pub(super) const FULL_URL: &[Attribute] = &[UrlFull, HttpUrl];
 const HOST: &[Attribute] = &[ServerAddress, NetPeerName, HttpHost];
 const PORT: &[Attribute] = &[ServerPort, NetPeerPort];
 const SCHEME: &[Attribute] = &[UrlScheme, HttpScheme];
@@ -29,6 +30,8 @@ const UNLABELED: &str = "<unlabeled transaction>";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Named<'a, 'f> {
     pub(super) facts: &'f Facts<'a>,
+    /// The full URL, where it is told.
+    pub(super) url: Option<&'f SplitUrl<'f>>,
     pub(super) kind: &'f SpanKind,
     pub(super) name: &'a str,
     pub(super) family: Option<Family>,
@@ -111,25 +114,30 @@ impl<'a> Named<'a, '_> {
             _ => "HTTP".into(),
         };
         let source = if target == "/" { Source::Route } else { source };
-        Some((format!("{method} {target}{}", self.graphql_operations()).into(), source))
+        let operations = self.graphql_operations();
+        Some(([&*method, " ", &target, &operations].concat().into(), source))
     }
 
-    fn server_target(&self) -> Option<(Cow<'a, str>, Source)> {
+    fn server_target(&self) -> Option<(Cow<'_, str>, Source)> {
         let facts = self.facts;
         let route = facts.text(&[HttpRoute, UrlTemplate]).map(|route| (route, Source::Route));
         route
             .or_else(|| facts.text(TARGET).map(|target| (path_of(target), Source::Url)))
-            .or_else(|| facts.text(FULL_URL).map(|url| (base_of(url), Source::Url)))
+            .or_else(|| self.base_url())
     }
 
-    fn client_target(&self) -> Option<(Cow<'a, str>, Source)> {
+    fn client_target(&self) -> Option<(Cow<'_, str>, Source)> {
         let facts = self.facts;
         let route = facts.text(&[HttpRoute]).map(|route| (route, Source::Route));
         route
-            .or_else(|| facts.text(FULL_URL).map(|url| (base_of(url), Source::Url)))
+            .or_else(|| self.base_url())
             .or_else(|| self.composed_url().map(|url| (url, Source::Url)))
             .or_else(|| facts.text(&[UrlTemplate]).map(|template| (template, Source::Route)))
             .or_else(|| facts.text(TARGET).map(|target| (path_of(target), Source::Url)))
+    }
+
+    fn base_url(&self) -> Option<(Cow<'_, str>, Source)> {
+        Some((self.url?.base.as_ref().into(), Source::Url))
     }
 
     fn composed_url(&self) -> Option<Cow<'a, str>> {
@@ -163,7 +171,7 @@ impl<'a> Named<'a, '_> {
     }
 
     /// In older conventions the name of an HTTP span was its route (rule NAME-5b).
-    fn route_in_name(&self) -> Option<(Cow<'a, str>, Source)> {
+    fn route_in_name(&self) -> Option<(Cow<'_, str>, Source)> {
         let is_template = self.name.contains(['{', '<', '*']) || self.name.contains("/:");
         let source = if is_template { Source::Route } else { Source::Url };
         self.name.starts_with('/').then(|| (path(self.name).into(), source))
@@ -212,13 +220,6 @@ fn path_of(target: Cow<'_, str>) -> Cow<'_, str> {
     match target {
         Cow::Borrowed(target) => path(target).into(),
         Cow::Owned(target) => path(&target).to_owned().into(),
-    }
-}
-
-fn base_of(url: Cow<'_, str>) -> Cow<'_, str> {
-    match url {
-        Cow::Borrowed(url) => SplitUrl::new(url).base,
-        Cow::Owned(url) => SplitUrl::new(&url).base.into_owned().into(),
     }
 }
 

@@ -4,6 +4,7 @@ use opentelemetry::StringValue;
 use opentelemetry::trace::SpanKind;
 
 use super::facts::Facts;
+use super::family::Family;
 use crate::semconv::Attribute::{self, *};
 
 pub(super) const HTTP_METHOD: &[Attribute] = &[HttpRequestMethod, HttpMethod];
@@ -22,20 +23,6 @@ const GRAPHQL: &[Attribute] = &[
     GraphqlFieldPath,
     GraphqlParentType,
 ];
-
-/// What family of work a span belongs to; decides its op and how it is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    Cache,
-    Database,
-    Faas,
-    GenAi,
-    Graphql,
-    Http,
-    Mcp,
-    Messaging,
-    Rpc,
-}
 
 /// Families in the order in which they are tried (rules OP-3 and OP-4): what is specific stands
 /// before what carries it, except on servers, which are entered by HTTP first.
@@ -94,20 +81,27 @@ const MAX_CHARS: usize = 128;
 /// The `op` of a span and the family behind it (rules OP-1 to OP-12); never the name of the span.
 pub(super) fn op(facts: &Facts<'_>, kind: &SpanKind) -> (Option<StringValue>, Option<Family>) {
     let inferred = infer(facts, kind);
-    let given = facts.string(&[SentryOp]);
-    let family = match &given {
-        // The text of a query must not stand for a key that was looked up.
-        Some(op) if op.starts_with("cache.") => Some(Family::Cache),
-        _ => inferred.as_ref().map(|(family, _)| *family),
+    let Some(given) = facts.string(&[SentryOp]) else {
+        return match inferred {
+            Some((family, op)) => (Some(short(op)), Some(family)),
+            None => (None, None),
+        };
     };
-    let given = given.map(|op| owned(op.into()));
-    let op = given.or(inferred.map(|(_, op)| op)).map(|op| match op.as_str() {
+    // The text of a query must not stand for a key that was looked up.
+    let family = match given.starts_with("cache.") {
+        true => Some(Family::Cache),
+        false => inferred.map(|(family, _)| family),
+    };
+    (Some(short(owned(given.into()))), family)
+}
+
+fn short(op: StringValue) -> StringValue {
+    match op.as_str() {
         long if long.len() > MAX_CHARS => {
             StringValue::from(long.chars().take(MAX_CHARS).collect::<String>())
         }
         _ => op,
-    });
-    (op, family)
+    }
 }
 
 fn owned(op: Cow<'_, str>) -> StringValue {
@@ -115,11 +109,18 @@ fn owned(op: Cow<'_, str>) -> StringValue {
 }
 
 fn infer(facts: &Facts<'_>, kind: &SpanKind) -> Option<(Family, StringValue)> {
-    if let Some(op) = cache(facts) {
+    let hinted = facts.families();
+    if hinted.is_empty() {
+        return None;
+    }
+    if hinted.has(Family::Cache)
+        && let Some(op) = cache(facts)
+    {
         return Some((Family::Cache, op.into()));
     }
     let order = if *kind == SpanKind::Server { SERVER } else { OTHERS };
-    order.iter().find_map(|family| Some((*family, family_op(*family, facts, kind)?)))
+    let mut order = order.iter().filter(|family| hinted.has(**family));
+    order.find_map(|family| Some((*family, family_op(*family, facts, kind)?)))
 }
 
 fn family_op(family: Family, facts: &Facts<'_>, kind: &SpanKind) -> Option<StringValue> {

@@ -7,7 +7,7 @@ use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::facts::Facts;
-use super::op::Family;
+use super::family::Family;
 use super::status::http_code;
 use crate::scrub::without_user_info;
 use crate::semconv::Attribute::{self, *};
@@ -90,15 +90,24 @@ pub(super) fn derive(
         Some(Family::Messaging) => MESSAGING,
         _ => &[],
     };
-    let same = ALL.iter().chain(on_clients).chain(of_family);
-    for (key, others) in same.filter(|(key, _)| facts.value(*key).is_none()) {
-        if let Some(value) = others.iter().find_map(|other| facts.value(*other)) {
-            added.push(KeyValue::new(key.key(), translated(*key, value, facts)));
-        }
+    for same in [ALL, on_clients, of_family] {
+        derive_same(same, facts, added);
     }
     if family == Some(Family::Messaging) {
         added.extend(latency(span, facts));
         added.extend(retries(facts));
+    }
+}
+
+fn derive_same(same: &[Same], facts: &Facts<'_>, added: &mut Vec<KeyValue>) {
+    for (key, others) in same {
+        // Most spans keep to the current keys.
+        let told = others.iter().find(|other| facts.has(&[**other]));
+        if let Some(value) =
+            told.filter(|_| !facts.has(&[*key])).and_then(|other| facts.value(*other))
+        {
+            added.push(KeyValue::new(key.key(), translated(*key, value, facts)));
+        }
     }
 }
 

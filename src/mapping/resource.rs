@@ -6,7 +6,7 @@ use opentelemetry_sdk::Resource;
 use serde_json::Map;
 
 use super::legal::{legal_environment, legal_release};
-use crate::protocol::{Context, json_value, shortened};
+use crate::protocol::{Context, json_value, limit, shortened};
 
 /// What the resource of a provider says, worked out once for all of its spans.
 #[derive(Clone, Debug)]
@@ -97,13 +97,18 @@ impl ResourceFields {
             ON_ROOTS.contains(&entry.key.as_str())
                 && (entry.key.as_str() != "service.name" || service_name.is_some())
         };
+        let limited = |entry: &KeyValue| {
+            let mut entry = entry.clone();
+            limit(&mut entry.value);
+            entry
+        };
         Self {
             release: release.and_then(|release| legal_release(&release)).map(StringValue::from),
             environment: environment
                 .and_then(|name| legal_environment(&name))
                 .map(StringValue::from),
             server_name: server_name.map(|name| line(&name, 200)).map(StringValue::from),
-            data: attributes.iter().filter(is_on_roots).cloned().collect(),
+            data: attributes.iter().filter(is_on_roots).map(limited).collect(),
             contexts: contexts(&attributes),
             service_name: service_name.map(StringValue::from),
             attributes,

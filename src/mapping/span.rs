@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use opentelemetry::trace::{Link as SpanLink, SpanId, SpanKind, Status, TraceId};
+use opentelemetry::trace::{Link as SpanLink, SpanId, SpanKind, Status, TraceId, TraceState};
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::SpanStatus;
@@ -9,15 +10,18 @@ use sentry_types::protocol::v7::SpanStatus;
 use super::breadcrumb::measurement;
 use super::error_text::ErrorText;
 use super::facts::Facts;
-use super::name::Named;
-use super::op::{self, Family, HTTP_METHOD};
+use super::family::Family;
+use super::name::{FULL_URL, Named};
+use super::op::{self, HTTP_METHOD};
 use super::product::derive;
 use super::room::Room;
+use super::shape::Shape;
 use super::status;
 use super::tags::TagPolicy;
 use super::url::SplitUrl;
 use crate::protocol::{
-    Data, Link, Measurement, Span, Timestamp, TransactionSource, fit_links, limited, shortened,
+    Data, Link, Measurement, Span, Tags, Timestamp, TransactionSource, fit_links, limit, limited,
+    shortened,
 };
 use crate::semconv::Attribute::*;
 
@@ -67,10 +71,12 @@ pub(super) struct Mapped {
     pub(super) measurements: BTreeMap<String, Measurement>,
     /// The name to group by, where Sentry would derive another one.
     low_cardinality_name: Option<StringValue>,
-    /// Attributes that replace what the span says.
-    replaced: Vec<KeyValue>,
-    /// Attributes that stand in for what the span does not say.
-    added: Vec<KeyValue>,
+    /// Attributes that are not among those of the span: first those that replace what it says,
+    /// then those that stand in for what it does not say.
+    derived: Vec<KeyValue>,
+    /// How many of them replace something.
+    replacing: usize,
+    shape: Shape,
 }
 
 /// How Sentry shows the transaction of a root span.
@@ -82,27 +88,35 @@ pub(crate) struct RootTitle {
 
 impl RootTitle {
     pub(crate) fn of(root: &SpanData) -> Self {
-        let Mapped { name, op, .. } = Mapped::of(root, &Facts::of(&root.attributes), true);
+        let Mapped { name, op, .. } = Mapped::of(root, true);
         Self { name, op }
     }
 }
 
 impl Mapped {
     /// Reads a span; `as_root` decides by which rules it is named.
-    pub(super) fn of(span: &SpanData, facts: &Facts<'_>, as_root: bool) -> Self {
-        Self::of_in(&mut Room::default(), span, facts, as_root)
+    pub(super) fn of(span: &SpanData, as_root: bool) -> Self {
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        Self::of_in(&mut Room::default(), span, (&facts, shape), as_root)
     }
 
-    /// The same with room that [`into_child`](Self::into_child) gives back.
+    /// The same with room that [`data`](Self::data) gives back.
     pub(super) fn of_in(
         room: &mut Room,
         span: &SpanData,
-        facts: &Facts<'_>,
+        (facts, mut shape): (&Facts<'_>, Shape),
         as_root: bool,
     ) -> Self {
+        if span.instrumentation_scope.attributes().next().is_some() {
+            shape.add_unknown();
+        }
         let (op, family) = op::op(facts, &span.span_kind);
+        let url = facts.text(FULL_URL);
+        let url = url.as_deref().map(SplitUrl::new);
         let named = Named {
             facts,
+            url: url.as_ref(),
             kind: &span.span_kind,
             name: &span.name,
             family,
@@ -112,23 +126,29 @@ impl Mapped {
             true => named.transaction(),
             false => (named.description(), TransactionSource::Custom),
         };
-        let name = text(name, span);
+        let name = text(name, span, as_root);
         let start = Timestamp::from(span.start_time);
         let low_cardinality_name = match (as_root, source) {
             (true, source) if source != TransactionSource::Url => Some(name.clone()),
             _ if family == Some(Family::Http) && is_derived_http_name(&span.name, facts) => None,
-            _ => Some(StringValue::from(span.name.clone())),
+            _ if name.as_str() == span.name => Some(name.clone()),
+            _ => Some(text(Cow::Borrowed(&span.name), span, false)),
         };
+        let mut derived = std::mem::take(&mut room.derived);
+        replace(url.as_ref(), facts, as_root, &mut derived);
+        let replacing = derived.len();
+        add(room, span, facts, family, &mut derived);
         Self {
             status: status::status(&span.status, facts),
             origin: origin(facts),
             start,
             end: Timestamp::from(span.end_time).max(start),
             links: links(&span.links),
-            measurements: span.events.iter().filter_map(measurement).collect(),
+            measurements: measurements(span),
             low_cardinality_name: low_cardinality_name.filter(|name| !name.as_str().is_empty()),
-            replaced: replaced(facts, as_root),
-            added: added(room, span, facts, family),
+            derived,
+            replacing,
+            shape,
             op,
             name,
             source,
@@ -138,41 +158,60 @@ impl Mapped {
     /// What the span says under a key, or what is known of it besides.
     pub(super) fn value<'a>(&'a self, key: &str, attributes: &'a [KeyValue]) -> Option<&'a Value> {
         let is_it = |entry: &&KeyValue| entry.key.as_str() == key;
-        let replaced = self.replaced.iter().rfind(is_it);
+        let (replaced, added) = self.derived.split_at_checked(self.replacing)?;
+        let replaced = replaced.iter().rfind(is_it);
         let own = || attributes.iter().rfind(is_it);
-        let added = || self.added.iter().find(is_it);
+        let added = || added.iter().find(is_it);
         replaced.or_else(own).or_else(added).map(|entry| &entry.value)
     }
 
-    /// The typed data of the span: its own attributes and what is known besides.
-    pub(super) fn data(&mut self, attributes: Vec<KeyValue>) -> Data {
-        let mut attributes = attributes;
-        let more = self.replaced.len().saturating_add(self.added.len()).saturating_add(1);
-        attributes.reserve(more);
-        let mut data = Data::from(attributes);
-        data.retain(|key, _| !is_carrier(key.as_str()));
-        data.extend(self.replaced.drain(..));
-        for entry in self.added.drain(..) {
-            data.insert_missing(entry.key, entry.value);
-        }
-        if let Some(name) = self.low_cardinality_name.take() {
-            data.insert_missing("sentry.name", Value::String(name));
-        }
-        data.fit(MAX_DATA_BYTES);
+    /// The typed data of the span: its own attributes, what is known besides, and `more`.
+    pub(super) fn data(
+        &mut self,
+        attributes: Vec<KeyValue>,
+        more: impl IntoIterator<Item = KeyValue>,
+        room: &mut Room,
+    ) -> Data {
+        let mut derived = std::mem::take(&mut self.derived);
+        let name = self.low_cardinality_name.take();
+        derived.extend(name.map(|name| KeyValue::new("sentry.name", Value::String(name))));
+        derived.extend(more);
+        let data = match self.shape.is_plain(&derived, MAX_DATA_BYTES) {
+            true => room.put(attributes, &mut derived),
+            false => {
+                let mut data = Data::from(attributes);
+                data.retain(|key, _| !is_carrier(key.as_str()));
+                data.extend(derived.drain(..self.replacing.min(derived.len())));
+                for entry in derived.drain(..) {
+                    data.insert_missing(entry.key, entry.value);
+                }
+                data.fit(MAX_DATA_BYTES);
+                data
+            }
+        };
+        room.derived = derived;
         data
+    }
+
+    /// A span below the root.
+    pub(super) fn child(span: SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        Self::of_in(room, &span, (&facts, shape), false).into_child(span, tags, room)
     }
 
     /// The span as one below the root.
     pub(super) fn into_child(mut self, span: SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
-        let tags = tags.of_span(&span.attributes);
+        let tags = match (tags, self.shape.is_uneven()) {
+            (TagPolicy::Root | TagPolicy::None, false) => Tags::default(),
+            _ => tags.of_span(&span.attributes),
+        };
         let parent_span_id = parent(&span);
-        let data = self.data(span.attributes);
-        room.added = self.added;
         Span {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
             parent_span_id,
-            data,
+            data: self.data(span.attributes, None, room),
             op: self.op,
             description: self.name,
             status: self.status,
@@ -200,14 +239,23 @@ pub(super) fn parent(span: &SpanData) -> Option<SpanId> {
     (parent != SpanId::INVALID && parent != span.span_context.span_id()).then_some(parent)
 }
 
-/// Keeps a name without a copy where it is the one of the span.
-fn text(name: Cow<'_, str>, span: &SpanData) -> StringValue {
+/// The name of a span, which is not copied where it stands in several places: that of a root in the
+/// data and in the header of the trace, and the own name in the data.
+fn text(name: Cow<'_, str>, span: &SpanData, as_root: bool) -> StringValue {
     if let Some(short) = shortened(&name, Data::MAX_TEXT_BYTES) {
         return StringValue::from(short);
     }
     match (name, &span.name) {
         (Cow::Borrowed(name), Cow::Borrowed(own)) if name == *own => StringValue::from(*own),
+        (name, own) if as_root || name == *own => StringValue::from(Arc::<str>::from(name)),
         (name, _) => StringValue::from(name.into_owned()),
+    }
+}
+
+fn measurements(span: &SpanData) -> BTreeMap<String, Measurement> {
+    match span.events.is_empty() {
+        true => BTreeMap::new(),
+        false => span.events.iter().filter_map(measurement).collect(),
     }
 }
 
@@ -260,39 +308,42 @@ fn links(links: &[SpanLink]) -> Vec<Link> {
 
 /// What is put in the place of attributes: the URL in parts (rules URL-1 to URL-3), and of a root
 /// the description, which is not its name.
-fn replaced(facts: &Facts<'_>, as_root: bool) -> Vec<KeyValue> {
-    let text = |key: &'static str, text: &str| KeyValue::new(key, text.to_owned());
-    let mut replaced = Vec::new();
-    if let Some(url) = facts.text(&[UrlFull, HttpUrl]) {
-        let url = SplitUrl::new(&url);
-        replaced.push(text("url", &url.base));
-        replaced.extend(url.query.map(|query| text("http.query", query)));
-        replaced.extend(url.fragment.map(|fragment| text("http.fragment", fragment)));
+fn replace(
+    url: Option<&SplitUrl<'_>>,
+    facts: &Facts<'_>,
+    as_root: bool,
+    derived: &mut Vec<KeyValue>,
+) {
+    let text = |key: &'static str, text: &str| entry(key, text.to_owned());
+    if let Some(url) = url {
+        derived.push(text("url", &url.base));
+        derived.extend(url.query.map(|query| text("http.query", query)));
+        derived.extend(url.fragment.map(|fragment| text("http.fragment", fragment)));
     }
     if let Some(description) = facts.string(&[SentryDescription]).filter(|_| as_root) {
-        replaced.push(text(SentryDescription.key(), description));
+        derived.push(text(SentryDescription.key(), description));
     }
-    replaced
 }
 
-fn added(
+/// What stands in for what the span does not say.
+fn add(
     room: &mut Room,
     span: &SpanData,
     facts: &Facts<'_>,
     family: Option<Family>,
-) -> Vec<KeyValue> {
-    let mut added = std::mem::take(&mut room.added);
-    added.push(KeyValue::new("otel.kind", kind(&span.span_kind)));
+    derived: &mut Vec<KeyValue>,
+) {
+    derived.push(KeyValue::new("otel.kind", kind(&span.span_kind)));
     let scope = &span.instrumentation_scope;
-    room.describe(scope, &mut added);
-    added.extend(scope.attributes().map(|entry| {
-        KeyValue::new(Key::from(format!("instrumentation.{}", entry.key)), entry.value.clone())
+    room.describe(scope, derived);
+    derived.extend(scope.attributes().map(|attribute| {
+        entry(format!("instrumentation.{}", attribute.key), attribute.value.clone())
     }));
     match &span.status {
         Status::Unset => {}
-        Status::Ok => added.push(KeyValue::new("otel.status_code", "OK")),
+        Status::Ok => derived.push(KeyValue::new("otel.status_code", "OK")),
         Status::Error { description } => {
-            added.push(KeyValue::new("otel.status_code", "ERROR"));
+            derived.push(KeyValue::new("otel.status_code", "ERROR"));
             if !description.is_empty() {
                 // A report of an error has its place in the event; here its first part is enough.
                 let message = match description.len() > MAX_STATUS_BYTES {
@@ -301,13 +352,14 @@ fn added(
                     }
                     false => description.clone(),
                 };
-                added.push(KeyValue::new("sentry.status.message", message));
+                derived.push(entry("sentry.status.message", message));
             }
         }
     }
-    let trace_state = span.span_context.trace_state().header();
-    if !trace_state.is_empty() {
-        added.push(KeyValue::new("w3c.tracestate", trace_state));
+    let trace_state = span.span_context.trace_state();
+    if *trace_state != TraceState::NONE {
+        let header = Some(trace_state.header()).filter(|header| !header.is_empty());
+        derived.extend(header.map(|header| entry("w3c.tracestate", header)));
     }
     for (key, count) in [
         ("otel.dropped_attributes_count", span.dropped_attributes_count),
@@ -315,11 +367,17 @@ fn added(
         (DROPPED_LINKS, span.links.dropped_count),
     ] {
         if count > 0 {
-            added.push(KeyValue::new(key, i64::from(count)));
+            derived.push(KeyValue::new(key, i64::from(count)));
         }
     }
-    derive(span, facts, family, &mut added);
-    added
+    derive(span, facts, family, derived);
+}
+
+/// An entry within the limits.
+fn entry(key: impl Into<Key>, value: impl Into<Value>) -> KeyValue {
+    let mut value = value.into();
+    limit(&mut value);
+    KeyValue::new(key, value)
 }
 
 fn kind(kind: &SpanKind) -> &'static str {

@@ -10,6 +10,7 @@ use super::event::event;
 use super::facts::Facts;
 use super::ignoring::ignores_span;
 use super::legal::{legal_environment, legal_release};
+use super::shape::Shape;
 use super::transaction::{Crumb, ENVIRONMENT, Root};
 use super::{MAX_CRUMBS, Mapper, Room, span};
 use crate::protocol::{Data, NAME, PLATFORM, Span, TransactionSource, VERSION, retain_spans};
@@ -67,7 +68,7 @@ impl Mapper {
             ..Streamed::default()
         };
         if !failures.sent.is_empty() {
-            let mut root = Root::of(first, self);
+            let mut root = Root::of(first, self, &mut Room::default());
             if let Some(title) = known.filter(|_| !is_root) {
                 root.name = title.name.clone();
             }
@@ -119,14 +120,16 @@ impl Mapper {
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
-        let facts = Facts::of(&span.attributes);
-        let mapped = span::Mapped::of_in(room, &span, &facts, is_segment);
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mapped = span::Mapped::of_in(room, &span, (&facts, shape), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);
             *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });
         }
         let mut span = mapped.into_child(span, &self.tags, room);
         let data = &mut span.data;
+        room.take_out(data);
         data.insert("sentry.trace_lifecycle", "stream");
         if let Some(title) = title {
             data.insert("sentry.segment.id", title.id.to_string());

@@ -1,4 +1,4 @@
-use opentelemetry::{Key, KeyValue, StringValue, Value};
+use opentelemetry::{Key, KeyValue, Value};
 
 use super::resource::ResourceFields;
 use crate::protocol::Tags;
@@ -23,7 +23,7 @@ pub enum TagPolicy {
     None,
 }
 
-/// Attributes with these beginnings do not become tags on their own.
+/// Attributes with these beginnings do not become tags on their own; sorted.
 const NEVER: &[&str] = &[
     "busy_ns",
     "client.",
@@ -57,7 +57,11 @@ impl TagPolicy {
     ///
     /// Where two spans have the same attribute, the first one given counts.
     pub(super) fn of_segment(&self, spans: &[&[KeyValue]], resource: &ResourceFields) -> Tags {
-        let mut tags = Tags::default();
+        let count = spans.iter().map(|attributes| attributes.len()).sum::<usize>();
+        let mut tags = match self {
+            Self::Root | Self::AllSpans => Tags::with_capacity(count.saturating_add(1)),
+            Self::Keys(_) | Self::None => Tags::default(),
+        };
         self.add_segment(spans, resource, &mut tags);
         tags
     }
@@ -125,8 +129,10 @@ impl TagPolicy {
 }
 
 fn is_never(key: &str) -> bool {
-    let first = key.as_bytes().first();
-    NEVER.iter().any(|never| never.as_bytes().first() == first && begins(key, never))
+    let first = |text: &str| text.as_bytes().first().copied();
+    let from = NEVER.partition_point(|never| first(never) < first(key));
+    let alike = NEVER.iter().skip(from).take_while(|never| first(never) == first(key));
+    alike.into_iter().any(|never| begins(key, never))
 }
 
 fn begins(key: &str, never: &str) -> bool {
@@ -144,9 +150,10 @@ fn explicit(attributes: &[KeyValue], tags: &mut Tags) {
 fn insert(tags: &mut Tags, key: Key, value: &Value) {
     match value {
         Value::String(text) => tags.insert(key, text.clone()),
-        Value::Bool(_) | Value::I64(_) | Value::F64(_) => {
-            tags.insert(key, StringValue::from(value.as_str().into_owned()))
-        }
+        Value::Bool(true) => tags.insert(key, "true".into()),
+        Value::Bool(false) => tags.insert(key, "false".into()),
+        Value::I64(number) => tags.insert(key, number.to_string().into()),
+        Value::F64(number) => tags.insert(key, number.to_string().into()),
         _ => false,
     };
 }
@@ -187,6 +194,17 @@ mod tests {
 
     fn of_span(policy: &TagPolicy) -> String {
         serde_json::to_string(&policy.of_span(&attributes())).unwrap()
+    }
+
+    #[test]
+    fn every_beginning_is_found() {
+        for never in NEVER {
+            let key = if never.ends_with('.') { format!("{never}x") } else { (*never).to_owned() };
+            assert!(is_never(&key), "{key}");
+        }
+        for key in ["", "a", "busy_nsx", "clients", "http.route", "users", "zone", "é"] {
+            assert!(!is_never(key), "{key}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use opentelemetry::trace::{Event, SpanId};
 use opentelemetry::{KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{Breadcrumb, Request, User};
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::Mapper;
 use super::breadcrumb::{self, breadcrumb};
@@ -15,6 +15,8 @@ use super::http::request;
 use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
 use super::reading::Reading;
+use super::room::Room;
+use super::shape::Shape;
 use super::span::{self, DROPPED_LINKS, parent};
 use super::status::http_code;
 use super::user::user;
@@ -41,7 +43,7 @@ pub(super) struct Root {
     pub(super) environment: StringValue,
     pub(super) user: Option<User>,
     pub(super) request: Option<Request>,
-    contexts: Vec<(&'static str, Context)>,
+    contexts: [Option<(&'static str, Context)>; 2],
     mapped: span::Mapped,
 }
 
@@ -54,13 +56,14 @@ pub(super) struct Crumb<'a> {
 }
 
 impl Root {
-    pub(super) fn of(span: &SpanData, mapper: &Mapper) -> Self {
-        let facts = Facts::of(&span.attributes);
+    pub(super) fn of(span: &SpanData, mapper: &Mapper, room: &mut Room) -> Self {
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
         let given_environment =
             facts.text(&[SentryEnvironment]).and_then(|text| legal_environment(&text));
-        let mapped = span::Mapped::of(span, &facts, true);
+        let mapped = span::Mapped::of_in(room, span, (&facts, shape), true);
         Self {
             name: mapped.name.clone(),
             release: mapper
@@ -76,7 +79,7 @@ impl Root {
                 .unwrap_or_else(|| StringValue::from(ENVIRONMENT)),
             user: user(&facts),
             request: request(span, &facts),
-            contexts: contexts(&facts),
+            contexts: [response(&facts), profile(&facts)],
             mapped,
         }
     }
@@ -88,22 +91,23 @@ impl Root {
         kind: SegmentKind,
         part: Option<Part>,
         mapper: &Mapper,
+        room: &mut Room,
     ) -> Transaction {
         let resource = &mapper.resource;
         let tags = mapper.tags.of_segment(&[&span.attributes], resource);
         let parent_span_id = parent(&span);
         let mut attributes = span.attributes;
         attributes.extend(flags(kind, part));
-        let mut data = self.mapped.data(attributes);
-        data.insert("sentry.source", self.mapped.source.as_str());
-        data.insert("sentry.origin", Value::String(self.mapped.origin.clone()));
-        if let Some(op) = &self.mapped.op {
-            data.insert("sentry.op", Value::String(op.clone()));
-        }
-        for entry in &resource.data {
-            data.insert_missing(entry.key.clone(), entry.value.clone());
-        }
+        let text = |key, text: &StringValue| KeyValue::new(key, Value::String(text.clone()));
+        let more = [
+            Some(KeyValue::new("sentry.source", self.mapped.source.as_str())),
+            Some(text("sentry.origin", &self.mapped.origin)),
+            self.mapped.op.as_ref().map(|op| text("sentry.op", op)),
+        ];
+        let more = more.into_iter().flatten().chain(resource.data.iter().cloned());
+        let mut data = self.mapped.data(attributes, more, room);
         if !self.mapped.links.is_empty() {
+            room.take_out(&mut data);
             fit_links(&mut self.mapped.links, MAX_LINK_BYTES);
             data.fit(MAX_DATA_BYTES_BESIDE_LINKS);
             let texts = [self.mapped.op.as_ref(), Some(&self.mapped.origin)];
@@ -111,7 +115,9 @@ impl Root {
             cut_links(&mut self.mapped.links, &mut data, texts);
         }
         let mut contexts: BTreeMap<Cow<'static, str>, Context> = resource.contexts.clone();
-        contexts.extend(self.contexts.into_iter().map(|(name, context)| (name.into(), context)));
+        for (name, context) in self.contexts.into_iter().flatten() {
+            contexts.insert(name.into(), context);
+        }
         let context = &span.span_context;
         Transaction {
             event_id: transaction_id(context),
@@ -201,27 +207,25 @@ fn cut_links(links: &mut Vec<Link>, data: &mut Data, texts: usize) {
     data.insert(DROPPED_LINKS, before.saturating_add(i64::try_from(cut).unwrap_or(i64::MAX)));
 }
 
-fn contexts(facts: &Facts<'_>) -> Vec<(&'static str, Context)> {
-    let mut contexts = Vec::new();
-    let size = facts.integer(&[HttpResponseBodySize, HttpResponseContentLength]);
-    let response: Map<_, _> = [("status_code", http_code(facts)), ("body_size", size)]
-        .into_iter()
-        .filter_map(|(field, number)| {
-            Some((field.to_owned(), json!(number.filter(|is| *is >= 0)?)))
-        })
-        .collect();
-    // A size alone is that of something else than a response.
-    if response.contains_key("status_code") {
-        contexts.push(("response", Context::from(response)));
+/// What was answered; a size alone is that of something else.
+fn response(facts: &Facts<'_>) -> Option<(&'static str, Context)> {
+    let told = |number: Option<i64>| number.filter(|number| *number >= 0);
+    let mut response = Map::new();
+    response.insert("status_code".to_owned(), told(http_code(facts))?.into());
+    if let Some(size) = told(facts.integer(&[HttpResponseBodySize, HttpResponseContentLength])) {
+        response.insert("body_size".to_owned(), size.into());
     }
-    let profile: Map<_, _> = [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)]
-        .into_iter()
-        .filter_map(|(field, key)| Some((field.to_owned(), hex_id(&facts.text(&[key])?)?.into())))
-        .collect();
-    if !profile.is_empty() {
-        contexts.push(("profile", Context::from(profile)));
+    Some(("response", response.into()))
+}
+
+fn profile(facts: &Facts<'_>) -> Option<(&'static str, Context)> {
+    let mut profile = Map::new();
+    for (field, key) in [("profile_id", SentryProfileId), ("profiler_id", SentryProfilerId)] {
+        if let Some(id) = facts.text(&[key]).and_then(|id| hex_id(&id)) {
+            profile.insert(field.to_owned(), id.into());
+        }
     }
-    contexts
+    (!profile.is_empty()).then(|| ("profile", profile.into()))
 }
 
 /// An id of 32 hexadecimal digits; Sentry refuses another one.

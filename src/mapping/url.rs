@@ -17,12 +17,18 @@ pub(super) struct SplitUrl<'a> {
 
 impl<'a> SplitUrl<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let (rest, fragment) = cut(text, '#');
-        let (base, query) = cut(rest, '?');
+        let end = text.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+        let (base, rest) = end.and_then(|end| text.split_at_checked(end)).unwrap_or((text, ""));
         if let Some(media) = data_url(base) {
             return Self { base: media, ..Self::default() };
         }
-        Self { base: without_secrets(base), query, fragment }
+        let base = without_secrets(base);
+        if rest.is_empty() {
+            return Self { base, ..Self::default() };
+        }
+        let (query, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let told = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        Self { base, query: query.strip_prefix('?').and_then(told), fragment: told(fragment) }
     }
 }
 
@@ -37,13 +43,18 @@ pub(super) fn is_default_port(scheme: &str, port: &str) -> bool {
 }
 
 fn without_secrets(base: &str) -> Cow<'_, str> {
-    let clean = without_user_info(base);
-    let Some((scheme, rest)) = clean.split_once("://") else {
+    let clean = match base.as_bytes().contains(&b'@') {
+        true => without_user_info(base),
+        false => base.into(),
+    };
+    let Some((scheme, rest)) = divided(&clean) else {
         return clean;
     };
-    let end = rest.find('/').unwrap_or(rest.len());
+    let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    match authority.rsplit_once(':') {
+    let port = authority.bytes().rposition(|byte| byte == b':');
+    let port = port.and_then(|port| authority.split_at_checked(port));
+    match port.and_then(|(host, port)| Some((host, port.strip_prefix(':')?))) {
         Some((host, port)) if is_default_port(scheme, port) => {
             format!("{scheme}://{host}{path}").into()
         }
@@ -51,18 +62,18 @@ fn without_secrets(base: &str) -> Cow<'_, str> {
     }
 }
 
+/// A URL at its first `://`, which mostly is not far.
+fn divided(url: &str) -> Option<(&str, &str)> {
+    let at = url.as_bytes().windows(3).position(|bytes| bytes == b"://")?;
+    let (scheme, rest) = url.split_at_checked(at)?;
+    Some((scheme, rest.strip_prefix("://")?))
+}
+
 fn data_url(base: &str) -> Option<Cow<'_, str>> {
     if !base.starts_with("data:") || Url::parse(base).is_err() {
         return None;
     }
     Some(base.split([',', ';']).next().unwrap_or_default().into())
-}
-
-fn cut(text: &str, mark: char) -> (&str, Option<&str>) {
-    match text.split_once(mark) {
-        Some((before, after)) => (before, Some(after).filter(|after| !after.is_empty())),
-        None => (text, None),
-    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,17 @@ use std::net::IpAddr as Address;
 use sentry_types::protocol::v7::{IpAddress, User};
 
 use super::facts::Facts;
-use crate::semconv::Attribute::*;
+use crate::semconv::Attribute::{self, *};
+
+/// What tells of a user.
+const USER: &[Attribute] =
+    &[ClientAddress, EnduserId, HttpClientIp, UserEmail, UserFullName, UserId, UserName];
 
 /// The user that the attributes of a root span tell of; what may be sent is decided later.
 pub(super) fn user(facts: &Facts<'_>) -> Option<User> {
+    if !facts.has(USER) {
+        return None;
+    }
     let text = |keys: &[_], max_chars: usize| {
         let text = facts.text(keys)?;
         let chars = text.trim().chars().filter(|char| !char.is_control());

@@ -1,6 +1,10 @@
+use std::ops::Range;
+use std::sync::Arc;
+
 use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use super::entries::Entries;
 use super::plain::has_nul;
 
 /// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
@@ -8,7 +12,10 @@ use super::plain::has_nul;
 /// A list that behaves as a map: a key stands in it once and the last value given wins, as
 /// OpenTelemetry asks of attributes (rule ATTR-1). Order is the order of first appearance.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Data(Vec<KeyValue>);
+pub struct Data(Entries);
+
+/// How long a number is at most, with a comma.
+pub(crate) const NUMBER_BYTES: usize = 26;
 
 impl Data {
     /// The longest text that a value keeps, in bytes; longer ones are cut and marked with `…`.
@@ -33,10 +40,11 @@ impl Data {
         let key = short_key(key.into());
         let mut value = value.into();
         limit(&mut value);
-        match self.0.iter_mut().find(|entry| entry.key == key) {
+        let entries = self.0.to_mut();
+        match entries.iter_mut().find(|entry| entry.key == key) {
             Some(entry) => entry.value = value,
             None if key.as_str().is_empty() => {}
-            None => self.0.push(KeyValue::new(key, value)),
+            None => entries.push(KeyValue::new(key, value)),
         }
     }
 
@@ -46,19 +54,19 @@ impl Data {
         if self.value(key.as_str()).is_none() && !key.as_str().is_empty() {
             let mut value = value.into();
             limit(&mut value);
-            self.0.push(KeyValue::new(key, value));
+            self.0.to_mut().push(KeyValue::new(key, value));
         }
     }
 
     /// Takes `key` out.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let at = self.0.iter().position(|entry| entry.key.as_str() == key)?;
-        Some(self.0.remove(at).value)
+        Some(self.0.to_mut().remove(at).value)
     }
 
     /// Keeps the entries for which `keep` says yes.
     pub fn retain(&mut self, mut keep: impl FnMut(&Key, &mut Value) -> bool) {
-        self.0.retain_mut(|entry| keep(&entry.key, &mut entry.value));
+        self.0.to_mut().retain_mut(|entry| keep(&entry.key, &mut entry.value));
     }
 
     /// All entries, in order.
@@ -68,7 +76,7 @@ impl Data {
 
     /// All entries, in order, with values that can be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
-        self.0.iter_mut().map(|entry| (&entry.key, &mut entry.value))
+        self.0.to_mut().iter_mut().map(|entry| (&entry.key, &mut entry.value))
     }
 
     /// How many entries there are.
@@ -78,7 +86,23 @@ impl Data {
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+
+    /// Distinct and legal attributes, and after them a part of a list that is still written; it
+    /// is to be given to [`share`](Self::share) or [`take_end`](Self::take_end).
+    pub(crate) fn beside(attributes: Vec<KeyValue>, range: Range<usize>) -> Self {
+        Self(Entries::beside(attributes, range))
+    }
+
+    /// Takes part in the list that is written now, if this one is to.
+    pub(crate) fn share(&mut self, list: &Arc<Vec<KeyValue>>) {
+        self.0.share(list);
+    }
+
+    /// Takes what was written last for itself, if it was written for this one.
+    pub(crate) fn take_end(&mut self, list: &mut Vec<KeyValue>) {
+        self.0.take_end(list);
     }
 }
 
@@ -111,17 +135,17 @@ impl From<Vec<KeyValue>> for Data {
             }
         }
         attributes.truncate(end);
-        Self(attributes)
+        Self(attributes.into())
     }
 }
 
 /// Keys that were seen, of which some cannot be told apart.
-#[derive(Debug, Default)]
-struct Seen(u64);
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen(u64);
 
 impl Seen {
     /// Notes a key; tells whether it, or one like it, was there before.
-    fn insert(&mut self, key: &str) -> bool {
+    pub(crate) fn insert(&mut self, key: &str) -> bool {
         let key = key.as_bytes();
         let middle = key.get(key.len().div_euclid(2)).copied().unwrap_or_default();
         let last = key.last().copied().unwrap_or_default();
@@ -147,7 +171,7 @@ impl Extend<KeyValue> for Data {
 impl Serialize for Data {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for entry in &self.0 {
+        for entry in self.0.iter() {
             map.serialize_entry(entry.key.as_str(), &Json(&entry.value))?;
         }
         map.end()
@@ -206,7 +230,13 @@ impl Serialize for Float {
 #[inline]
 pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     let too_long = text.len() > bytes;
-    (too_long || has_nul(text.as_bytes())).then(|| shorter(text, bytes, too_long))
+    (!fits(text, bytes)).then(|| shorter(text, bytes, too_long))
+}
+
+/// Whether a text of at most so many bytes may stay as it is.
+#[inline]
+fn fits(text: &str, bytes: usize) -> bool {
+    text.len() <= bytes && !has_nul(text.as_bytes())
 }
 
 fn shorter(text: &str, bytes: usize, too_long: bool) -> String {
@@ -229,8 +259,40 @@ fn short_key(key: Key) -> Key {
     shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
 }
 
+/// Whether a key may stay as it is.
+pub(crate) fn is_legal_key(key: &str) -> bool {
+    !key.is_empty() && fits(key, Data::MAX_KEY_BYTES)
+}
+
+/// About how many bytes a value has; none if [`limit`] would change it.
+#[inline]
+pub(crate) fn legal_len(value: &Value) -> Option<usize> {
+    let legal = |text: &StringValue| {
+        let text = text.as_str();
+        fits(text, Data::MAX_TEXT_BYTES).then_some(text.len())
+    };
+    match value {
+        Value::String(text) => legal(text),
+        Value::Bool(_) | Value::I64(_) | Value::F64(_) => Some(NUMBER_BYTES),
+        Value::Array(array) => {
+            let len = match array {
+                Array::Bool(values) => values.len(),
+                Array::I64(values) => values.len(),
+                Array::F64(values) => values.len(),
+                Array::String(texts) => {
+                    let lens = texts.iter().map(|text| Some(legal(text)?.saturating_add(1)));
+                    return (texts.len() <= Data::MAX_ARRAY_LEN).then(|| lens.sum()).flatten();
+                }
+                _ => return None,
+            };
+            (len <= Data::MAX_ARRAY_LEN).then(|| len.saturating_mul(NUMBER_BYTES))
+        }
+        _ => None,
+    }
+}
+
 /// Shortens what is longer than Sentry keeps.
-pub(super) fn limit(value: &mut Value) {
+pub(crate) fn limit(value: &mut Value) {
     match value {
         Value::String(text) => limit_text(text),
         Value::Array(Array::Bool(values)) => values.truncate(Data::MAX_ARRAY_LEN),

@@ -1,7 +1,7 @@
 use opentelemetry::{Array, StringValue, Value};
 use serde::Serialize;
 
-use super::data::{Data, Json, limit, shortened};
+use super::data::{Data, Json, NUMBER_BYTES, limit, shortened};
 use super::json::to_json;
 use super::span::Link;
 
@@ -10,6 +10,9 @@ const SHORTER: [usize; 10] = [8192, 4096, 2048, 1024, 512, 256, 128, 64, 32, 8];
 
 /// A byte of a text becomes at most this many bytes of JSON.
 const MAX_ESCAPE: usize = 6;
+
+/// What stands around a key and its value.
+const ENTRY_MARKS: usize = 6;
 
 /// An element of a list takes at least about this much.
 const ELEMENT_BYTES: usize = 16;
@@ -78,12 +81,18 @@ impl Data {
                         sum.saturating_add(text(value.as_str())).saturating_add(3)
                     })
                 }
-                Value::Array(_) => Self::MAX_ARRAY_LEN.saturating_mul(26),
-                _ => 26,
+                Value::Array(_) => Self::MAX_ARRAY_LEN.saturating_mul(NUMBER_BYTES),
+                _ => NUMBER_BYTES,
             };
-            sum.saturating_add(text(key.as_str())).saturating_add(value).saturating_add(6)
+            sum.saturating_add(text(key.as_str())).saturating_add(value).saturating_add(ENTRY_MARKS)
         })
     }
+}
+
+/// How much JSON so many entries are at most whose keys and values have so many bytes.
+pub(crate) fn most_bytes(entries: usize, bytes: usize) -> usize {
+    let marks = entries.saturating_mul(ENTRY_MARKS);
+    bytes.saturating_mul(MAX_ESCAPE).saturating_add(marks)
 }
 
 /// Shortens what links carry until each of them takes its share of `max_bytes`.

@@ -10,6 +10,7 @@ mod choice;
 mod compression;
 mod data;
 mod deflater;
+mod entries;
 mod envelope;
 mod event;
 mod fit;
@@ -47,12 +48,14 @@ pub use sentry_types::protocol::v7::{
     Request, SpanStatus, Stacktrace, User, Values,
 };
 
-pub(crate) use data::{json_value, limited, shortened};
+pub(crate) use data::{
+    NUMBER_BYTES, Seen, is_legal_key, json_value, legal_len, limit, limited, shortened,
+};
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope};
 pub(crate) use event::EventJson;
-pub(crate) use fit::{fit_links, json_len, shorten};
+pub(crate) use fit::{fit_links, json_len, most_bytes, shorten};
 pub(crate) use json::{to_json, write_json};
 pub(crate) use letterhead::{Letterhead, sent_at};
 #[cfg(feature = "logs")]

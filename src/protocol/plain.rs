@@ -77,7 +77,8 @@ pub(super) fn has_nul(text: &[u8]) -> bool {
 fn all_words(text: &[u8], holds: impl Fn(u64) -> bool) -> bool {
     if let Some(last) = text.last_chunk::<8>() {
         let words = text.as_chunks::<8>().0;
-        return words.iter().chain([last]).all(|word| holds(u64::from_le_bytes(*word)));
+        let holds = |word: &[u8; 8]| holds(u64::from_le_bytes(*word));
+        return words.iter().all(holds) && holds(last);
     }
     if let (Some([a, b, c, d]), Some([e, f, g, h])) = (text.first_chunk(), text.last_chunk()) {
         return holds(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));

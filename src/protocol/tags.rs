@@ -49,6 +49,10 @@ impl Tags {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
+    pub(crate) fn with_capacity(len: usize) -> Self {
+        Self(Vec::with_capacity(len))
+    }
+
     /// Takes out all but the first ones.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.0.truncate(len);
@@ -80,11 +84,27 @@ fn legal_key(key: Key) -> Key {
 }
 
 fn is_legal(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-')
+    LEGAL.get(usize::from(byte)).copied().unwrap_or_default()
 }
+
+/// The bytes that may stand in a key, known by heart.
+const LEGAL: [bool; 256] = {
+    let mut legal = [false; 256];
+    let mut left: &mut [bool] = &mut legal;
+    let mut byte = 0_u8;
+    while let [is_legal, rest @ ..] = left {
+        *is_legal = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+        byte = byte.wrapping_add(1);
+        left = rest;
+    }
+    legal
+};
 
 fn legal_value(value: StringValue) -> StringValue {
     let text = value.as_str();
+    if text.len() <= Tags::MAX_CHARS && is_word(text) {
+        return value;
+    }
     let trimmed = text.trim();
     if trimmed.len() == text.len() && text.len() <= Tags::MAX_CHARS && !text.contains(is_break) {
         return value;
@@ -92,6 +112,14 @@ fn legal_value(value: StringValue) -> StringValue {
     let line = trimmed.chars().map(|char| if is_break(char) { ' ' } else { char });
     let cut: String = line.take(Tags::MAX_CHARS).collect();
     StringValue::from(cut.trim_end().to_owned())
+}
+
+/// Whether a text has nothing in it that would have to go: what is seen of ASCII, blanks inside.
+fn is_word(text: &str) -> bool {
+    let is_seen = |byte: u8| (b' '..=b'~').contains(&byte);
+    let edges = [text.bytes().next(), text.bytes().next_back()];
+    // All are looked at, which takes less than to stop at the first one.
+    !edges.contains(&Some(b' ')) && text.bytes().fold(true, |all, byte| all & is_seen(byte))
 }
 
 fn is_break(char: char) -> bool {

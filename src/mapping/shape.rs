@@ -1,0 +1,82 @@
+use opentelemetry::{KeyValue, Value};
+
+use crate::protocol::{NUMBER_BYTES, Seen, is_legal_key, legal_len, most_bytes};
+
+/// Whether the attributes of a span can be sent as they are, with what is derived after them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape {
+    is_uneven: bool,
+    seen: Seen,
+    entries: usize,
+    bytes: usize,
+}
+
+/// Whether a key is one that the mapping reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Not,
+    First,
+    /// It stood there before.
+    Again,
+}
+
+impl Shape {
+    /// Whether all keys are legal, different and none of the mapping's own, all values within the
+    /// limits, and all of it together with `derived`, which is as well, within `max_bytes` of JSON.
+    pub(super) fn is_plain(&self, derived: &[KeyValue], max_bytes: usize) -> bool {
+        let bytes = derived.iter().try_fold(self.bytes, |sum, entry| {
+            let len = match &entry.value {
+                Value::String(text) => text.as_str().len(),
+                Value::Bool(_) | Value::I64(_) | Value::F64(_) => NUMBER_BYTES,
+                _ => return None,
+            };
+            Some(sum.saturating_add(entry.key.as_str().len()).saturating_add(len))
+        });
+        let entries = self.entries.saturating_add(derived.len());
+        !self.is_uneven && bytes.is_some_and(|bytes| most_bytes(entries, bytes) <= max_bytes)
+    }
+
+    /// Whether an attribute may be one that the mapping takes out, or that makes a tag.
+    pub(super) fn is_uneven(&self) -> bool {
+        self.is_uneven
+    }
+
+    /// Takes into account that something of any form is derived.
+    pub(super) fn add_unknown(&mut self) {
+        self.is_uneven = true;
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, before: &[KeyValue], entry: &KeyValue, known: Known) {
+        let key = entry.key.as_str();
+        let is_even = match known {
+            Known::Not => {
+                // Keys that cannot be told apart need not be the same.
+                let is_again =
+                    self.seen.insert(key) && before.iter().any(|other| other.key == entry.key);
+                !is_again && !is_reserved(key) && is_legal_key(key)
+            }
+            Known::First => !key.starts_with("sentry."),
+            Known::Again => false,
+        };
+        let len = legal_len(&entry.value);
+        self.is_uneven |= !is_even || len.is_none();
+        self.bytes = self.bytes.saturating_add(key.len()).saturating_add(len.unwrap_or_default());
+        self.entries = self.entries.saturating_add(1);
+    }
+}
+
+/// Whether a key that the mapping does not read is one that it takes out or writes.
+fn is_reserved(key: &str) -> bool {
+    match key.as_bytes().first() {
+        Some(b'h') => matches!(key, "http.fragment" | "http.query"),
+        Some(b'i') => key.starts_with("instrumentation."),
+        Some(b'o') => key.starts_with("otel."),
+        Some(b'p') => key == "process.command_args",
+        Some(b's') => key.starts_with("sentry.") || key.starts_with("service."),
+        Some(b't') => key.starts_with("tags."),
+        Some(b'u') => key == "url",
+        Some(b'w') => key.starts_with("w3c."),
+        _ => false,
+    }
+}
