@@ -7,6 +7,7 @@
 mod around;
 mod assignment;
 mod attribute;
+mod byte;
 mod card;
 mod family;
 mod graphql;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::byte::Class;
 use super::family::{Families, Family};
-use super::pass::Pass;
+use super::pass::{self, Pass};
 use super::settings::Scrubbing;
 use crate::steps;
 
@@ -15,7 +16,23 @@ const MAX_PASSES: usize = 4;
 /// The shortest text in which more than an address, an assignment or a URL can be.
 const SHORT_TEXT: usize = 13;
 
+/// Whether there is nothing in a text to look at.
+#[inline]
+pub(super) fn is_calm(text: &str) -> bool {
+    match text.len() < SHORT_TEXT {
+        true => is_without_marks(text),
+        false => calm_len(text) == text.len(),
+    }
+}
+
+/// Whether a text has nothing in it without which a short one is calm.
+fn is_without_marks(text: &str) -> bool {
+    steps::count(text.len());
+    !text.bytes().any(|byte| Class::of(byte).is(Class::SHORT))
+}
+
 /// The text without what must not be sent.
+#[inline]
 pub(super) fn scrubbed<'a>(
     text: &'a str,
     kind: Kind,
@@ -23,15 +40,43 @@ pub(super) fn scrubbed<'a>(
     settings: &Scrubbing,
 ) -> Cow<'a, str> {
     let is_short = text.len() < SHORT_TEXT && matches!(kind, Kind::Text | Kind::Statement);
-    if is_short && !text.bytes().any(|byte| matches!(byte, b'@' | b':' | b'=' | b'%')) {
-        steps::count(text.len());
+    if is_short && is_without_marks(text) {
         return text.into();
     }
-    let mut clean = Pass::new(text, kind, families, settings).run();
+    looked_at(text, kind, families, settings)
+}
+
+/// How much of a text there is before the first byte to look at.
+fn calm_len(text: &str) -> usize {
+    let (bytes, marks) = (text.as_bytes(), pass::marks(text));
+    let calm = |at: usize| {
+        let length = pass::calm(bytes.get(at..).unwrap_or_default(), marks);
+        steps::count(length);
+        at.saturating_add(length)
+    };
+    let at = calm(0);
+    // Most URLs have no marks but the first.
+    match bytes.get(at..) {
+        Some([b':', b'/', b'/', ..]) if calm(at.saturating_add(3)) == bytes.len() => bytes.len(),
+        _ => at,
+    }
+}
+
+fn looked_at<'a>(
+    text: &'a str,
+    kind: Kind,
+    families: Families,
+    settings: &Scrubbing,
+) -> Cow<'a, str> {
+    let calm = calm_len(text);
+    if calm == text.len() {
+        return text.into();
+    }
+    let mut clean = Pass::new((text, calm), kind, families, settings).run();
     // What was taken out may join what stood around it to another secret.
     for _ in 1..MAX_PASSES {
         let Cow::Owned(once) = &clean else { break };
-        let Cow::Owned(again) = Pass::new(once, kind, families, settings).run() else { break };
+        let Cow::Owned(again) = Pass::new((once, 0), kind, families, settings).run() else { break };
         if again == *once {
             break;
         }
@@ -42,7 +87,7 @@ pub(super) fn scrubbed<'a>(
 
 /// A text with the user info of every URL in it replaced.
 pub(crate) fn without_user_info(text: &str) -> Cow<'_, str> {
-    if !text.contains("://") || !text.contains('@') {
+    if !text.contains('@') || !text.contains("://") {
         return text.into();
     }
     let families = Families::NONE.with(Family::UserInfo);
