@@ -17,6 +17,8 @@ impl Class {
     pub(super) const QUOTE: Self = Self(1 << 4);
     /// What is looked at in a query: it may begin or end a literal, or be more than one.
     pub(super) const QUERY: Self = Self(1 << 5);
+    /// A small letter or a digit.
+    pub(super) const SMALL: Self = Self(1 << 6);
 
     #[inline]
     pub(super) fn of(byte: u8) -> Self {
@@ -43,8 +45,9 @@ impl Class {
             b'-' | b'#' => Self::MARK.and(Self::QUERY),
             b'"' => Self::QUOTE.and(Self::QUERY),
             b'\'' | b'`' | b'[' | b'$' | b'/' => Self::QUERY,
-            b'0'..=b'9' => Self::WORD.and(Self::BEGIN).and(Self::QUERY),
-            b'a'..=b'z' | b'A'..=b'Z' => Self::WORD,
+            b'0'..=b'9' => Self::WORD.and(Self::SMALL).and(Self::BEGIN).and(Self::QUERY),
+            b'a'..=b'z' => Self::WORD.and(Self::SMALL),
+            b'A'..=b'Z' => Self::WORD,
             _ => Self(0),
         };
         if super::shape::begins(byte) { class.and(Self::BEGIN) } else { class }

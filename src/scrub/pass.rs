@@ -79,7 +79,12 @@ impl<'a, 's> Pass<'a, 's> {
         }
     }
 
-    pub(super) fn run(mut self) -> Cow<'a, str> {
+    pub(super) fn run(self) -> Cow<'a, str> {
+        self.run_by(calm)
+    }
+
+    /// The same with another way to tell how much may be passed by.
+    pub(super) fn run_by(mut self, calm: impl Fn(&[u8], Class) -> usize) -> Cow<'a, str> {
         while let Some(byte) = self.byte(self.at) {
             let before = self.at;
             match byte {

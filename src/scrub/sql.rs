@@ -92,7 +92,10 @@ pub(super) fn without_literals(query: &str, dialect: Dialect) -> (Cow<'_, str>, 
         output: Output::new(query),
     };
     match pass.dialect {
-        Dialect::Redis => (redis::without_arguments(query).into(), false),
+        Dialect::Redis => match redis::without_arguments(query) {
+            same if same == query => (query.into(), false),
+            changed => (changed.into(), false),
+        },
         _ => pass.run(),
     }
 }

@@ -99,6 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scrub::sql::{Dialect, without_literals};
 
     fn clean(text: &str) -> String {
         scrubbed(text, Kind::Text, Families::default(), &Scrubbing::default()).into_owned()
@@ -239,6 +240,7 @@ mod tests {
             "sk-a",
             "://",
             "a://b@",
+            "a://b:c/",
             "?a",
             "a?b=",
             "\\\"",
@@ -374,6 +376,21 @@ mod tests {
                     let twice = scrubbed(&once, kind, families, &settings);
                     prop_assert_eq!(&twice, &once, "{:?} of {}", kind, text);
                 }
+            }
+        }
+
+        #[test]
+        fn nothing_that_is_passed_by_had_to_be_looked_at(text in pieces()) {
+            let (families, settings) = (Families::default(), Scrubbing::default());
+            let all = |kind| Pass::new((&text, 0), kind, families, &settings).run_by(|_, _| 0);
+            for kind in [Kind::Text, Kind::Url, Kind::Query, Kind::Statement] {
+                let some = Pass::new((&text, calm_len(&text)), kind, families, &settings).run();
+                prop_assert_eq!(some, all(kind), "{:?} of {}", kind, text);
+            }
+            for dialect in [Dialect::Unknown, Dialect::Postgres, Dialect::MySql, Dialect::Json] {
+                let (clean, is_calm) = without_literals(&text, dialect);
+                prop_assert!(!is_calm || clean == text, "{}", text);
+                prop_assert!(!is_calm || all(Kind::Statement) == text, "{}", text);
             }
         }
 

@@ -177,25 +177,22 @@ impl Word {
 /// Whether a word of the key may tell something of its value: one that begins like a word of the
 /// lists and is as long. A key with capitals may, too.
 pub(super) fn may_tell(key: &str) -> bool {
-    let bytes = key.as_bytes();
-    let is_known = |from: usize, to: usize| {
-        let word = bytes.get(from..to).unwrap_or_default();
-        let lengths = word.first().and_then(|first| LENGTHS_OF.get(usize::from(*first)));
-        lengths.is_some_and(|lengths| lengths & bit(word.len()) != 0)
+    let is_known = |first: u8, length: usize| {
+        let lengths = LENGTHS_OF.get(usize::from(first));
+        lengths.is_some_and(|lengths| lengths & bit(length) != 0)
     };
-    let mut start = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let class = Class::of(*byte);
-        if !class.is(Class::WORD) {
-            if is_known(start, at) {
-                return true;
-            }
-            start = at.saturating_add(1);
-        } else if byte.is_ascii_uppercase() {
+    let (mut first, mut length) = (0, 0_usize);
+    for byte in key.bytes() {
+        if Class::of(byte).is(Class::SMALL) {
+            first = if length == 0 { byte } else { first };
+            length = length.saturating_add(1);
+        } else if is_known(first, length) || byte.is_ascii_uppercase() {
             return true;
+        } else {
+            length = 0;
         }
     }
-    is_known(start, bytes.len())
+    is_known(first, length)
 }
 
 /// How long the words are that tell something of a value, alone or together with the next, by
