@@ -8,6 +8,7 @@ mod around;
 mod assignment;
 mod attribute;
 mod byte;
+mod calm;
 mod card;
 mod family;
 mod graphql;

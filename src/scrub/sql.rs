@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::byte::Class;
+use super::calm::calm;
 use super::output::Output;
-use super::pass::calm;
 use super::redis;
 use crate::steps;
 

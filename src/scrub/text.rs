@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::byte::Class;
+use super::calm;
 use super::family::{Families, Family};
-use super::pass::{self, Pass};
+use super::pass::Pass;
 use super::settings::Scrubbing;
 use crate::steps;
 
@@ -25,7 +26,7 @@ pub(super) fn is_calm(text: &str) -> bool {
     }
 }
 
-/// Whether a text has nothing in it without which a short one is calm.
+/// Whether a text has none of the marks that make a short one worth a look.
 fn is_without_marks(text: &str) -> bool {
     steps::count(text.len());
     !text.bytes().any(|byte| Class::of(byte).is(Class::SHORT))
@@ -48,9 +49,9 @@ pub(super) fn scrubbed<'a>(
 
 /// How much of a text there is before the first byte to look at.
 fn calm_len(text: &str) -> usize {
-    let (bytes, marks) = (text.as_bytes(), pass::marks(text));
+    let (bytes, marks) = (text.as_bytes(), calm::marks(text));
     let calm = |at: usize| {
-        let length = pass::calm(bytes.get(at..).unwrap_or_default(), marks);
+        let length = calm::calm(bytes.get(at..).unwrap_or_default(), marks);
         steps::count(length);
         at.saturating_add(length)
     };
