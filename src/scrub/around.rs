@@ -22,13 +22,15 @@ pub(super) fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
     let (mut current, mut older, mut unknown) = (None, None, None);
     for entry in attributes {
         let key = entry.key.as_str();
-        if !key.starts_with("db.") {
+        // As long as these keys are, few others are.
+        if !matches!(key.len(), 9 | 12..=14) {
             continue;
         }
+        let Some(key) = key.strip_prefix("db.") else { continue };
         match key {
-            "db.system.name" => current = Some(Dialect::of(&entry.value.as_str())),
-            "db.system" => older = Some(Dialect::of(&entry.value.as_str())),
-            "db.query.text" | "db.statement" => unknown = Some(Dialect::Unknown),
+            "system.name" => current = Some(Dialect::of(&entry.value.as_str())),
+            "system" => older = Some(Dialect::of(&entry.value.as_str())),
+            "query.text" | "statement" => unknown = Some(Dialect::Unknown),
             _ => {}
         }
     }

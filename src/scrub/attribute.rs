@@ -154,6 +154,15 @@ impl Role {
             _ => {}
         }
         match key {
+            // Nothing that is known begins like this.
+            _ if !matches!(
+                key.as_bytes(),
+                [b'c' | b'd' | b'e' | b'g' | b'h' | b'm' | b'n' | b'p' | b'r' | b's' | b'u', ..]
+                    | [.., b'l' | b'i']
+            ) =>
+            {
+                Self::Other
+            }
             "client.address"
             | "client.port"
             | "enduser.role"

@@ -8,6 +8,17 @@ const MAX_DIGITS: usize = 19;
 /// How the digits are grouped where they are.
 const GROUPS: &[&[usize]] = &[&[4, 4, 4, 4], &[4, 4, 4, 4, 3], &[4, 6, 5], &[4, 6, 4]];
 
+/// The fewest digits that a number has.
+const MIN_DIGITS: usize = 13;
+
+/// Whether what follows a digit may be the rest of the number of a card.
+#[inline]
+pub(super) fn may_begin(next: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
+    matches!(next, [a, b, c, ..] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit())
+        && next.get(..MIN_DIGITS - 1).is_some_and(|next| next.iter().all(is_part))
+}
+
 /// Where the number of a card ends that starts at `start`, if there is one.
 pub(super) fn end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut digits = [0; MAX_DIGITS];
@@ -49,10 +60,15 @@ pub(super) fn end(bytes: &[u8], start: usize) -> Option<usize> {
     (is_grouped && is_issued(digits) && is_checked(digits)).then_some(at)
 }
 
+/// Whether an integer has enough digits for the number of a card.
+#[inline]
+pub(super) fn may_be(number: i64) -> bool {
+    number >= 1_000_000_000_000
+}
+
 /// Whether an integer is the number of a card.
 pub(super) fn is_card(number: i64) -> bool {
-    // Twelve digits are too few for the shortest.
-    number >= 1_000_000_000_000 && {
+    may_be(number) && {
         let text = number.to_string();
         end(text.as_bytes(), 0) == Some(text.len())
     }

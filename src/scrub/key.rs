@@ -1,6 +1,6 @@
 //! What the key of a value says about it.
 
-use super::word::{Word, each_word};
+use super::word::{Word, each_word, may_tell};
 
 /// What a key says of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ const MAX_KEY: usize = 256;
 
 /// Judges a key by the words of its last part, and by the names of the parts before.
 pub(super) fn judge(key: &str) -> Verdict {
+    // What is cut off may be the beginning of a word.
+    if key.len() <= MAX_KEY && !may_tell(key) {
+        return Verdict::Free;
+    }
     let (before, last) = parts(key);
     // No word of a secret is that short.
     let verdict = if last.len() < 3 { Verdict::Free } else { judge_last(last) };

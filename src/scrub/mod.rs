@@ -7,6 +7,8 @@
 mod around;
 mod assignment;
 mod attribute;
+mod byte;
+mod calm;
 mod card;
 mod family;
 mod graphql;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::byte::Class;
+use super::calm::{calm, is_json, marks};
 use super::family::{Families, Family};
 use super::key::{self, Verdict};
 use super::output::{Output, SHORT};
@@ -41,7 +43,10 @@ pub(super) struct Pass<'a, 's> {
     floor: usize,
     /// Where the URL ends that we are in.
     url_end: usize,
+    /// Where the last `@` of that URL is.
+    url_at: Option<usize>,
     in_query: bool,
+    marks: Class,
     is_json: bool,
     /// Whether we are in a string of JSON.
     in_string: bool,
@@ -49,30 +54,38 @@ pub(super) struct Pass<'a, 's> {
 }
 
 impl<'a, 's> Pass<'a, 's> {
+    /// A pass that begins where the text is `calm` no more.
     pub(super) fn new(
-        text: &'a str,
+        (text, calm): (&'a str, usize),
         kind: Kind,
         families: Families,
         settings: &'s Scrubbing,
     ) -> Self {
-        let first = text.bytes().find(|byte| !byte.is_ascii_whitespace());
+        let is_url = matches!(kind, Kind::Url | Kind::Query);
         Self {
             text,
             bytes: text.as_bytes(),
             settings,
             families,
             kind,
-            at: 0,
+            at: calm,
             floor: 0,
-            url_end: if matches!(kind, Kind::Url | Kind::Query) { text.len() } else { 0 },
+            url_end: if is_url { text.len() } else { 0 },
+            url_at: if is_url { url::last_at(text.as_bytes()) } else { None },
             in_query: kind == Kind::Query,
-            is_json: matches!(first, Some(b'{' | b'[')),
+            marks: marks(text),
+            is_json: is_json(text),
             in_string: false,
             output: Output::new(text),
         }
     }
 
-    pub(super) fn run(mut self) -> Cow<'a, str> {
+    pub(super) fn run(self) -> Cow<'a, str> {
+        self.run_by(calm)
+    }
+
+    /// The same with another way to tell how much may be passed by.
+    pub(super) fn run_by(mut self, calm: impl Fn(&[u8], Class) -> usize) -> Cow<'a, str> {
         while let Some(byte) = self.byte(self.at) {
             let before = self.at;
             match byte {
@@ -91,6 +104,8 @@ impl<'a, 's> Pass<'a, 's> {
                 }
                 _ => self.at = self.after(1),
             }
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            self.at = self.after(calm(rest, self.marks));
             steps::count(self.at.saturating_sub(before));
         }
         self.output.finish()
@@ -117,23 +132,22 @@ impl<'a, 's> Pass<'a, 's> {
     /// A run of letters and digits: it may begin a token or be a number.
     fn word(&mut self, first: u8) {
         let start = self.at;
-        let second = self.byte(self.after(1)).unwrap_or_default();
-        if first.is_ascii_digit() && second.is_ascii_digit() && self.looks_for(Family::CardNumbers)
-        {
+        let next = self.bytes.get(self.after(1)..).unwrap_or_default();
+        if first.is_ascii_digit() && card::may_begin(next) && self.looks_for(Family::CardNumbers) {
             let end = card::end(self.bytes, start).filter(|_| !self.is_negative(start));
             if let Some(end) = end {
                 // A number of JSON becomes a text of JSON.
                 let quotes = if self.is_bare_number(start, end) { "\"" } else { "" };
                 return self.filter((start, end), quotes, end);
             }
-        } else if shape::may_begin(first, second)
+        } else if shape::may_begin(first, next)
             && self.looks_for(Family::Tokens)
             && let Some((from, to)) = shape::token(self.bytes, start)
         {
             return self.filter((from, to), "", to);
         }
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        self.at = self.after(rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count());
+        let is_part = |byte: &&u8| Class::of(**byte).is(Class::WORD);
+        self.at = self.after(next.iter().take_while(is_part).count().saturating_add(1));
     }
 
     /// Whether the number that starts here has a sign.
@@ -230,10 +244,14 @@ impl<'a, 's> Pass<'a, 's> {
     fn url(&mut self) {
         let start = self.after(3);
         if start > self.url_end {
-            self.url_end = url::end(self.bytes, start);
-            self.in_query = false;
+            self.enter_url(start);
         }
-        match url::user_info(self.bytes, start, self.url_end) {
+        // Without an `@` ahead, a URL is not read again for each one that is in it.
+        let user_info = match self.url_at {
+            Some(at) if at >= start => url::user_info(self.bytes, start, self.url_end),
+            _ => None,
+        };
+        match user_info {
             Some(at) => {
                 if self.looks_for(Family::UserInfo) {
                     self.output.replace((start, at), NOBODY, SHORT);
@@ -246,13 +264,19 @@ impl<'a, 's> Pass<'a, 's> {
         }
     }
 
+    fn enter_url(&mut self, at: usize) {
+        self.url_end = url::end(self.bytes, at);
+        let url = self.bytes.get(at..self.url_end).unwrap_or_default();
+        self.url_at = url::last_at(url).map(|last| at.saturating_add(last));
+        self.in_query = false;
+    }
+
     fn question_mark(&mut self) {
         if self.at >= self.url_end
             && self.kind == Kind::Text
             && url::begins_query(self.bytes, self.at)
         {
-            self.url_end = url::end(self.bytes, self.at);
-            self.in_query = false;
+            self.enter_url(self.at);
         }
         if self.at < self.url_end {
             self.in_query = true;

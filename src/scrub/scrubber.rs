@@ -16,7 +16,7 @@ use super::output::FILTERED;
 use super::redis;
 use super::settings::Scrubbing;
 use super::sql::{Dialect, without_literals};
-use super::text::{Kind, scrubbed};
+use super::text::{self, Kind, scrubbed};
 use super::value::is_placeholder;
 
 /// Takes out of spans and resources what must not be sent.
@@ -117,7 +117,10 @@ impl Scrubber {
     fn statement<'a>(&self, query: &'a str, dialect: Dialect) -> Cow<'a, str> {
         let families = self.families();
         if families.has(Family::SqlLiterals) {
-            return self.both(without_literals(query, dialect), Kind::Statement);
+            return match without_literals(query, dialect) {
+                (clean, true) => clean,
+                (clean, false) => self.both(clean, Kind::Statement),
+            };
         }
         match dialect {
             Dialect::Redis if families.has(Family::SecretKeys) => {
@@ -144,14 +147,36 @@ impl Scrubber {
     }
 
     fn attributes(&self, attributes: &mut Vec<KeyValue>, around: Around) {
-        attributes.retain_mut(|entry| self.attribute(entry, around));
+        attributes.retain_mut(|entry| {
+            let common = self.role(entry);
+            (common == Some(Role::Other) && is_calm(&entry.value))
+                || self.attribute_of(entry, common, around)
+        });
     }
 
     /// Whether an attribute may stay, now that its secrets are taken out.
+    #[cfg(feature = "logs")]
     pub(super) fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
+        self.attribute_of(entry, self.role(entry), around)
+    }
+
+    /// The role of an attribute with a common key.
+    fn role(&self, entry: &KeyValue) -> Option<Role> {
+        if self.settings.has_lists() { None } else { Role::of_common(entry.key.as_str()) }
+    }
+
+    fn attribute_of(&self, entry: &mut KeyValue, common: Option<Role>, around: Around) -> bool {
+        match common {
+            None | Some(Role::Personal | Role::Peer) => return self.judged(entry, common, around),
+            Some(role) => self.value(&mut entry.value, role, around),
+        }
+        true
+    }
+
+    /// Whether one may stay whose key has to be judged, or tells that it may not be sent.
+    fn judged(&self, entry: &mut KeyValue, common: Option<Role>, around: Around) -> bool {
         let families = self.families();
         let key = entry.key.as_str();
-        let common = if self.settings.has_lists() { None } else { Role::of_common(key) };
         let (role, verdict) = match common {
             Some(role) => (role, Verdict::Free),
             None => (Role::of(key), self.settings.judge(key)),
@@ -187,29 +212,32 @@ impl Scrubber {
         true
     }
 
+    #[inline]
     fn value(&self, value: &mut Value, role: Role, around: Around) {
         match value {
             Value::String(text) => self.string(text, role, around),
-            Value::Array(Array::String(texts)) => {
-                let mut is_secret = false;
-                for text in texts {
-                    let after = self.is_option_of_secret(text.as_str());
-                    match is_secret {
-                        true => *text = StringValue::from(FILTERED),
-                        false => self.string(text, role, around),
-                    }
-                    is_secret = after;
-                }
-            }
             Value::I64(number) if self.is_card(*number) => {
                 *value = Value::String(StringValue::from(FILTERED));
             }
+            Value::Array(Array::String(texts)) => self.strings(texts, role, around),
             Value::Array(Array::I64(numbers))
                 if numbers.iter().any(|number| self.is_card(*number)) =>
             {
                 *value = Value::String(StringValue::from(FILTERED));
             }
             _ => {}
+        }
+    }
+
+    fn strings(&self, texts: &mut [StringValue], role: Role, around: Around) {
+        let mut is_secret = false;
+        for text in texts {
+            let after = self.is_option_of_secret(text.as_str());
+            match is_secret {
+                true => *text = StringValue::from(FILTERED),
+                false => self.string(text, role, around),
+            }
+            is_secret = after;
         }
     }
 
@@ -247,6 +275,12 @@ impl Scrubber {
 
     /// The scope, if something had to be taken out of it.
     fn scope(&self, scope: &InstrumentationScope, around: Around) -> Option<InstrumentationScope> {
+        let is_calm = scope.attributes().next().is_none()
+            && text::is_calm(scope.name())
+            && scope.version().is_none_or(text::is_calm);
+        if is_calm {
+            return None;
+        }
         let name = self.text(scope.name(), Kind::Text);
         let version = scope.version().map(|version| self.text(version, Kind::Text));
         let before: Vec<_> = scope.attributes().cloned().collect();
@@ -267,10 +301,10 @@ impl Scrubber {
 
     /// The context, if something had to be taken out of its trace state.
     fn context(&self, context: &SpanContext) -> Option<SpanContext> {
-        let header = context.trace_state().header();
-        if header.is_empty() {
+        if *context.trace_state() == TraceState::NONE {
             return None;
         }
+        let header = context.trace_state().header();
         let entries = header.split(',').filter_map(|entry| entry.split_once('='));
         let clean: Vec<_> = entries
             .map(|(key, value)| {
@@ -298,6 +332,17 @@ impl Scrubber {
             context.is_remote(),
             state,
         ))
+    }
+}
+
+/// Whether there is nothing in a value to look at, whatever its key.
+#[inline]
+fn is_calm(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) | Value::F64(_) => true,
+        Value::I64(number) => !card::may_be(*number),
+        Value::String(text) => text::is_calm(text.as_str()),
+        _ => false,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::byte::Class;
+use super::calm::calm;
 use super::output::Output;
 use super::redis;
 use crate::steps;
@@ -29,8 +31,8 @@ struct Query<'a> {
     bytes: &'a [u8],
     dialect: Dialect,
     at: usize,
-    /// The last byte that was no blank, and where it stands.
-    before: u8,
+    /// Whether nothing was seen so far in which more than literals may be secret.
+    is_calm: bool,
     output: Output<'a>,
 }
 
@@ -76,8 +78,9 @@ impl Dialect {
 
 /// The query with `?` in place of texts and numbers.
 ///
-/// Numbers that are part of a name or of a parameter, such as `t1`, `$1` or `:1`, stay.
-pub(super) fn without_literals(query: &str, dialect: Dialect) -> Cow<'_, str> {
+/// Numbers that are part of a name or of a parameter, such as `t1`, `$1` or `:1`, stay. Tells as
+/// well whether the query is as it was and has nothing else in it that has to be looked at.
+pub(super) fn without_literals(query: &str, dialect: Dialect) -> (Cow<'_, str>, bool) {
     steps::count(query.len());
     let is_json =
         matches!(query.bytes().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['));
@@ -85,19 +88,23 @@ pub(super) fn without_literals(query: &str, dialect: Dialect) -> Cow<'_, str> {
         bytes: query.as_bytes(),
         dialect: if is_json { Dialect::Json } else { dialect },
         at: 0,
-        before: b' ',
+        is_calm: true,
         output: Output::new(query),
     };
     match pass.dialect {
-        Dialect::Redis => redis::without_arguments(query).into(),
+        Dialect::Redis => match redis::without_arguments(query) {
+            same if same == query => (query.into(), false),
+            changed => (changed.into(), false),
+        },
         _ => pass.run(),
     }
 }
 
 impl<'a> Query<'a> {
-    fn run(mut self) -> Cow<'a, str> {
-        while let Some(byte) = self.byte(self.at) {
-            let start = self.at;
+    fn run(mut self) -> (Cow<'a, str>, bool) {
+        loop {
+            self.at = self.after(calm(self.rest(self.at), Class::QUERY));
+            let Some(byte) = self.byte(self.at) else { break };
             let is_json = self.dialect == Dialect::Json;
             match byte {
                 b'\'' => self.literal(b'\'', self.is_escaping()),
@@ -106,16 +113,35 @@ impl<'a> Query<'a> {
                 b'"' | b'`' => self.name(byte),
                 b'[' if self.dialect == Dialect::Standard => self.name(b']'),
                 b'$' if self.in_dollars() => {}
+                b'$' if !is_json => {
+                    self.at = self.after(1);
+                    self.number_of_name();
+                }
                 b'-' if self.byte(self.after(1)) == Some(b'-') && !is_json => self.line_comment(2),
                 b'#' if self.dialect == Dialect::MySql => self.line_comment(1),
                 b'/' if self.byte(self.after(1)) == Some(b'*') => self.comment(),
                 b'0'..=b'9' if !self.is_in_name() => self.number(),
+                b'0'..=b'9' => self.number_of_name(),
+                b'@' | b'%' | b'\\' | b'a'..=b'z' | b'A'..=b'Z' => self.keep(self.after(1), false),
+                b':' => self.keep(self.after(1), !self.rest(self.at).starts_with(b"://")),
+                b'-' => self.keep(self.after(1), false),
                 _ => self.at = self.after(1),
             }
-            let last = self.at.saturating_sub(1).max(start);
-            self.before = self.byte(last).unwrap_or(b' ');
         }
-        self.output.finish()
+        match self.output.finish() {
+            Cow::Borrowed(same) => (same.into(), self.is_calm),
+            changed => (changed, false),
+        }
+    }
+
+    /// Goes on behind what stays.
+    fn keep(&mut self, to: usize, is_calm: bool) {
+        (self.at, self.is_calm) = (to, self.is_calm && is_calm);
+    }
+
+    /// The byte before what comes next.
+    fn before(&self) -> u8 {
+        self.at.checked_sub(1).and_then(|before| self.byte(before)).unwrap_or(b' ')
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -130,6 +156,12 @@ impl<'a> Query<'a> {
         self.bytes.get(at..).unwrap_or_default()
     }
 
+    /// Whether nothing has to be looked at in a part that stays; a word begins with it.
+    fn is_calm_in(&self, from: usize, to: usize) -> bool {
+        let part = self.bytes.get(from..to).unwrap_or_default();
+        calm(part, Class::MARK) == part.len()
+    }
+
     fn replace(&mut self, to: usize, with: &str) {
         let to = to.min(self.bytes.len());
         self.output.replace((self.at, to), with, with);
@@ -138,7 +170,7 @@ impl<'a> Query<'a> {
 
     /// Whether what comes next belongs to a name or a parameter.
     fn is_in_name(&self) -> bool {
-        let before = self.before;
+        let before = self.before();
         before.is_ascii_alphanumeric()
             || !before.is_ascii()
             || matches!(before, b'_' | b'$' | b':' | b'?' | b'@' | b'#')
@@ -148,7 +180,7 @@ impl<'a> Query<'a> {
     /// Whether backslashes count in the text that starts here.
     fn is_escaping(&self) -> bool {
         self.dialect.escapes()
-            || (self.dialect == Dialect::Postgres && matches!(self.before, b'E' | b'e'))
+            || (self.dialect == Dialect::Postgres && matches!(self.before(), b'E' | b'e'))
     }
 
     /// A text or name in double quotes: a text where it is compared with something.
@@ -169,7 +201,8 @@ impl<'a> Query<'a> {
 
     /// A name in quotes stays.
     fn name(&mut self, quote: u8) {
-        self.at = text_end(self.bytes, self.after(1), quote, false).min(self.bytes.len());
+        let end = text_end(self.bytes, self.after(1), quote, false).min(self.bytes.len());
+        self.keep(end, self.is_calm_in(self.after(1), end));
     }
 
     /// A text of JSON stays if it is a key.
@@ -177,7 +210,7 @@ impl<'a> Query<'a> {
         let end = text_end(self.bytes, self.after(1), b'"', true).min(self.bytes.len());
         let next = self.rest(end).iter().find(|byte| !byte.is_ascii_whitespace());
         match next {
-            Some(b':') => self.at = end,
+            Some(b':') => self.keep(end, self.is_calm_in(self.after(1), end)),
             _ => self.replace(end, "\"?\""),
         }
     }
@@ -194,6 +227,12 @@ impl<'a> Query<'a> {
         }
         let with = if self.dialect == Dialect::Json { "0" } else { "?" };
         self.replace(end, with);
+    }
+
+    /// A number that stays; a long one may be that of a card.
+    fn number_of_name(&mut self) {
+        let digits = self.rest(self.at).iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.keep(self.after(digits), digits < 4);
     }
 
     /// A text between `$$` or `$name$`; tells whether one starts here.
@@ -236,6 +275,8 @@ impl<'a> Query<'a> {
 
     /// A comment stays if it is nothing but words.
     fn comment_body(&mut self, mark: usize, length: usize) {
+        // More dashes may begin a block of PEM.
+        self.is_calm &= !self.rest(self.at).starts_with(b"---");
         self.at = self.after(mark);
         let end = self.after(length);
         let body = self.bytes.get(self.at..end).unwrap_or_default();
@@ -243,7 +284,7 @@ impl<'a> Query<'a> {
             |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'\'' | b'"' | b'=' | b'@' | b':');
         match body.iter().any(is_value) {
             true => self.replace(end, "?"),
-            false => self.at = end,
+            false => self.keep(end, self.is_calm_in(self.at, end)),
         }
     }
 }
@@ -296,8 +337,8 @@ mod tests {
             ),
             (Redis, "HGET user:7 name", "HGET user:7 ?"),
         ] {
-            assert_eq!(without_literals(query, dialect), clean);
-            assert_eq!(without_literals(clean, dialect), clean, "once more changes nothing");
+            assert_eq!(without_literals(query, dialect).0, clean);
+            assert_eq!(without_literals(clean, dialect).0, clean, "once more changes nothing");
         }
     }
 
@@ -309,9 +350,33 @@ mod tests {
             "SELECT a->>b, c::text FROM t2",
         ] {
             for dialect in [Dialect::Unknown, Dialect::Postgres, Dialect::Standard] {
-                let clean = without_literals(query, dialect);
+                let (clean, _) = without_literals(query, dialect);
                 assert!(matches!(clean, Cow::Borrowed(same) if same == query), "{clean}");
             }
+        }
+    }
+
+    #[test]
+    fn only_a_query_with_nothing_else_to_see_is_not_looked_at_again() {
+        for query in [
+            "SELECT a.b::text FROM \"t 1\" WHERE id = $1 AND n <> :name -- plain words",
+            "INSERT INTO [orders] (`a`) VALUES (?, ?2) /* plain words */ RETURNING _1",
+            "{\"find\": null}",
+        ] {
+            assert!(without_literals(query, Dialect::Standard).1, "{query}");
+        }
+        for query in [
+            "SELECT 1",
+            "SELECT a FROM \"jo@example.com\"",
+            "SELECT a FROM http://u:p/",
+            "SELECT a -- ghp_",
+            "SELECT a /* Bearer x */",
+            "SELECT -----BEGIN X",
+            "SELECT %abghp_",
+            "{\"eyJ\": null}",
+            "SELECT $4111111111111111",
+        ] {
+            assert!(!without_literals(query, Dialect::Standard).1, "{query}");
         }
     }
 }

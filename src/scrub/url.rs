@@ -10,6 +10,12 @@ pub(super) fn end(bytes: &[u8], at: usize) -> usize {
     at.saturating_add(length)
 }
 
+/// Where the last `@` is, if there is one; most have none.
+pub(super) fn last_at(url: &[u8]) -> Option<usize> {
+    steps::count(url.len());
+    if url.contains(&b'@') { url.iter().rposition(|byte| *byte == b'@') } else { None }
+}
+
 /// Where the user info ends that starts at `start`: at the last `@` of the authority.
 pub(super) fn user_info(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
     let rest = bytes.get(start..end)?;
