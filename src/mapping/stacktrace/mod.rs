@@ -13,6 +13,7 @@ mod in_app;
 mod java;
 mod javascript;
 mod lines;
+mod listing;
 mod php;
 mod python;
 mod ruby;
