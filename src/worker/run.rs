@@ -141,9 +141,24 @@ impl Worker {
             }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
             if let Ok(Some(message)) = tokio::time::timeout(sleep, inbox.recv()).await {
-                self.handle(message);
+                self.handle_together(message, &mut inbox);
             }
         }
+    }
+
+    /// Handles a message; if a request has ended, together with others that have ended as well.
+    fn handle_together(&mut self, mut message: Message, inbox: &mut UnboundedReceiver<Message>) {
+        let is_end = |message: &Message| matches!(message, Message::Answered(..));
+        while is_end(&message) {
+            self.handle(message);
+            let Ok(next) = inbox.try_recv() else { return };
+            if !is_end(&next) {
+                // Other work takes long, and there is room for requests now.
+                self.dispatch();
+            }
+            message = next;
+        }
+        self.handle(message);
     }
 
     fn handle(&mut self, message: Message) {
@@ -214,10 +229,13 @@ impl Worker {
             left = left.saturating_sub(1);
         }
         self.flush_hurried();
-        let sources: Vec<_> = self.sources.keys().copied().collect();
-        for source in sources {
+        let is_closing = self.is_draining();
+        let is_due = |buffer: &SegmentBuffer| {
+            is_closing || buffer.next_deadline().is_some_and(|deadline| deadline <= now)
+        };
+        let due = self.sources.iter().filter(|(_, (buffer, _))| is_due(buffer));
+        for source in due.map(|(source, _)| *source).collect::<Vec<_>>() {
             while left > 0 && self.outboxes.has_room() {
-                let is_closing = self.is_draining();
                 let buffer = &mut self.source(source).0;
                 let next = if is_closing { buffer.drain_next() } else { buffer.expire_next(now) };
                 let Some(segments) = next else { break };
