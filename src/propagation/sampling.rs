@@ -28,8 +28,14 @@ pub(super) fn agreeing(rand: f64, rate: f64, is_sampled: bool) -> f64 {
     }
 }
 
+/// A number in `0..1` with six digits.
 pub(super) fn rand_text(rand: f64) -> String {
-    format!("{rand:.6}")
+    // The one in front keeps the zeros behind the point.
+    let millionths = (MILLION + (rand * MILLION).round()) as u32;
+    match itoa::Buffer::new().format(millionths).strip_prefix('1') {
+        Some(digits) => ["0.", digits].concat(),
+        None => format!("{rand:.6}"),
+    }
 }
 
 /// The shortest text of a rate.
@@ -61,6 +67,10 @@ mod tests {
         assert_eq!(rand(u128::from(u64::MAX), 1.0), "0.999999");
         assert_eq!(rand(u128::from(u64::MAX), 0.25), "0.249999");
         assert_eq!(rand(0x4c79_f60c_1121_4eb3_8604_f4ae_0781_bfb2, 1.0), "0.523513");
+        for millionths in 0..1_000_000 {
+            let number = f64::from(millionths) / MILLION;
+            assert_eq!(rand_text(number), format!("{number:.6}"));
+        }
     }
 
     #[test]

@@ -18,7 +18,13 @@ impl SentIds {
         self.list.is_empty()
     }
 
+    #[inline]
     pub(super) fn contains(&self, id: SpanId) -> bool {
+        // Most traces leave at once, and are asked about before.
+        !self.is_empty() && self.has(id)
+    }
+
+    fn has(&self, id: SpanId) -> bool {
         match &self.set {
             Some(set) => set.contains(&id),
             None => self.list.contains(&id),

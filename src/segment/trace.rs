@@ -30,8 +30,9 @@ pub(super) struct Trace {
 struct Slot {
     id: SpanId,
     parent: SpanId,
-    bytes: usize,
     arrived: Duration,
+    /// What it takes in memory; no span comes near the largest number.
+    bytes: u32,
     /// The span has left.
     is_gap: bool,
     /// It is the root of a segment and no part of what waits above it.
@@ -97,8 +98,8 @@ impl Trace {
         let slot = Slot {
             id: span.span_context.span_id(),
             parent: span.parent_span_id,
-            bytes,
             arrived,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             is_gap: false,
             is_root,
             is_told: false,
@@ -124,7 +125,7 @@ impl Trace {
         for place in places.drain(..) {
             let Some(slot) = self.slots.get_mut(place) else { continue };
             slot.is_gap = true;
-            taken.bytes = taken.bytes.saturating_add(slot.bytes);
+            taken.bytes = taken.bytes.saturating_add(slot.bytes());
             taken.told.extend(slot.is_told.then_some(slot.id));
             if let Some(index) = self.index.as_mut().filter(|_| !leaves_nothing) {
                 index.by_id.remove(&slot.id);
@@ -190,7 +191,7 @@ impl Trace {
         let told = above.iter().chain(below.iter().filter(is_told)).filter_map(id_of).collect();
         let places = || above.iter().rev().chain(&below);
         let span = |place: &usize| self.spans.get(*place).cloned().flatten();
-        let bytes = |place: &usize| self.slots.get(*place).map_or(0, |slot| slot.bytes);
+        let bytes = |place: &usize| self.slots.get(*place).map_or(0, Slot::bytes);
         Some(Subtree {
             spans: places().filter_map(span).collect(),
             bytes: places().map(bytes).fold(0, usize::saturating_add),
@@ -273,6 +274,10 @@ impl Trace {
 }
 
 impl Slot {
+    fn bytes(&self) -> usize {
+        usize::try_from(self.bytes).unwrap_or(usize::MAX)
+    }
+
     /// Whether a span waits here that leaves with its parent.
     fn waits_for_it(&self) -> bool {
         !self.is_gap && !self.is_root

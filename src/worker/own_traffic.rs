@@ -50,11 +50,12 @@ impl OwnTraffic {
     }
 
     fn is_named_by(&self, entry: &KeyValue) -> bool {
-        let key = entry.key.as_str();
-        if URL.contains(&key) {
-            contains(&entry.value.as_str(), &self.host)
-        } else {
-            HOST.contains(&key) && self.is_host(&entry.value.as_str())
+        let [url, old_url] = URL;
+        let [host, old_host] = HOST;
+        match entry.key.as_str() {
+            key if key == url || key == old_url => contains(&entry.value.as_str(), &self.host),
+            key if key == host || key == old_host => self.is_host(&entry.value.as_str()),
+            _ => false,
         }
     }
 

@@ -141,14 +141,25 @@ impl Worker {
                 continue;
             }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
-            let mut next = tokio::time::timeout(sleep, arrivals.next()).await.unwrap_or_default();
-            // Many requests end together; what follows from that is seen to once.
-            while let Some(message) = next {
-                let is_end = matches!(message, Message::Answered(..));
-                self.handle(message);
-                next = if is_end { arrivals.next_now() } else { None };
+            if let Ok(Some(message)) = tokio::time::timeout(sleep, arrivals.next()).await {
+                self.handle_together(message, &mut arrivals);
             }
         }
+    }
+
+    /// Handles a message; if a request has ended, together with others that have ended as well.
+    fn handle_together(&mut self, mut message: Message, arrivals: &mut Arrivals) {
+        let is_end = |message: &Message| matches!(message, Message::Answered(..));
+        while is_end(&message) {
+            self.handle(message);
+            let Some(next) = arrivals.next_now() else { return };
+            if !is_end(&next) {
+                // Other work takes long, and there is room for requests now.
+                self.dispatch();
+            }
+            message = next;
+        }
+        self.handle(message);
     }
 
     fn handle(&mut self, message: Message) {
@@ -219,10 +230,13 @@ impl Worker {
             left = left.saturating_sub(1);
         }
         self.flush_hurried();
-        let sources: Vec<_> = self.sources.keys().copied().collect();
-        for source in sources {
+        let is_closing = self.is_draining();
+        let is_due = |buffer: &SegmentBuffer| {
+            is_closing || buffer.next_deadline().is_some_and(|deadline| deadline <= now)
+        };
+        let due = self.sources.iter().filter(|(_, (buffer, _))| is_due(buffer));
+        for source in due.map(|(source, _)| *source).collect::<Vec<_>>() {
             while left > 0 && self.outboxes.has_room() {
-                let is_closing = self.is_draining();
                 let buffer = &mut self.source(source).0;
                 let next = if is_closing { buffer.drain_next() } else { buffer.expire_next(now) };
                 let Some(segments) = next else { break };
