@@ -11,7 +11,7 @@ use super::sampling;
 use super::sampling_context::SamplingContext;
 use crate::generations::{Generations, Limits, Weight};
 use crate::mapping::Mapper;
-use crate::protocol::{TraceHeader, TraceKey};
+use crate::protocol::{TraceHeader, TraceKey, trace_text};
 
 /// What exporter, propagator and sampler tell each other about traces.
 ///
@@ -183,7 +183,7 @@ impl TraceRegistry {
     ) -> Option<TraceHeader> {
         let Origin { public_key, org_id } = origin.or(self.origin.as_ref())?;
         let header = TraceHeader::default()
-            .with(TraceKey::TraceId, trace.to_string())
+            .with(TraceKey::TraceId, trace_text(trace))
             .with(TraceKey::PublicKey, public_key.clone())
             .with(TraceKey::Sampled, if is_sampled { "true" } else { "false" });
         // Somebody else's rate is not known, and 1 would not be the one that dropped a trace.
@@ -191,8 +191,12 @@ impl TraceRegistry {
         let header = match rate {
             Some(rate) => {
                 let rand = sampling::agreeing(sampling::rand_of(trace), rate, is_sampled);
+                let text = match rate {
+                    1.0 => StringValue::from("1"),
+                    _ => sampling::rate_text(rate).into(),
+                };
                 header
-                    .with(TraceKey::SampleRate, sampling::rate_text(rate))
+                    .with(TraceKey::SampleRate, text)
                     .with(TraceKey::SampleRand, sampling::rand_text(rand))
             }
             None => header,

@@ -55,6 +55,7 @@ pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope, sent_at};
 pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, most_bytes, shorten};
+pub(crate) use hex::trace_text;
 pub(crate) use json::{to_json, write_json};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
