@@ -9,6 +9,7 @@ use opentelemetry_sdk::trace::SpanData;
 use super::facts::Facts;
 use super::family::Family;
 use super::status::http_code;
+use crate::protocol::{Data, limited};
 use crate::scrub::without_user_info;
 use crate::semconv::Attribute::{self, *};
 
@@ -114,7 +115,7 @@ fn derive_same(same: &[Same], facts: &Facts<'_>, added: &mut Vec<KeyValue>) {
 fn translated(key: Attribute, value: &Value, facts: &Facts<'_>) -> Value {
     match key {
         HttpResponseStatusCode => http_code(facts).map_or_else(|| value.clone(), Value::I64),
-        UrlFull => Value::from(without_user_info(&value.as_str()).into_owned()),
+        UrlFull => limited(&without_user_info(&value.as_str()), Data::MAX_TEXT_BYTES).into(),
         DbSystem => other_name(SYSTEMS, value),
         McpTransport => other_name(TRANSPORTS, value),
         _ => value.clone(),

@@ -80,3 +80,115 @@ fn is_reserved(key: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry::InstrumentationScope;
+    use opentelemetry::trace::{
+        SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    };
+    use opentelemetry_sdk::trace::SpanData;
+    use proptest::prelude::*;
+
+    use super::super::facts::Facts;
+    use super::super::room::Room;
+    use super::super::span::Mapped;
+    use super::*;
+    use crate::protocol::Data;
+
+    const KEYS: &[&str] = &[
+        "",
+        "db.system.name",
+        "http.fragment",
+        "http.query",
+        "http.request.method",
+        "http.status_code",
+        "http.url",
+        "order.id",
+        "otel.kind",
+        "otel.status_code",
+        "process.command_args",
+        "sentry.name",
+        "sentry.op",
+        "sentry.unknown",
+        "server.address",
+        "service.name",
+        "tags.region",
+        "thread.name",
+        "url",
+        "url.full",
+        "w3c.tracestate",
+        "nul\0",
+    ];
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::from("https://user:secret@example.com:443/a?b=1#c")),
+            Just(Value::from("nul\0")),
+            Just(Value::from("é".repeat(Data::MAX_TEXT_BYTES))),
+            Just(Value::from("postgresql")),
+            Just(Value::I64(200)),
+            Just(Value::Array(vec![1.5; 300].into())),
+            Just(Value::Array(vec![1.5; 3].into())),
+        ]
+    }
+
+    fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
+        let key = proptest::sample::select(KEYS);
+        let entry = (key, value()).prop_map(|(key, value)| KeyValue::new(key, value));
+        proptest::collection::vec(entry, 0..8)
+    }
+
+    fn span(attributes: Vec<KeyValue>, scope: InstrumentationScope) -> SpanData {
+        let (trace, id) = (TraceId::from(1), SpanId::from(1));
+        SpanData {
+            span_context: SpanContext::new(
+                trace,
+                id,
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::default(),
+            ),
+            parent_span_id: SpanId::INVALID,
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Client,
+            name: "work\0".into(),
+            start_time: UNIX_EPOCH,
+            end_time: UNIX_EPOCH,
+            attributes,
+            dropped_attributes_count: 1,
+            events: Default::default(),
+            links: Default::default(),
+            status: Status::error("no\0thing"),
+            instrumentation_scope: scope,
+        }
+    }
+
+    /// What is sent of a span, with a look at its attributes or without one.
+    fn data(span: &SpanData, is_looked_at: bool) -> Data {
+        let mut shape = Shape::default();
+        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        if !is_looked_at {
+            shape.add_unknown();
+        }
+        let mut room = Room::default();
+        let mut mapped = Mapped::of_in(&mut room, span, (&facts, shape), false);
+        let mut data = mapped.data(span.attributes.clone(), None, &mut room);
+        room.take_out(&mut data);
+        data
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_does_not_depend_on_the_form_of_the_attributes(
+            attributes in attributes(),
+            scope in proptest::sample::select(&["shop", "", "nul\0"]),
+        ) {
+            let scope = InstrumentationScope::builder(scope).with_version("1").build();
+            let span = span(attributes, scope);
+            prop_assert_eq!(data(&span, true), data(&span, false));
+        }
+    }
+}

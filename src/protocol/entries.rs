@@ -1,3 +1,4 @@
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use opentelemetry::KeyValue;
 ///
 /// So what is added to the spans of a transaction needs no memory for each of them. Who changes
 /// such a list gets one of its own first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Entries {
     own: Vec<KeyValue>,
     shared: Option<Shared>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Shared {
     /// None as long as it is written.
     list: Option<Arc<Vec<KeyValue>>>,
@@ -50,22 +51,34 @@ impl Entries {
     }
 
     pub(super) fn to_mut(&mut self) -> &mut Vec<KeyValue> {
-        if self.shared.is_some() {
-            let own = self.iter().cloned().collect();
-            *self = Self { own, shared: None };
+        if let Some(shared) = self.shared.take() {
+            self.own.extend_from_slice(shared.entries());
         }
         &mut self.own
     }
 
     fn shared(&self) -> &[KeyValue] {
-        let Some(Shared { list: Some(list), range }) = &self.shared else { return &[] };
-        list.get(range.clone()).unwrap_or_default()
+        self.shared.as_ref().map(Shared::entries).unwrap_or_default()
+    }
+}
+
+impl Shared {
+    fn entries(&self) -> &[KeyValue] {
+        let list = self.list.as_ref().and_then(|list| list.get(self.range.clone()));
+        list.unwrap_or_default()
     }
 }
 
 impl From<Vec<KeyValue>> for Entries {
     fn from(own: Vec<KeyValue>) -> Self {
         Self { own, shared: None }
+    }
+}
+
+impl fmt::Debug for Entries {
+    /// Without what others have of the list.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
