@@ -61,10 +61,11 @@ impl OwnTraffic {
                         && self.takes(url.path())
                 });
         }
-        let Some(host) = first(host) else { return false };
+        if !first(host).is_some_and(|host| self.is_host(&host.as_str())) {
+            return false;
+        }
         let port = first(port).and_then(|port| port.as_str().parse::<u16>().ok());
-        self.is_host(&host.as_str())
-            && port.is_none_or(|port| port == self.port)
+        port.is_none_or(|port| port == self.port)
             && first(path).is_some_and(|path| self.takes(&path.as_str()))
     }
 
