@@ -114,6 +114,7 @@ impl Worker {
     }
 
     pub(super) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+        let mut has_begun_requests = false;
         loop {
             let has_more = self.pump();
             self.left();
@@ -139,11 +140,16 @@ impl Worker {
                 }
                 continue;
             }
+            if std::mem::take(&mut has_begun_requests) {
+                // They get their turn before the next batch, while what they send is at hand.
+                tokio::task::yield_now().await;
+            }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
             let mut next = tokio::time::timeout(sleep, inbox.recv()).await.unwrap_or_default();
             // Many requests end together; what follows from that is seen to once.
             while let Some(message) = next {
                 let is_end = matches!(message, Message::Answered(..));
+                has_begun_requests |= matches!(message, Message::Batch { .. });
                 self.handle(message);
                 next = if is_end { inbox.try_recv().ok() } else { None };
             }
