@@ -6,7 +6,7 @@ use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use sentry_types::{Dsn, Scheme};
 
 use crate::error::BuildError;
-use crate::transport::{HttpTransport, Transport, TransportError};
+use crate::transport::{HttpTransport, Tap, Transport, TransportError};
 
 /// How the exporter's own HTTP client is to be.
 #[derive(Clone, Default)]
@@ -90,7 +90,8 @@ impl ClientSettings {
             .timeout(timeout)
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true);
+            .tcp_nodelay(true)
+            .connector_layer(Tap);
         #[cfg(not(feature = "http2"))]
         let client = client.http1_only().retry(no_retries());
         #[cfg(feature = "http2")]
@@ -101,9 +102,10 @@ impl ClientSettings {
             None => client,
         };
         let client = self.with_tls(client)?.build().map_err(|error| self.fault(error))?;
+        let transport = HttpTransport::new(client).tapping(timeout, IDLE_TIMEOUT);
         Ok(match &self.proxy {
-            Some(_) => HttpTransport::through_proxy(client),
-            None => HttpTransport::new(client),
+            Some(_) => transport.through_proxy(),
+            None => transport,
         })
     }
 

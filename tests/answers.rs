@@ -246,6 +246,18 @@ fn a_request_on_a_kept_connection_that_turns_out_to_be_closed_is_sent_on_another
 }
 
 #[test]
+fn requests_that_follow_each_other_share_a_connection() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let exporter = exporter(&sentry);
+        for trace in 1..=20 {
+            export_and_wait(&exporter, transaction(trace)).unwrap();
+        }
+        assert_eq!((stats(&exporter).spans_delivered, sentry.connections()), (20, 1));
+    });
+}
+
+#[test]
 fn a_connection_that_the_server_says_it_closes_is_not_used_again() {
     watchdog(LIMIT, || {
         let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";

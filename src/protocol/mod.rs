@@ -56,7 +56,6 @@ pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope};
 pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, most_bytes, shorten};
-pub(crate) use hex::trace_text;
 pub(crate) use json::{to_json, write_json};
 pub(crate) use letterhead::{Letterhead, sent_at};
 #[cfg(feature = "logs")]

@@ -1,17 +1,26 @@
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use ::http::{Request, Response};
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use super::answer::whole;
+use super::broken::Broken;
+use super::direct::Direct;
+use super::line::Line;
+use super::tap::taken;
 use super::{ProxyFault, Transport, TransportError, TransportErrorKind};
 
-/// Sends by an asynchronous client of `reqwest`.
+/// Sends by an asynchronous client of `reqwest`, or on connections that it has made.
 #[derive(Debug)]
 pub(crate) struct HttpTransport {
     client: reqwest::Client,
     /// Whether all connections are to a proxy.
     has_proxy: bool,
+    /// Absent where the client sends everything itself.
+    direct: Option<Direct>,
 }
 
 /// A request without an answer.
@@ -21,40 +30,61 @@ struct Failure {
     is_closed: bool,
 }
 
-/// How much of an answer is read so that its connection can be used again, in bytes.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
-
-/// How long the rest of an answer is waited for, once its status has come.
-const BODY_WAIT: Duration = Duration::from_secs(1);
-
-/// How much of an answer is kept, in bytes: enough for why it is a refusal.
-const MAX_KEPT_BYTES: usize = 1024;
-
 impl HttpTransport {
     pub(crate) fn new(client: reqwest::Client) -> Self {
-        Self { client, has_proxy: false }
+        Self { client, has_proxy: false, direct: None }
     }
 
-    /// Sends by a client that reaches everything through a proxy.
-    pub(crate) fn through_proxy(client: reqwest::Client) -> Self {
-        Self { client, has_proxy: true }
+    /// Says that the client reaches everything through a proxy.
+    pub(crate) fn through_proxy(self) -> Self {
+        Self { has_proxy: true, ..self }
     }
 
-    async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, Failure> {
-        self.client.execute(request).await.map_err(|error| {
-            let is_closed = is_closed(&error);
-            Failure { error: self.explain(error), is_closed }
-        })
+    /// Sends on the connections that a [`Tap`](super::Tap) takes from the client. Each request may
+    /// take so long, and each connection may be idle for so long.
+    pub(crate) fn tapping(self, timeout: Duration, idle: Duration) -> Self {
+        Self { direct: Some(Direct::new(timeout, idle)), ..self }
     }
 
-    fn explain(&self, error: reqwest::Error) -> TransportError {
+    /// Sends one copy of a request.
+    async fn attempt(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+        let Some(direct) = &self.direct else {
+            return self.by_client(request).await.map_err(|error| self.failure(error));
+        };
+        let deadline = direct.deadline();
+        while let Some(line) = direct.idle(request.uri()) {
+            match direct.exchange(line, request, deadline).await {
+                // The connection had ended before, so that this was no attempt.
+                Err(Broken::Unsent) => {}
+                answer => return answer.map_err(|broken| self.failure(broken)),
+            }
+        }
+        let error = match self.by_client(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Some(stream) = taken(&error) else { return Err(self.failure(error)) };
+        let line = Line::open(stream, request.uri()).await;
+        let line = line.map_err(|broken| self.failure(broken))?;
+        direct.exchange(line, request, deadline).await.map_err(|broken| self.failure(broken))
+    }
+
+    async fn by_client(&self, request: &Request<Bytes>) -> reqwest::Result<Response<Bytes>> {
+        let request = reqwest::Request::try_from(request.clone())?;
+        let answer = self.client.execute(request).await?;
+        Ok(whole(Response::<reqwest::Body>::from(answer)).await.0)
+    }
+
+    fn failure(&self, error: impl Error + Send + Sync + 'static) -> Failure {
+        let is_closed = is_closed(&error);
         let error = TransportError::new(error);
-        match error.kind {
+        let error = match error.kind {
             TransportErrorKind::Connect | TransportErrorKind::Dns if self.has_proxy => {
                 error.with_kind(TransportErrorKind::Proxy(ProxyFault::Unreachable))
             }
             _ => error,
-        }
+        };
+        Failure { error, is_closed }
     }
 }
 
@@ -68,46 +98,23 @@ impl Failure {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn send(
-        &self,
-        request: ::http::Request<Bytes>,
-    ) -> Result<::http::Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(|error| self.explain(error))?;
-        // The server may close a connection at the very moment at which it is used again.
-        let again = request.try_clone();
-        let mut answer = match (self.execute(request).await, again) {
-            (Err(first), Some(again)) if first.is_closed => {
-                self.execute(again).await.map_err(|second| first.or(second))
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let mut first: Option<Failure> = None;
+        loop {
+            match (self.attempt(&request).await, first) {
+                (Ok(answer), _) => return Ok(answer),
+                // The server may close a connection at the very moment at which it is used again.
+                (Err(failure), None) if failure.is_closed => first = Some(failure),
+                (Err(failure), None) => return Err(failure.error),
+                (Err(second), Some(first)) => return Err(first.or(second).error),
             }
-            (answer, _) => answer,
-        }
-        .map_err(|failure| failure.error)?;
-        let mut kept = BytesMut::new();
-        // The status decides; a body that breaks off or never ends changes nothing about it. It
-        // is read so that the connection can be used again, and only as far as that is cheap.
-        let _ = tokio::time::timeout(BODY_WAIT, read_body(&mut answer, &mut kept)).await;
-        let mut response = ::http::Response::new(kept.freeze());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
-        Ok(response)
-    }
-}
-
-async fn read_body(answer: &mut reqwest::Response, kept: &mut BytesMut) {
-    let mut read = 0_usize;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        read = read.saturating_add(chunk.len());
-        let room = MAX_KEPT_BYTES.saturating_sub(kept.len());
-        kept.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if read > MAX_ANSWER_BYTES {
-            break;
         }
     }
 }
 
 /// Whether the connection ended before any answer; a second copy would be recognised as one.
-fn is_closed(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
+fn is_closed(error: &(dyn Error + 'static)) -> bool {
+    let mut source = Some(error);
     while let Some(error) = source {
         let reset = error.downcast_ref::<io::Error>().map(io::Error::kind);
         if reset == Some(io::ErrorKind::ConnectionReset)

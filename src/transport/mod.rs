@@ -1,13 +1,19 @@
 //! From envelopes to Sentry: sending, and understanding the answers.
 
+mod answer;
 mod backoff;
+mod broken;
+mod direct;
 mod error;
 mod http;
+mod idle;
 mod kind;
+mod line;
 mod losses;
 mod rate_limit;
 mod refusal;
 mod symptoms;
+mod tap;
 
 use std::fmt;
 
@@ -25,6 +31,7 @@ pub use self::kind::{ProxyFault, TlsFault, TransportErrorKind};
 pub(crate) use self::losses::{Category, Losses};
 pub(crate) use self::rate_limit::{RateLimits, date};
 pub(crate) use self::refusal::Refusal;
+pub(crate) use self::tap::Tap;
 
 /// Delivers envelopes: over HTTP by default, or in any way an application likes.
 ///

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::io;
 
+use super::broken::Broken;
 use super::kind::{ProxyFault, TlsFault, TransportErrorKind};
 
 /// What an error lets see of what went wrong.
@@ -11,7 +12,7 @@ pub(super) struct Symptoms {
     is_connect: bool,
     is_dns: bool,
     is_timeout: bool,
-    /// What `reqwest` says, in lower case. The libraries behind it keep most of their types to
+    /// What `reqwest` or `hyper` says, in lower case. The libraries behind it keep most of their types to
     /// themselves, so that their words are all there is; no other error is judged by its words.
     words: String,
 }
@@ -76,6 +77,10 @@ impl Symptoms {
         while let Some(error) = source {
             io = error.downcast_ref::<io::Error>().map(io::Error::kind).or(io);
             source = error.source();
+        }
+        if let Some(broken) = error.downcast_ref::<Broken>() {
+            let is_timeout = matches!(broken, Broken::TimedOut);
+            return Self { io, is_timeout, words: text.to_ascii_lowercase(), ..Self::default() };
         }
         let Some(error) = error.downcast_ref::<reqwest::Error>() else {
             return Self { io, ..Self::default() };

@@ -115,6 +115,7 @@ impl Worker {
     }
 
     pub(super) async fn run(mut self, mut arrivals: Arrivals) {
+        let mut has_begun_requests = false;
         loop {
             let has_more = self.pump();
             self.left();
@@ -140,26 +141,33 @@ impl Worker {
                 }
                 continue;
             }
+            if std::mem::take(&mut has_begun_requests) {
+                // They get their turn before the next batch, while what they send is at hand.
+                tokio::task::yield_now().await;
+            }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
             if let Ok(Some(message)) = tokio::time::timeout(sleep, arrivals.next()).await {
-                self.handle_together(message, &mut arrivals);
+                has_begun_requests = self.handle_together(message, &mut arrivals);
             }
         }
     }
 
     /// Handles a message; if a request has ended, together with others that have ended as well.
-    fn handle_together(&mut self, mut message: Message, arrivals: &mut Arrivals) {
+    /// Tells whether there were spans among them.
+    fn handle_together(&mut self, mut message: Message, arrivals: &mut Arrivals) -> bool {
         let is_end = |message: &Message| matches!(message, Message::Answered(..));
         while is_end(&message) {
             self.handle(message);
-            let Some(next) = arrivals.next_now() else { return };
+            let Some(next) = arrivals.next_now() else { return false };
             if !is_end(&next) {
                 // Other work takes long, and there is room for requests now.
                 self.dispatch();
             }
             message = next;
         }
+        let is_batch = matches!(message, Message::Batch { .. });
         self.handle(message);
+        is_batch
     }
 
     fn handle(&mut self, message: Message) {
