@@ -91,7 +91,7 @@ impl ClientSettings {
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true)
-            .connector_layer(Tap);
+            .connector_layer(Tap::default());
         #[cfg(not(feature = "http2"))]
         let client = client.http1_only().retry(no_retries());
         #[cfg(feature = "http2")]

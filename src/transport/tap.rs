@@ -1,7 +1,8 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, Write};
@@ -13,12 +14,15 @@ use tower::{BoxError, Layer, Service};
 ///
 /// Names, proxies and TLS are the client's business. What it does for each request, such as getting
 /// ready for redirects that it is not to follow, takes more than all the rest of a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tap;
+#[derive(Clone, Debug)]
+pub(crate) struct Tap {
+    /// Whether it still takes connections.
+    is_open: Arc<AtomicBool>,
+}
 
 /// What makes connections, with a tap.
 #[derive(Clone, Debug)]
-pub(crate) struct Tapped<S>(S);
+pub(crate) struct Tapped<S>(S, Tap);
 
 /// A connection to the server.
 pub(super) trait Stream: Read + Write + Send + Unpin + 'static {}
@@ -26,13 +30,16 @@ pub(super) trait Stream: Read + Write + Send + Unpin + 'static {}
 impl<S: Read + Write + Send + Unpin + 'static> Stream for S {}
 
 /// The client has no connection, because this has it.
-struct Taken(Mutex<Option<Box<dyn Stream>>>);
+struct Taken {
+    stream: Mutex<Option<Box<dyn Stream>>>,
+    tap: Tap,
+}
 
 /// What a client did not get that fails with this error, if that was all that it lacked.
 pub(super) fn taken(error: &reqwest::Error) -> Option<Box<dyn Stream>> {
     let mut source = error.source();
     while let Some(error) = source {
-        if let Some(Taken(stream)) = error.downcast_ref() {
+        if let Some(Taken { stream, .. }) = error.downcast_ref() {
             return stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         source = error.source();
@@ -40,11 +47,26 @@ pub(super) fn taken(error: &reqwest::Error) -> Option<Box<dyn Stream>> {
     None
 }
 
+impl Default for Tap {
+    fn default() -> Self {
+        Self { is_open: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
+impl Drop for Taken {
+    /// A client whose errors no longer show what they come from keeps its connections.
+    fn drop(&mut self) {
+        if self.stream.get_mut().unwrap_or_else(PoisonError::into_inner).is_some() {
+            self.tap.is_open.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
 impl<S> Layer<S> for Tap {
     type Service = Tapped<S>;
 
     fn layer(&self, service: S) -> Tapped<S> {
-        Tapped(service)
+        Tapped(service, self.clone())
     }
 }
 
@@ -63,15 +85,16 @@ where
     }
 
     fn call(&mut self, to: To) -> Self::Future {
-        let connecting = self.0.call(to);
+        let (connecting, tap) = (self.0.call(to), self.1.clone());
         Box::pin(async move {
             let stream = connecting.await?;
             let about = stream.connected();
             // The client knows what such a proxy has to be told, and how to speak HTTP/2.
-            if about.is_proxied() || about.is_negotiated_h2() {
+            let is_of_the_client = about.is_proxied() || about.is_negotiated_h2();
+            if is_of_the_client || !tap.is_open.load(Ordering::Relaxed) {
                 return Ok(stream);
             }
-            Err(Taken(Mutex::new(Some(Box::new(stream)))).into())
+            Err(Taken { stream: Mutex::new(Some(Box::new(stream))), tap }.into())
         })
     }
 }
@@ -87,5 +110,38 @@ impl fmt::Display for Taken {
 impl fmt::Debug for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Taken")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_from_which_no_connection_can_be_had_keeps_its_next_ones() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let client = reqwest::Client::builder().no_proxy().connector_layer(Tap::default());
+        let client = client.build().unwrap();
+        let error = client.get(&url).send().await.unwrap_err();
+        assert!(taken(&error).is_some());
+        drop(error);
+        // Nobody looks into this one.
+        drop(client.get(&url).send().await.unwrap_err());
+        let serve = async {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut begin = [0; 4];
+                if stream.read_exact(&mut begin).await.is_ok() {
+                    return begin;
+                }
+            }
+        };
+        let (begin, answer) = tokio::join!(serve, client.get(&url).send());
+        assert_eq!(&begin, b"GET ");
+        assert!(answer.is_err(), "it was not answered");
     }
 }

@@ -34,17 +34,29 @@ impl Arrivals {
         if self.held.is_empty() {
             self.listen().await;
         }
-        self.held.pop_front()
+        self.next_held()
     }
 
     /// The next message if it is there already.
     pub(super) fn next_now(&mut self) -> Option<Message> {
-        self.held.pop_front().or_else(|| self.inbox.try_recv().ok())
+        self.next_held().or_else(|| self.inbox.try_recv().ok())
     }
 
     /// Takes no more messages; those that were sent already still come.
     pub(super) fn close(&mut self) {
         self.inbox.close();
+    }
+
+    /// The next of what was held; the ends of requests overtake it, so that others can begin.
+    fn next_held(&mut self) -> Option<Message> {
+        let next = self.held.pop_front()?;
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Answered(..) => self.held.push_front(message),
+                _ => self.held.push_back(message),
+            }
+        }
+        Some(next)
     }
 
     async fn listen(&mut self) {
@@ -81,7 +93,7 @@ mod tests {
 
     use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-    use super::super::inbox::{Deadline, Source};
+    use super::super::inbox::{Deadline, Failure, Source};
     use super::*;
     use crate::segment::Batch;
 
@@ -150,6 +162,18 @@ mod tests {
         let (answer, _answered) = mpsc::sync_channel(1);
         sender.send(batch(true, Some(Answer::Room(answer)))).unwrap();
         assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 1), "there is no room for more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_request_overtakes_a_burst_that_was_let_pass() {
+        let (sender, mut arrivals) = arrivals();
+        (0..3).for_each(|_| sender.send(batch(true, None)).unwrap());
+        assert_eq!(first(&mut arrivals).await.1, 3);
+        let end = Message::Answered(Box::default(), Err(Failure::Cut));
+        sender.send(end).unwrap();
+        assert!(matches!(arrivals.next_now(), Some(Message::Batch { .. })));
+        assert!(matches!(arrivals.next_now(), Some(Message::Answered(..))));
+        assert!(matches!(arrivals.next().await, Some(Message::Batch { .. })));
     }
 
     #[tokio::test(start_paused = true)]
