@@ -4,6 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use common::act::Act;
 use common::sentry::{Answer, FakeSentry, KEY, SOON};
 use common::telemetry::{export, export_and_wait, exporter, last_error, span, stats};
 use common::watchdog::watchdog;
@@ -226,6 +227,36 @@ fn a_request_ends_when_its_time_is_over_and_is_sent_again() {
         exporter.flush(LIMIT).unwrap();
         assert!(last_error(&exporter).contains("time"), "{}", last_error(&exporter));
         assert_eq!((stats(&exporter).spans_delivered, sentry.requests().len()), (1, 2));
+    });
+}
+
+#[test]
+fn a_request_may_take_as_long_as_it_likes() {
+    watchdog(LIMIT, || {
+        let sentry = FakeSentry::start();
+        let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+        let exporter = builder.with_timeout(Duration::MAX).build().unwrap();
+        for trace in 1..=2 {
+            export_and_wait(&exporter, transaction(trace)).unwrap();
+        }
+        assert_eq!((stats(&exporter).spans_delivered, sentry.requests().len()), (2, 2));
+    });
+}
+
+#[test]
+fn an_answer_whose_body_stalls_counts_when_the_time_of_its_request_is_over() {
+    watchdog(LIMIT, || {
+        let begin = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{";
+        let sentry = FakeSentry::start_with([Answer::acts([
+            Act::say(begin),
+            Act::Repeat(b"x".to_vec(), LIMIT),
+        ])]);
+        let builder = SentrySpanExporter::builder().with_dsn(sentry.dsn());
+        let exporter = builder.with_timeout(Duration::from_millis(300)).build().unwrap();
+        export_and_wait(&exporter, transaction(1)).unwrap();
+        let stats = stats(&exporter);
+        assert_eq!((stats.spans_delivered, stats.last_error), (1, None));
+        assert_eq!(sentry.requests().len(), 1, "it was sent once");
     });
 }
 

@@ -11,7 +11,7 @@ use crate::semconv::Attribute;
 pub(super) struct Facts<'a> {
     attributes: &'a [KeyValue],
     /// Where each of them stands, counted from one; zero for what is not there.
-    places: [u16; Attribute::COUNT],
+    places: [u32; Attribute::COUNT],
     families: Families,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Facts<'a> {
     ) -> Self {
         let (places, families) = ([0; Attribute::COUNT], Families::default());
         let mut facts = Self { attributes, places, families };
-        let mut place = 0_u16;
+        let mut place = 0_u32;
         for (at, entry) in attributes.iter().enumerate() {
             place = place.saturating_add(1);
             let attribute = Attribute::from_key(entry.key.as_str());
@@ -54,8 +54,8 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn value(&self, attribute: Attribute) -> Option<&'a Value> {
-        let place = usize::from(*self.places.get(attribute as usize)?);
-        self.attributes.get(place.checked_sub(1)?).map(|entry| &entry.value)
+        let place = *self.places.get(attribute as usize)?;
+        self.attributes.get(usize::try_from(place.checked_sub(1)?).ok()?).map(|entry| &entry.value)
     }
 
     /// The families that the span may belong to.

@@ -20,6 +20,9 @@ pub(super) enum Known {
     Again,
 }
 
+/// From how many attributes on it is no longer worth to compare their keys; SDKs keep 128.
+const MAX_ENTRIES: usize = 512;
+
 impl Shape {
     /// Whether all keys are legal, different and none of the mapping's own, all values within the
     /// limits, and all of it together with `derived`, which is as well, within `max_bytes` of JSON.
@@ -52,8 +55,9 @@ impl Shape {
         let is_even = match known {
             Known::Not => {
                 // Keys that cannot be told apart need not be the same.
-                let is_again =
-                    self.seen.insert(key) && before.iter().any(|other| other.key == entry.key);
+                let is_again = !self.is_uneven
+                    && self.seen.insert(key)
+                    && before.iter().any(|other| other.key == entry.key);
                 !is_again && !is_reserved(key) && is_legal_key(key)
             }
             Known::First => !key.starts_with("sentry."),
@@ -63,6 +67,7 @@ impl Shape {
         self.is_uneven |= !is_even || len.is_none();
         self.bytes = self.bytes.saturating_add(key.len()).saturating_add(len.unwrap_or_default());
         self.entries = self.entries.saturating_add(1);
+        self.is_uneven |= self.entries > MAX_ENTRIES;
     }
 }
 

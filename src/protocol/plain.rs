@@ -136,11 +136,29 @@ mod tests {
                     text[at] = byte;
                     let expected = if is_plain(byte) { len } else { at };
                     assert_eq!(plain_len(&text), expected, "{byte} at {at} of {len}");
-                    let mut block = [b'a'; 16];
-                    block[at % 16] = byte;
-                    assert_eq!(block.has_escapes(), !is_plain(byte), "{byte} at {at}");
+                    assert_eq!(is_all_plain(&text), is_plain(byte), "{byte} at {at} of {len}");
                     assert_eq!(has_nul(&text), byte == 0, "{byte} at {at} of {len}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_block_is_looked_at() {
+        fn block<const LEN: usize>(byte: u8, at: usize) -> [u8; LEN] {
+            let mut block = [b'a'; LEN];
+            block[at % LEN] = byte;
+            block
+        }
+        for byte in 0..=u8::MAX {
+            for at in 0..16 {
+                let found = [
+                    block::<16>(byte, at).has_escapes(),
+                    block::<8>(byte, at).has_escapes(),
+                    block::<4>(byte, at).has_escapes(),
+                    block::<1>(byte, at).has_escapes(),
+                ];
+                assert_eq!(found, [!is_plain(byte); 4], "{byte} at {at}");
             }
         }
     }
@@ -150,6 +168,7 @@ mod tests {
         fn it_ends_before_the_first_byte_to_escape(text: Vec<u8>) {
             let expected = text.iter().take_while(|byte| is_plain(**byte)).count();
             prop_assert_eq!(plain_len(&text), expected);
+            prop_assert_eq!(is_all_plain(&text), expected == text.len());
             prop_assert_eq!(has_nul(&text), text.contains(&0));
         }
     }

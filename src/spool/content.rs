@@ -20,7 +20,7 @@ pub(super) enum Fault {
     OtherDestination,
 }
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 const CHECKSUM: &str = "{\"crc32\":\"";
 const CHECKSUM_END: &str = "\",";
@@ -169,7 +169,7 @@ mod tests {
                 "\",\"destination\":\"https://sentry.example.com/api/42/envelope/\",\
                  \"encoding\":null,\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\
                  \"kind\":\"transaction\",\"len\":{len},\"plain_crc32\":null,\"plain_len\":null,\
-                 \"spans\":7,\"version\":1}}"
+                 \"spans\":7,\"version\":{VERSION}}}"
             )
         );
         assert!(body.starts_with(",\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\""), "{body}");
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_file_of_another_version_is_not_read() {
         let text = String::from_utf8(file(&envelope("{}", None))).unwrap();
-        let rest = text.split_once(CHECKSUM_END).unwrap().1.replace("n\":1", "n\":2");
+        let rest = text.split_once(CHECKSUM_END).unwrap().1.replace("n\":2", "n\":1");
         let other =
             format!("{CHECKSUM}{:08x}{CHECKSUM_END}{rest}", crc32fast::hash(rest.as_bytes()));
         assert_eq!(read(other.into_bytes(), DESTINATION).err(), Some(Fault::Damaged));

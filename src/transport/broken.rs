@@ -9,5 +9,5 @@ pub(super) enum Broken {
     TimedOut,
     /// Nothing of it was sent, since the connection had ended before.
     #[error("error sending request: connection closed before message completed")]
-    Unsent,
+    Unsent(#[source] hyper::Error),
 }

@@ -16,6 +16,9 @@ pub(super) struct Direct {
     idle: Idle<Line>,
 }
 
+/// As good as for ever; clocks do not know what comes much later.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl Direct {
     /// Each request may take so long, and each connection may be idle for so long.
     pub(super) fn new(timeout: Duration, idle: Duration) -> Self {
@@ -25,7 +28,7 @@ impl Direct {
     /// When a request that begins now has to have its answer.
     pub(super) fn deadline(&self) -> Instant {
         let now = Instant::now();
-        now.checked_add(self.timeout).unwrap_or(now)
+        now.checked_add(self.timeout.min(LONGEST)).unwrap_or(now)
     }
 
     /// A connection to this address that nobody uses now.
@@ -42,7 +45,8 @@ impl Direct {
         deadline: Instant,
     ) -> Result<Response<Bytes>, Broken> {
         let answer = timeout_at(deadline, line.send(request)).await;
-        let (answer, is_whole) = whole(answer.unwrap_or(Err(Broken::TimedOut))?).await;
+        let answer = answer.unwrap_or(Err(Broken::TimedOut))?;
+        let (answer, is_whole) = whole(answer, Some(deadline)).await;
         if is_whole {
             self.idle.put(line);
         }

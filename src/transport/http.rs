@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::http::{Request, Response};
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::time::timeout_at;
 
 use super::answer::whole;
 use super::broken::Broken;
@@ -55,7 +56,7 @@ impl HttpTransport {
         while let Some(line) = direct.idle(request.uri()) {
             match direct.exchange(line, request, deadline).await {
                 // The connection had ended before, so that this was no attempt.
-                Err(Broken::Unsent) => {}
+                Err(Broken::Unsent(_)) => {}
                 answer => return answer.map_err(|broken| self.failure(broken)),
             }
         }
@@ -64,15 +65,15 @@ impl HttpTransport {
             Err(error) => error,
         };
         let Some(stream) = taken(&error) else { return Err(self.failure(error)) };
-        let line = Line::open(stream, request.uri()).await;
-        let line = line.map_err(|broken| self.failure(broken))?;
+        let line = timeout_at(deadline, Line::open(stream, request.uri())).await;
+        let line = line.unwrap_or(Err(Broken::TimedOut)).map_err(|broken| self.failure(broken))?;
         direct.exchange(line, request, deadline).await.map_err(|broken| self.failure(broken))
     }
 
     async fn by_client(&self, request: &Request<Bytes>) -> reqwest::Result<Response<Bytes>> {
         let request = reqwest::Request::try_from(request.clone())?;
         let answer = self.client.execute(request).await?;
-        Ok(whole(Response::<reqwest::Body>::from(answer)).await.0)
+        Ok(whole(Response::<reqwest::Body>::from(answer), None).await.0)
     }
 
     fn failure(&self, error: impl Error + Send + Sync + 'static) -> Failure {

@@ -44,10 +44,10 @@ impl Line {
         &mut self,
         request: &Request<Bytes>,
     ) -> Result<Response<Incoming>, Broken> {
-        self.sender.ready().await.map_err(|_| Broken::Unsent)?;
+        self.sender.ready().await.map_err(Broken::Unsent)?;
         let sent = self.sender.try_send_request(self.copy(request)).await;
         sent.map_err(|mut error| match error.take_message() {
-            Some(_) => Broken::Unsent,
+            Some(_) => Broken::Unsent(error.into_error()),
             None => error.into_error().into(),
         })
     }

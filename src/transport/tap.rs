@@ -54,7 +54,8 @@ impl Default for Tap {
 }
 
 impl Drop for Taken {
-    /// A client whose errors no longer show what they come from keeps its connections.
+    /// A client whose errors no longer show what they come from keeps its connections, and so does
+    /// one that did not want this one any more.
     fn drop(&mut self) {
         if self.stream.get_mut().unwrap_or_else(PoisonError::into_inner).is_some() {
             self.tap.is_open.store(false, Ordering::Relaxed);

@@ -6,7 +6,8 @@ use tokio::time::{Instant, timeout};
 
 use super::inbox::{Answer, Message};
 
-/// The messages for the thread, in the order in which they came.
+/// The messages for the thread, in the order in which they came, but that ends of requests come
+/// before all others.
 ///
 /// A burst of spans is let pass before work on it begins: what makes spans and what empties the
 /// queue of the batch processor need the processors more than this thread does, because spans that
@@ -14,11 +15,14 @@ use super::inbox::{Answer, Message};
 #[derive(Debug)]
 pub(super) struct Arrivals {
     inbox: UnboundedReceiver<Message>,
-    /// What came while a burst was let pass.
-    held: VecDeque<Message>,
+    ends: VecDeque<Message>,
+    others: VecDeque<Message>,
+    /// Since when a burst is let pass that the first of the others belongs to.
+    burst: Option<Instant>,
+    is_waited_for: bool,
 }
 
-/// A burst is over when nothing of it comes for so long.
+/// A burst is over when nothing comes for so long.
 const LULL: Duration = Duration::from_millis(2);
 
 /// How long work waits for the end of a burst.
@@ -26,20 +30,39 @@ const MAX_BURST: Duration = Duration::from_millis(200);
 
 impl Arrivals {
     pub(super) fn new(inbox: UnboundedReceiver<Message>) -> Self {
-        Self { inbox, held: VecDeque::new() }
+        let (ends, others) = (VecDeque::new(), VecDeque::new());
+        Self { inbox, ends, others, burst: None, is_waited_for: false }
     }
 
-    /// Waits for the next message; nothing is lost if the wait for it is given up.
-    pub(super) async fn next(&mut self) -> Option<Message> {
-        if self.held.is_empty() {
-            self.listen().await;
+    /// Waits for the next message; no burst is let pass while somebody waits for what came before.
+    /// Nothing is lost if the wait is given up.
+    pub(super) async fn next(&mut self, is_waited_for: bool) -> Option<Message> {
+        self.is_waited_for = is_waited_for;
+        loop {
+            if let Some(message) = self.next_now() {
+                return Some(message);
+            }
+            let came = match self.burst {
+                None => Some(self.inbox.recv().await?),
+                Some(_) => timeout(LULL, self.inbox.recv()).await.ok().flatten(),
+            };
+            match came {
+                Some(message) => self.sort(message),
+                None => self.burst = None,
+            }
         }
-        self.next_held()
     }
 
     /// The next message if it is there already.
     pub(super) fn next_now(&mut self) -> Option<Message> {
-        self.next_held().or_else(|| self.inbox.try_recv().ok())
+        while let Ok(message) = self.inbox.try_recv() {
+            self.sort(message);
+        }
+        self.burst.take_if(|since| self.is_waited_for || since.elapsed() >= MAX_BURST);
+        if self.ends.is_empty() && self.burst.is_none() {
+            return self.others.pop_front();
+        }
+        self.ends.pop_front()
     }
 
     /// Takes no more messages; those that were sent already still come.
@@ -47,31 +70,16 @@ impl Arrivals {
         self.inbox.close();
     }
 
-    /// The next of what was held; the ends of requests overtake it, so that others can begin.
-    fn next_held(&mut self) -> Option<Message> {
-        let next = self.held.pop_front()?;
-        while let Ok(message) = self.inbox.try_recv() {
-            match message {
-                Message::Answered(..) => self.held.push_front(message),
-                _ => self.held.push_back(message),
+    fn sort(&mut self, message: Message) {
+        match &message {
+            Message::Answered(..) => return self.ends.push_back(message),
+            message if !can_wait(message) => self.burst = None,
+            Message::Batch { is_burst: true, .. } if self.others.is_empty() => {
+                self.burst = Some(Instant::now());
             }
+            _ => {}
         }
-        Some(next)
-    }
-
-    async fn listen(&mut self) {
-        let Some(message) = self.inbox.recv().await else { return };
-        let mut is_burst = matches!(message, Message::Batch { is_burst: true, .. });
-        is_burst &= can_wait(&message);
-        self.held.push_back(message);
-        let started = Instant::now();
-        while is_burst
-            && started.elapsed() < MAX_BURST
-            && let Ok(Some(message)) = timeout(LULL, self.inbox.recv()).await
-        {
-            is_burst = can_wait(&message);
-            self.held.push_back(message);
-        }
+        self.others.push_back(message);
     }
 }
 
@@ -80,6 +88,8 @@ fn can_wait(message: &Message) -> bool {
     match message {
         Message::Batch { answer: Some(Answer::Room(_)), .. } => false,
         Message::Batch { is_burst, answer, .. } => *is_burst || answer.is_none(),
+        #[cfg(feature = "logs")]
+        Message::Logs { answer, .. } => answer.is_none(),
         Message::Flush(..) | Message::Leave(..) | Message::Shutdown(..) | Message::Check(..) => {
             false
         }
@@ -114,8 +124,8 @@ mod tests {
     /// How long it took until the first message came, and how many came by then.
     async fn first(arrivals: &mut Arrivals) -> (Duration, usize) {
         let started = Instant::now();
-        assert!(arrivals.next().await.is_some());
-        (started.elapsed(), 1 + arrivals.held.len())
+        assert!(arrivals.next(false).await.is_some());
+        (started.elapsed(), 1 + arrivals.others.len())
     }
 
     #[tokio::test(start_paused = true)]
@@ -133,7 +143,7 @@ mod tests {
         assert!((Duration::from_millis(11)..Duration::from_millis(14)).contains(&took), "{took:?}");
         assert_eq!(std::iter::from_fn(|| arrivals.next_now()).count(), 9, "in their order");
         drop(burst.await);
-        assert!(arrivals.next().await.is_none());
+        assert!(arrivals.next(false).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -171,18 +181,38 @@ mod tests {
         assert_eq!(first(&mut arrivals).await.1, 3);
         let end = Message::Answered(Box::default(), Err(Failure::Cut));
         sender.send(end).unwrap();
-        assert!(matches!(arrivals.next_now(), Some(Message::Batch { .. })));
         assert!(matches!(arrivals.next_now(), Some(Message::Answered(..))));
-        assert!(matches!(arrivals.next().await, Some(Message::Batch { .. })));
+        assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_request_is_seen_to_while_a_burst_is_let_pass() {
+        let (sender, mut arrivals) = arrivals();
+        sender.send(batch(true, None)).unwrap();
+        sender.send(Message::Answered(Box::default(), Err(Failure::Cut))).unwrap();
+        let started = Instant::now();
+        assert!(matches!(arrivals.next(false).await, Some(Message::Answered(..))));
+        assert_eq!((started.elapsed(), arrivals.next_now().is_none()), (Duration::ZERO, true));
+        assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
+        assert!(started.elapsed() >= LULL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_burst_is_let_pass_while_somebody_waits() {
+        let (sender, mut arrivals) = arrivals();
+        sender.send(batch(true, None)).unwrap();
+        let started = Instant::now();
+        assert!(matches!(arrivals.next(true).await, Some(Message::Batch { .. })));
+        assert_eq!(started.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_lost_where_the_wait_is_given_up() {
         let (sender, mut arrivals) = arrivals();
         sender.send(batch(true, None)).unwrap();
-        assert!(timeout(Duration::from_millis(1), arrivals.next()).await.is_err());
+        assert!(timeout(Duration::from_millis(1), arrivals.next(false)).await.is_err());
         sender.send(flush()).unwrap();
-        assert!(matches!(arrivals.next().await, Some(Message::Batch { .. })));
-        assert!(matches!(arrivals.next().await, Some(Message::Flush(..))));
+        assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
+        assert!(matches!(arrivals.next(false).await, Some(Message::Flush(..))));
     }
 }

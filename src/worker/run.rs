@@ -127,7 +127,7 @@ impl Worker {
                 self.outboxes.first_mut().spooler.end();
                 arrivals.close();
                 // This waits for senders that were about to put theirs in.
-                while let Some(message) = arrivals.next().await {
+                while let Some(message) = arrivals.next(true).await {
                     self.handle(message);
                 }
                 self.end(result);
@@ -146,7 +146,8 @@ impl Worker {
                 tokio::task::yield_now().await;
             }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
-            if let Ok(Some(message)) = tokio::time::timeout(sleep, arrivals.next()).await {
+            let next = arrivals.next(self.waiting.is_urgent());
+            if let Ok(Some(message)) = tokio::time::timeout(sleep, next).await {
                 has_begun_requests = self.handle_together(message, &mut arrivals);
             }
         }

@@ -85,6 +85,11 @@ impl Waiting {
         self.waiters.push(Waiter { until, deadline: now.saturating_add(asked.left()) });
     }
 
+    /// Whether somebody waits who has asked to, and not only for a batch that may be delivered soon.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.waiters.iter().any(|waiter| !matches!(waiter.until, Until::Settled(..)))
+    }
+
     /// Tells those whose wait is over.
     pub(super) fn answer(&mut self, outboxes: &Outboxes, is_copied: bool, now: Duration) {
         self.waiters.retain(|waiter| {

@@ -53,11 +53,13 @@ fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
     (!calls.is_empty()).then_some(calls)
 }
 
+/// How many calls most backtraces have.
+const USUAL_CALLS: usize = 32;
+
 /// Reads the numbered list of calls that all the other forms are.
 fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
-    let lines = backtrace_lines(text);
-    let mut calls: Vec<Line<'_>> = Vec::with_capacity(lines.len().div_ceil(2));
-    let mut lines = lines.into_iter().map(|line| (line, position(line))).peekable();
+    let mut calls: Vec<Line<'_>> = Vec::with_capacity(USUAL_CALLS);
+    let mut lines = below_heading(text).lines().map(|line| (line, position(line))).peekable();
     let mut last_number = None;
     let mut is_inside = false;
     let mut is_convincing = false;
@@ -101,25 +103,25 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
     (is_convincing && foreign <= calls.len()).then_some(calls)
 }
 
-/// The lines below the heading of a backtrace, or all when there is none.
-fn backtrace_lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::with_capacity(64);
-    let (mut is_below, mut is_over) = (false, false);
-    for line in text.lines() {
+/// What stands below the heading of a backtrace, or all when there is none, up to another heading.
+fn below_heading(text: &str) -> &str {
+    let (mut start, mut end) = (0_usize, None);
+    let (mut at, mut is_below) = (0_usize, false);
+    for whole in text.split_inclusive('\n') {
+        let next = at.saturating_add(whole.len());
+        let line = whole.lines().next().unwrap_or_default();
         let heading = Heading::parse(line);
         if heading == Some(Heading::Backtrace) && !is_below {
-            lines.clear();
-            (is_below, is_over) = (true, false);
+            (start, end, is_below) = (next, None, true);
         } else if heading.is_some() || line.trim_end() == "Caused by:" {
-            is_over = true;
-        } else if !is_over {
-            lines.push(line);
+            end.get_or_insert(at);
         }
-        if is_below && is_over {
+        if is_below && end.is_some() {
             break;
         }
+        at = next;
     }
-    lines
+    text.get(start..end.unwrap_or(text.len())).unwrap_or_default()
 }
 
 /// The number and the rest of `  12: app::main`.
