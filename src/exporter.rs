@@ -85,9 +85,6 @@ struct Links {
 /// How long a call waits for the thread where the thread itself should have answered before.
 const ANSWER_WAIT: Duration = Duration::from_secs(4);
 
-/// How long an `export` waits in the midst of a burst, in which a queue of 2048 is soon full.
-const SHORT_WAIT: Duration = Duration::from_micros(200);
-
 /// How long dropping the last handle may take.
 const DROP_WAIT: Duration = Duration::from_millis(900);
 
@@ -270,23 +267,20 @@ impl SentrySpanExporter {
         }
         let wait = self.shared.batches.wait(spans.iter().map(|span| span.end_time));
         let (answer, answered) = mpsc::sync_channel(1);
-        let is_full = matches!(wait, Wait::ForRoom | Wait::InBurst);
-        let waits = (!is_full || room == Room::Scarce) && may_wait();
-        let answer = waits.then_some(match is_full {
-            true => Answer::Room(answer),
-            false => Answer::Delivered(answer),
+        let for_delivery = wait == Wait::ForDelivery;
+        let waits = (for_delivery || room == Room::Scarce) && may_wait();
+        let answer = waits.then_some(match for_delivery {
+            true => Answer::Delivered(answer),
+            false => Answer::Room(answer),
         });
         let source = self.source;
-        let is_burst = wait.is_burst();
+        let is_burst = wait == Wait::InBurst;
         if inbox.send(Message::Batch { source, batch, is_burst, answer }).is_err() {
             return self.refuse(amount);
         }
         if waits {
             // What has not been delivered by now still is in good hands.
-            let _ = answered.recv_timeout(match wait {
-                Wait::BehindBurst => SHORT_WAIT,
-                Wait::ForRoom | Wait::InBurst | Wait::ForDelivery => EXPORT_WAIT,
-            });
+            let _ = answered.recv_timeout(EXPORT_WAIT);
         }
         self.shared.batches.ended();
         match self.shared.ledger.take_untold() {

@@ -26,12 +26,10 @@ pub(super) struct BatchSizes {
 pub(super) enum Wait {
     /// Not at all, unless too much waits: more may stand behind it than a queue can hold.
     ForRoom,
-    /// The same, in the midst of a burst.
+    /// The same; it is in the midst of a burst, full or not.
     InBurst,
     /// Until it is delivered.
     ForDelivery,
-    /// Until it is delivered, if that is at once: it may be in the midst of a burst.
-    BehindBurst,
 }
 
 /// Batches under this size are not taken for full ones because they repeat.
@@ -46,12 +44,6 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 /// Spans of a full batch that ended within this time are a burst; what comes this soon after them
 /// may belong to it.
 const BURST: Duration = Duration::from_millis(5);
-
-impl Wait {
-    pub(super) fn is_burst(self) -> bool {
-        matches!(self, Self::InBurst | Self::BehindBurst)
-    }
-}
 
 impl BatchSizes {
     pub(super) fn new(full_batch: usize) -> Self {
@@ -71,7 +63,7 @@ impl BatchSizes {
         let now = Duration::from_micros(self.micros());
         if !self.is_full(ends.len()) {
             let is_after = burst > Duration::ZERO && now.saturating_sub(burst) < BURST;
-            return if is_after { Wait::BehindBurst } else { Wait::ForDelivery };
+            return if is_after { Wait::InBurst } else { Wait::ForDelivery };
         }
         let is_burst = spread(ends).is_some_and(|spread| spread < BURST);
         self.burst.store(if is_burst { self.micros().max(1) } else { 0 }, Ordering::Relaxed);
@@ -117,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn only_what_comes_at_once_behind_a_full_batch_of_a_burst_waits_shortly() {
-        use Wait::{BehindBurst, ForDelivery, ForRoom, InBurst};
+    fn what_comes_at_once_behind_a_full_batch_of_a_burst_belongs_to_it() {
+        use Wait::{ForDelivery, ForRoom, InBurst};
         assert_eq!(waits([(300, 1), (511, 1)]), [ForDelivery; 2], "no batch was full");
         assert_eq!(waits([(512, 50), (300, 1)]), [ForRoom, ForDelivery], "20,000 spans a second");
-        assert_eq!(waits([(512, 1), (300, 1), (7, 9)]), [InBurst, BehindBurst, BehindBurst]);
+        assert_eq!(waits([(512, 1), (300, 1), (7, 9)]), [InBurst; 3]);
         assert_eq!(waits([(512, 1), (512, 50), (7, 1)]), [InBurst, ForRoom, ForDelivery]);
     }
 }
