@@ -15,13 +15,9 @@ use crate::sampling::{Decision, told_rate};
 pub(crate) struct TraceHead {
     /// What came with a trace, or left with it.
     traces: Arc<TraceRegistry>,
-    /// The traces that did neither.
-    known: Generations<TraceId, Shared>,
+    /// The traces that did neither, with the names of their heads, which not all segments may tell.
+    known: Generations<TraceId, TraceHeader>,
 }
-
-/// A header with the name of the head of the trace, which not all segments may tell.
-#[derive(Clone, Debug)]
-struct Shared(TraceHeader);
 
 /// What is said of a trace by what is sent of it.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +145,7 @@ impl TraceHead {
         let Said { trace, rate, name, is_named, is_head, is_sent } = said;
         let known = if is_head { None } else { self.known.find(trace).cloned() };
         let header = match known {
-            Some(Shared(header)) => header,
+            Some(header) => header,
             None => {
                 let rate = rate.or(self.rate_of(trace));
                 let header = self.traces.own(trace, (rate, true), service, origin)?;
@@ -158,7 +154,7 @@ impl TraceHead {
                     false => header,
                 };
                 if is_sent {
-                    self.known.insert(trace, Shared(header.clone()));
+                    self.known.insert(trace, header.clone());
                 }
                 header
             }
@@ -172,7 +168,7 @@ impl TraceHead {
     }
 }
 
-impl Weight for Shared {}
+impl Weight for TraceHeader {}
 
 /// Tells the rate of a segment, the sampler before and the decision taken together, and a number
 /// that is below it if and only if the segment is sampled (rule DSC-5).

@@ -229,8 +229,7 @@ impl Serialize for Float {
 /// `None` where nothing has to change, so that the text can be kept without a copy.
 #[inline]
 pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
-    let too_long = text.len() > bytes;
-    (!fits(text, bytes)).then(|| shorter(text, bytes, too_long))
+    (!fits(text, bytes)).then(|| shorter(text, bytes))
 }
 
 /// Whether a text of at most so many bytes may stay as it is.
@@ -239,7 +238,8 @@ fn fits(text: &str, bytes: usize) -> bool {
     text.len() <= bytes && !has_nul(text.as_bytes())
 }
 
-fn shorter(text: &str, bytes: usize, too_long: bool) -> String {
+fn shorter(text: &str, bytes: usize) -> String {
+    let too_long = text.len() > bytes;
     let room = if too_long { bytes.saturating_sub('…'.len_utf8()) } else { text.len() };
     let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let kept = text.get(..end).unwrap_or_default();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Timestamp;
 use super::json::Field;
+use super::sdk::SETTINGS;
 
 /// An error event as it is sent, with what `sentry-types` cannot express put in.
 ///
@@ -113,7 +114,7 @@ impl Serialize for Sdk<'_> {
         map.serialize_entry(&Field("version"), version)?;
         optional(&mut map, "integrations", Some(integrations).filter(|it| !it.is_empty()))?;
         optional(&mut map, "packages", Some(packages).filter(|it| !it.is_empty()))?;
-        map.serialize_entry(&Field("settings"), &BTreeMap::from([("infer_ip", "never")]))?;
+        map.serialize_entry(&Field("settings"), &SETTINGS)?;
         map.end()
     }
 }

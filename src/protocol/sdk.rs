@@ -26,13 +26,15 @@ impl Serialize for Sdk {
         map.serialize_entry(&Field("integrations"), &["opentelemetry"])?;
         let package = Texts([("name", "cargo:opentelemetry-sentry"), ("version", VERSION)]);
         map.serialize_entry(&Field("packages"), &[package])?;
-        // The address of the server that exports is not the address of a user.
-        map.serialize_entry(&Field("settings"), &Texts([("infer_ip", "never")]))?;
+        map.serialize_entry(&Field("settings"), &SETTINGS)?;
         map.end()
     }
 }
 
-struct Texts<const LEN: usize>([(&'static str, &'static str); LEN]);
+/// The address of the server that exports is not the address of a user.
+pub(super) const SETTINGS: Texts<1> = Texts([("infer_ip", "never")]);
+
+pub(super) struct Texts<const LEN: usize>([(&'static str, &'static str); LEN]);
 
 impl<const LEN: usize> Serialize for Texts<LEN> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
