@@ -264,6 +264,7 @@ mod tests {
 
     /// An event with something in each of its fields.
     fn full() -> Event<'static> {
+        let timestamp = UNIX_EPOCH + Duration::from_millis(1500);
         let other = BTreeMap::from([("name".to_owned(), Value::from("rustc"))]);
         let contexts = [
             ("device", Context::from(DeviceContext::default())),
@@ -285,7 +286,7 @@ mod tests {
             logger: Some("shop".into()),
             modules: BTreeMap::from([("serde".into(), "1.0.0".into())]),
             platform: "native".into(),
-            timestamp: UNIX_EPOCH + Duration::from_millis(1500),
+            timestamp,
             server_name: Some("host".into()),
             release: Some("shop@1".into()),
             dist: Some("7".into()),
@@ -293,7 +294,7 @@ mod tests {
             user: Some(User { id: Some("7".into()), ..User::default() }),
             request: Some(Request { method: Some("GET".into()), ..Request::default() }),
             contexts: contexts.map(|(name, context)| (name.to_owned(), context)).into(),
-            breadcrumbs: vec![Breadcrumb::default()].into(),
+            breadcrumbs: vec![Breadcrumb { timestamp, ..Breadcrumb::default() }].into(),
             exception: vec![exception(Some(mechanism()))].into(),
             stacktrace: trace(),
             template: Some(TemplateInfo { lineno: Some(7), ..TemplateInfo::default() }),
