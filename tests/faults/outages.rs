@@ -1,5 +1,6 @@
 //! The server is gone for a while, or slow, under load.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use opentelemetry_sentry::DropReason;
@@ -119,7 +120,13 @@ fn overflow(on: Processor) -> Measured {
     app.wait_for_trouble();
     app.works(59);
     app.hand_over();
-    let _ = app.exporter.flush(SECOND / 100);
+    // The server must not come back while there is more to put into the queue.
+    let (dropped, looks) = (Cell::new(0), Cell::new(0));
+    app.wait_until("the end of an overflow", |stats| {
+        let is_as_before = dropped.replace(stats.spans_dropped) == stats.spans_dropped;
+        looks.set(if is_as_before && stats.spans_dropped > 0 { looks.get() + 1 } else { 0 });
+        looks.get() == 5
+    });
     let sentry = FakeSentry::at(&place, Answer::default());
     app.settle();
     assert_eq!(sentry.events().len(), 60, "errors are kept to the last");

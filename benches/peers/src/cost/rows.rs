@@ -18,7 +18,7 @@ pub struct Row {
 /// Half of what the queue of the client holds; an error may come with each transaction.
 const SENTRY_TRACES: u64 = 10;
 
-pub const ROWS: [Row; 15] = [
+pub const ROWS: [Row; 16] = [
     Row { sends: false, ..row("none") },
     row("opentelemetry-otlp"),
     row("opentelemetry-otlp, gzip"),
@@ -33,6 +33,7 @@ pub const ROWS: [Row; 15] = [
     row("ideal, serde"),
     row("ideal"),
     row("ideal, gzip 1"),
+    row("ideal, gzip 1, filled"),
     row("ideal, gzip 6"),
     row("ideal, zstd 1"),
     row("ideal, gzip 1, events"),

@@ -32,6 +32,7 @@ pub fn start(name: &str, address: &str) -> Box<dyn Exporter> {
         "ideal, serde" => ideal(Ideal::new(address, Json::Serde, Codec::plain())),
         "ideal" => ideal(Ideal::new(address, Json::Own, Codec::plain())),
         "ideal, gzip 1" => ideal(Ideal::new(address, Json::Own, Codec::gzip(1))),
+        "ideal, gzip 1, filled" => ideal(Ideal::new(address, Json::Filled, Codec::gzip(1))),
         "ideal, gzip 6" => ideal(Ideal::new(address, Json::Own, Codec::gzip(6))),
         "ideal, zstd 1" => ideal(Ideal::new(address, Json::Own, Codec::zstd(1))),
         "ideal, gzip 1, events" => {

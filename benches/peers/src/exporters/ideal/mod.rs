@@ -7,6 +7,7 @@
 //! is. There is no operation, no status, no tag, no scrubbing, no limit, no second try, no TLS.
 
 mod codec;
+mod filled;
 mod own;
 mod post;
 mod with_serde;
@@ -28,6 +29,8 @@ use self::post::Post;
 pub enum Json {
     Serde,
     Own,
+    /// By hand as well, and all that this crate would write.
+    Filled,
 }
 
 pub struct Ideal(Mutex<State>);
@@ -98,6 +101,7 @@ impl State {
         match self.json {
             Json::Serde => with_serde::envelope(&mut self.plain, root, children),
             Json::Own => own::envelope(&mut self.plain, root, children),
+            Json::Filled => filled::envelope(&mut self.plain, root, children),
         }
         self.post()?;
         if self.with_events {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use opentelemetry::Value;
 use opentelemetry::trace::{Event, SpanId, TraceId};
-use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 type Out = Vec<u8>;
@@ -18,12 +18,14 @@ pub fn envelope(out: &mut Out, root: &SpanData, children: &[SpanData]) {
     text(out, &root.name);
     put(out, ",\"contexts\":{\"trace\":{");
     ids(out, root);
+    data(out, root);
     put(out, "}},");
     times(out, root);
     put(out, ",\"spans\":[");
     for (at, child) in children.iter().enumerate() {
         put(out, if at == 0 { "{" } else { ",{" });
         ids(out, child);
+        data(out, child);
         put(out, ",\"description\":");
         text(out, &child.name);
         put(out, ",");
@@ -62,7 +64,7 @@ fn attribute<'a>(event: &'a Event, key: &str) -> Cow<'a, str> {
     attribute.map(|attribute| attribute.value.as_str()).unwrap_or_default()
 }
 
-fn ids(out: &mut Out, span: &SpanData) {
+pub fn ids(out: &mut Out, span: &SpanData) {
     put(out, "\"trace_id\":\"");
     hex(out, &span.span_context.trace_id().to_bytes());
     put(out, "\",\"span_id\":\"");
@@ -71,27 +73,39 @@ fn ids(out: &mut Out, span: &SpanData) {
         put(out, "\",\"parent_span_id\":\"");
         hex(out, &span.parent_span_id.to_bytes());
     }
-    put(out, "\",\"data\":{");
-    let exceptions = span.events.iter().filter(|event| event.name == "exception");
-    let recorded = exceptions.flat_map(|event| &event.attributes);
-    for (at, KeyValue { key, value, .. }) in span.attributes.iter().chain(recorded).enumerate() {
-        if at > 0 {
-            put(out, ",");
-        }
-        text(out, key.as_str());
-        put(out, ":");
-        match value {
-            Value::Bool(true) => put(out, "true"),
-            Value::Bool(false) => put(out, "false"),
-            Value::I64(number) => put(out, itoa::Buffer::new().format(*number)),
-            Value::String(string) => text(out, string.as_str()),
-            other => text(out, &other.as_str()),
-        }
-    }
+    put(out, "\"");
+}
+
+fn data(out: &mut Out, span: &SpanData) {
+    put(out, ",\"data\":{");
+    attributes(out, span);
     put(out, "}");
 }
 
-fn times(out: &mut Out, span: &SpanData) {
+pub fn attributes(out: &mut Out, span: &SpanData) {
+    let exceptions = span.events.iter().filter(|event| event.name == "exception");
+    let recorded = exceptions.flat_map(|event| &event.attributes);
+    for (at, attribute) in span.attributes.iter().chain(recorded).enumerate() {
+        if at > 0 {
+            put(out, ",");
+        }
+        text(out, attribute.key.as_str());
+        put(out, ":");
+        value(out, &attribute.value);
+    }
+}
+
+pub fn value(out: &mut Out, value: &Value) {
+    match value {
+        Value::Bool(true) => put(out, "true"),
+        Value::Bool(false) => put(out, "false"),
+        Value::I64(number) => put(out, itoa::Buffer::new().format(*number)),
+        Value::String(string) => text(out, string.as_str()),
+        other => text(out, &other.as_str()),
+    }
+}
+
+pub fn times(out: &mut Out, span: &SpanData) {
     put(out, "\"start_timestamp\":");
     timestamp(out, span.start_time);
     put(out, ",\"timestamp\":");
@@ -109,12 +123,12 @@ fn timestamp(out: &mut Out, time: SystemTime) {
     put(out, &digits[1..]);
 }
 
-fn event_id(out: &mut Out, trace: TraceId, span: SpanId) {
+pub fn event_id(out: &mut Out, trace: TraceId, span: SpanId) {
     hex(out, &trace.to_bytes()[..8]);
     hex(out, &span.to_bytes());
 }
 
-fn hex(out: &mut Out, bytes: &[u8]) {
+pub fn hex(out: &mut Out, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend(
         bytes
@@ -123,12 +137,12 @@ fn hex(out: &mut Out, bytes: &[u8]) {
     );
 }
 
-fn put(out: &mut Out, text: &str) {
+pub fn put(out: &mut Out, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
 /// A text in quotation marks.
-fn text(out: &mut Out, text: &str) {
+pub fn text(out: &mut Out, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
