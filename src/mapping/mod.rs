@@ -44,6 +44,7 @@
 //! ```
 
 mod breadcrumb;
+mod derived;
 mod error_rules;
 mod error_text;
 mod errors;
@@ -59,6 +60,7 @@ mod identity;
 mod ignoring;
 mod legal;
 mod lineage;
+mod links;
 mod location;
 #[cfg(feature = "logs")]
 mod log;

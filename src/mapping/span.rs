@@ -2,40 +2,32 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use opentelemetry::trace::{Link as SpanLink, SpanId, SpanKind, Status, TraceId, TraceState};
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use opentelemetry::trace::SpanId;
+use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::SpanStatus;
 
 use super::breadcrumb::measurement;
-use super::error_text::ErrorText;
+use super::derived::Derived;
 use super::facts::Facts;
 use super::family::Family;
+use super::links::links;
 use super::name::{FULL_URL, Named};
 use super::op::{self, HTTP_METHOD};
-use super::product::derive;
 use super::room::Room;
 use super::shape::Shape;
 use super::status;
 use super::tags::TagPolicy;
 use super::url::SplitUrl;
 use crate::protocol::{
-    Data, Link, Measurement, Span, Tags, Timestamp, TransactionSource, fit_links, limit, limited,
-    shortened,
+    Data, Link, Measurement, Span, Tags, Timestamp, TransactionSource, shortened,
 };
 use crate::semconv::Attribute::*;
 
 const ORIGIN: &str = "auto.otel";
 
-/// How many links did not make it.
-pub(super) const DROPPED_LINKS: &str = "otel.dropped_links_count";
-
-/// How much of a transaction a single span may take with its data, and again with its links.
+/// How much of a transaction a single span may take with its data.
 const MAX_DATA_BYTES: usize = 200_000;
-const MAX_LINK_BYTES: usize = 50_000;
-
-/// How long the message of a status may be.
-const MAX_STATUS_BYTES: usize = 1024;
 
 /// What only instructs the mapping, or repeats what a field of the payload says (rule ATTR-7).
 const CARRIERS: &[&str] = &[
@@ -71,11 +63,7 @@ pub(super) struct Mapped {
     pub(super) measurements: BTreeMap<String, Measurement>,
     /// The name to group by, where Sentry would derive another one.
     low_cardinality_name: Option<StringValue>,
-    /// Attributes that are not among those of the span: first those that replace what it says,
-    /// then those that stand in for what it does not say.
-    derived: Vec<KeyValue>,
-    /// How many of them replace something.
-    replacing: usize,
+    derived: Derived,
     shape: Shape,
 }
 
@@ -134,10 +122,10 @@ impl Mapped {
             _ if name.as_str() == span.name => Some(name.clone()),
             _ => Some(text(Cow::Borrowed(&span.name), span, false)),
         };
-        let mut derived = std::mem::take(&mut room.derived);
-        replace(url.as_ref(), facts, as_root, &mut derived);
-        let replacing = derived.len();
-        add(room, span, facts, family, &mut derived);
+        let mut derived = Derived::in_memory(std::mem::take(&mut room.derived));
+        let description = facts.string(&[SentryDescription]).filter(|_| as_root);
+        derived.replace(url.as_ref(), description);
+        derived.add(room, span, facts, family);
         Self {
             status: status::status(&span.status, facts),
             origin: origin(facts),
@@ -147,7 +135,6 @@ impl Mapped {
             measurements: measurements(span),
             low_cardinality_name: low_cardinality_name.filter(|name| !name.as_str().is_empty()),
             derived,
-            replacing,
             shape,
             op,
             name,
@@ -157,12 +144,7 @@ impl Mapped {
 
     /// What the span says under a key, or what is known of it besides.
     pub(super) fn value<'a>(&'a self, key: &str, attributes: &'a [KeyValue]) -> Option<&'a Value> {
-        let is_it = |entry: &&KeyValue| entry.key.as_str() == key;
-        let (replaced, added) = self.derived.split_at_checked(self.replacing)?;
-        let replaced = replaced.iter().rfind(is_it);
-        let own = || attributes.iter().rfind(is_it);
-        let added = || added.iter().find(is_it);
-        replaced.or_else(own).or_else(added).map(|entry| &entry.value)
+        self.derived.value(key, attributes)
     }
 
     /// The typed data of the span: its own attributes, what is known besides, and `more`.
@@ -172,7 +154,7 @@ impl Mapped {
         more: impl IntoIterator<Item = KeyValue>,
         room: &mut Room,
     ) -> Data {
-        let mut derived = std::mem::take(&mut self.derived);
+        let Derived { entries: mut derived, replacing } = std::mem::take(&mut self.derived);
         let name = self.low_cardinality_name.take();
         derived.extend(name.map(|name| KeyValue::new("sentry.name", Value::String(name))));
         derived.extend(more);
@@ -181,7 +163,7 @@ impl Mapped {
             false => {
                 let mut data = Data::from(attributes);
                 data.retain(|key, _| !is_carrier(key.as_str()));
-                data.extend(derived.drain(..self.replacing.min(derived.len())));
+                data.extend(derived.drain(..replacing.min(derived.len())));
                 for entry in derived.drain(..) {
                     data.insert_missing(entry.key, entry.value);
                 }
@@ -283,110 +265,6 @@ pub(super) fn origin(facts: &Facts<'_>) -> StringValue {
     match facts.text(&[SentryOrigin]).filter(is_legal) {
         Some(origin) => StringValue::from(origin.into_owned()),
         None => StringValue::from(ORIGIN),
-    }
-}
-
-/// Links with valid ids; Relay refuses the others (rule META-4).
-fn links(links: &[SpanLink]) -> Vec<Link> {
-    let mut links: Vec<_> = links
-        .iter()
-        .filter(|link| link.span_context.is_valid())
-        .map(|link| {
-            let context = &link.span_context;
-            let (trace, span): (TraceId, SpanId) = (context.trace_id(), context.span_id());
-            let mut attributes = Data::from(link.attributes.clone());
-            if link.dropped_attributes_count > 0 {
-                let count = i64::from(link.dropped_attributes_count);
-                attributes.insert_missing("otel.dropped_attributes_count", count);
-            }
-            Link::new(trace, span, context.is_sampled(), attributes)
-        })
-        .collect();
-    fit_links(&mut links, MAX_LINK_BYTES);
-    links
-}
-
-/// What is put in the place of attributes: the URL in parts (rules URL-1 to URL-3), and of a root
-/// the description, which is not its name.
-fn replace(
-    url: Option<&SplitUrl<'_>>,
-    facts: &Facts<'_>,
-    as_root: bool,
-    derived: &mut Vec<KeyValue>,
-) {
-    let text = |key: &'static str, text: &str| entry(key, text.to_owned());
-    if let Some(url) = url {
-        derived.push(text("url", &url.base));
-        derived.extend(url.query.map(|query| text("http.query", query)));
-        derived.extend(url.fragment.map(|fragment| text("http.fragment", fragment)));
-    }
-    if let Some(description) = facts.string(&[SentryDescription]).filter(|_| as_root) {
-        derived.push(text(SentryDescription.key(), description));
-    }
-}
-
-/// What stands in for what the span does not say.
-fn add(
-    room: &mut Room,
-    span: &SpanData,
-    facts: &Facts<'_>,
-    family: Option<Family>,
-    derived: &mut Vec<KeyValue>,
-) {
-    derived.push(KeyValue::new("otel.kind", kind(&span.span_kind)));
-    let scope = &span.instrumentation_scope;
-    room.describe(scope, derived);
-    derived.extend(scope.attributes().map(|attribute| {
-        entry(format!("instrumentation.{}", attribute.key), attribute.value.clone())
-    }));
-    match &span.status {
-        Status::Unset => {}
-        Status::Ok => derived.push(KeyValue::new("otel.status_code", "OK")),
-        Status::Error { description } => {
-            derived.push(KeyValue::new("otel.status_code", "ERROR"));
-            if !description.is_empty() {
-                // A report of an error has its place in the event; here its first part is enough.
-                let message = match description.len() > MAX_STATUS_BYTES {
-                    true => {
-                        limited(&ErrorText::parse(description).message, MAX_STATUS_BYTES).into()
-                    }
-                    false => description.clone(),
-                };
-                derived.push(entry("sentry.status.message", message));
-            }
-        }
-    }
-    let trace_state = span.span_context.trace_state();
-    if *trace_state != TraceState::NONE {
-        let header = Some(trace_state.header()).filter(|header| !header.is_empty());
-        derived.extend(header.map(|header| entry("w3c.tracestate", header)));
-    }
-    for (key, count) in [
-        ("otel.dropped_attributes_count", span.dropped_attributes_count),
-        ("otel.dropped_events_count", span.events.dropped_count),
-        (DROPPED_LINKS, span.links.dropped_count),
-    ] {
-        if count > 0 {
-            derived.push(KeyValue::new(key, i64::from(count)));
-        }
-    }
-    derive(span, facts, family, derived);
-}
-
-/// An entry within the limits.
-fn entry(key: impl Into<Key>, value: impl Into<Value>) -> KeyValue {
-    let mut value = value.into();
-    limit(&mut value);
-    KeyValue::new(key, value)
-}
-
-fn kind(kind: &SpanKind) -> &'static str {
-    match kind {
-        SpanKind::Client => "CLIENT",
-        SpanKind::Server => "SERVER",
-        SpanKind::Producer => "PRODUCER",
-        SpanKind::Consumer => "CONSUMER",
-        SpanKind::Internal => "INTERNAL",
     }
 }
 

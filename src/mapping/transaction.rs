@@ -14,10 +14,11 @@ use super::facts::Facts;
 use super::http::request;
 use super::id::transaction_id;
 use super::legal::{legal_environment, legal_release};
+use super::links::DROPPED_LINKS;
 use super::reading::Reading;
 use super::room::Room;
 use super::shape::Shape;
-use super::span::{self, DROPPED_LINKS, parent};
+use super::span::{self, parent};
 use super::status::http_code;
 use super::user::user;
 use crate::protocol::{
