@@ -50,13 +50,11 @@ impl OwnTraffic {
     }
 
     fn is_named_by(&self, entry: &KeyValue) -> bool {
-        let [url, old_url] = URL;
-        let [host, old_host] = HOST;
-        match entry.key.as_str() {
-            key if key == url || key == old_url => contains(&entry.value.as_str(), &self.host),
-            key if key == host || key == old_host => self.is_host(&entry.value.as_str()),
-            _ => false,
-        }
+        let Value::String(text) = &entry.value else { return false };
+        let (key, text) = (entry.key.as_str(), text.as_str());
+        // The comparison that fails for most is that of the host.
+        self.is_host(text) && HOST.contains(&key)
+            || text.len() > self.host.len() && URL.contains(&key) && contains(text, &self.host)
     }
 
     fn receives(&self, span: &SpanData) -> bool {
