@@ -122,6 +122,8 @@ mod error;
 mod exporter;
 mod generations;
 pub mod hooks;
+#[cfg(test)]
+mod idle;
 mod ignore;
 pub mod mapping;
 #[cfg(feature = "otlp")]

@@ -72,33 +72,14 @@ impl Place {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceId, TraceState};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::idle::idle_span;
 
     /// A span that did nothing.
     pub(in crate::mapping) fn span(id: u64, parent: u64) -> SpanData {
-        let (trace, id) = (TraceId::from(7), SpanId::from(id));
-        let flags = TraceFlags::SAMPLED;
-        SpanData {
-            span_context: SpanContext::new(trace, id, flags, false, TraceState::default()),
-            parent_span_id: SpanId::from(parent),
-            parent_span_is_remote: false,
-            span_kind: SpanKind::Internal,
-            name: "work".into(),
-            start_time: UNIX_EPOCH,
-            end_time: UNIX_EPOCH,
-            attributes: Vec::new(),
-            dropped_attributes_count: 0,
-            events: Default::default(),
-            links: Default::default(),
-            status: Status::Unset,
-            instrumentation_scope: InstrumentationScope::default(),
-        }
+        idle_span(7, id, parent)
     }
 
     fn includes(lineage: &Lineage, above: u64, below: u64) -> bool {

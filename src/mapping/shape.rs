@@ -88,12 +88,8 @@ fn is_reserved(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{
-        SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
-    };
+    use opentelemetry::trace::{SpanKind, Status};
     use opentelemetry_sdk::trace::SpanData;
     use proptest::prelude::*;
 
@@ -101,6 +97,7 @@ mod tests {
     use super::super::room::Room;
     use super::super::span::Mapped;
     use super::*;
+    use crate::idle::idle_span;
     use crate::protocol::Data;
 
     const KEYS: &[&str] = &[
@@ -146,28 +143,15 @@ mod tests {
         proptest::collection::vec(entry, 0..8)
     }
 
-    fn span(attributes: Vec<KeyValue>, scope: InstrumentationScope) -> SpanData {
-        let (trace, id) = (TraceId::from(1), SpanId::from(1));
+    fn span(attributes: Vec<KeyValue>, instrumentation_scope: InstrumentationScope) -> SpanData {
         SpanData {
-            span_context: SpanContext::new(
-                trace,
-                id,
-                TraceFlags::SAMPLED,
-                false,
-                TraceState::default(),
-            ),
-            parent_span_id: SpanId::INVALID,
-            parent_span_is_remote: false,
             span_kind: SpanKind::Client,
             name: "work\0".into(),
-            start_time: UNIX_EPOCH,
-            end_time: UNIX_EPOCH,
             attributes,
             dropped_attributes_count: 1,
-            events: Default::default(),
-            links: Default::default(),
             status: Status::error("no\0thing"),
-            instrumentation_scope: scope,
+            instrumentation_scope,
+            ..idle_span(1, 1, 0)
         }
     }
 

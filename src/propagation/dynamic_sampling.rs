@@ -191,12 +191,8 @@ fn decided(header: TraceHeader, trace: TraceId, decision: Decision) -> TraceHead
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use opentelemetry::trace::{
-        SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
-    };
-    use opentelemetry::{InstrumentationScope, KeyValue};
+    use opentelemetry::KeyValue;
+    use opentelemetry::trace::TraceId;
     use opentelemetry_sdk::trace::SpanData;
     use serde_json::{Value as Json, json};
 
@@ -204,6 +200,7 @@ mod tests {
     use super::super::member::Member;
     use super::super::sampling_context::SamplingContext;
     use super::*;
+    use crate::idle::idle_span;
     use crate::mapping::Mapper;
 
     fn head() -> TraceHead {
@@ -218,23 +215,11 @@ mod tests {
     }
 
     fn span(trace: u128, id: u64, parent: u64, rate: f64) -> SpanData {
-        let (trace, id) = (TraceId::from(trace), SpanId::from(id));
-        let context =
-            SpanContext::new(trace, id, TraceFlags::SAMPLED, false, TraceState::default());
         SpanData {
-            span_context: context,
-            parent_span_id: SpanId::from(parent),
             parent_span_is_remote: parent > 0,
-            span_kind: SpanKind::Internal,
-            name: format!("span {id}").into(),
-            start_time: UNIX_EPOCH,
-            end_time: UNIX_EPOCH,
+            name: format!("span {id:016x}").into(),
             attributes: vec![KeyValue::new("sentry.sample_rate", rate)],
-            dropped_attributes_count: 0,
-            events: Default::default(),
-            links: Default::default(),
-            status: Status::Unset,
-            instrumentation_scope: InstrumentationScope::default(),
+            ..idle_span(trace, id, parent)
         }
     }
 

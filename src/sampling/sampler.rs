@@ -80,13 +80,14 @@ impl Weight for Past {}
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     use opentelemetry::KeyValue;
-    use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+    use opentelemetry::trace::Status;
     use opentelemetry_sdk::trace::SpanData;
 
     use super::*;
+    use crate::idle::idle_span;
     use crate::sampling::Rule;
     use crate::segment::SegmentBuffer;
 
@@ -97,23 +98,7 @@ mod tests {
     const LOW: u128 = 1;
 
     fn segment(trace: u128, kind: SegmentKind, name: &'static str, status: Status) -> Segment {
-        let context =
-            SpanContext::new(trace.into(), 7.into(), TraceFlags::SAMPLED, false, TraceState::NONE);
-        let span = SpanData {
-            span_context: context,
-            parent_span_id: 0.into(),
-            parent_span_is_remote: false,
-            span_kind: SpanKind::Internal,
-            name: name.into(),
-            start_time: UNIX_EPOCH,
-            end_time: UNIX_EPOCH,
-            attributes: Vec::new(),
-            dropped_attributes_count: 0,
-            events: Default::default(),
-            links: Default::default(),
-            status,
-            instrumentation_scope: Default::default(),
-        };
+        let span = SpanData { name: name.into(), status, ..idle_span(trace, 7, 0) };
         let mut segment =
             SegmentBuffer::new().ingest(vec![span], Duration::ZERO).segments.remove(0);
         segment.kind = kind;

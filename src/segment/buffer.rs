@@ -383,35 +383,16 @@ fn kind_of_root(span: &SpanData, trace: &Trace) -> Option<SegmentKind> {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceState};
+    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 
     use super::*;
+    use crate::idle::idle_span;
 
     /// A span of trace 1; it starts at second `id`. A parent of 0 is none.
     fn span(id: u64, parent: u64) -> SpanData {
-        let start = UNIX_EPOCH + Duration::from_secs(1_000_000 + id);
-        SpanData {
-            span_context: SpanContext::new(
-                TraceId::from(1),
-                SpanId::from(id),
-                TraceFlags::SAMPLED,
-                false,
-                TraceState::NONE,
-            ),
-            parent_span_id: SpanId::from(parent),
-            parent_span_is_remote: false,
-            span_kind: SpanKind::Internal,
-            name: "span".into(),
-            start_time: start,
-            end_time: start + Duration::from_secs(1),
-            attributes: vec![],
-            dropped_attributes_count: 0,
-            events: Default::default(),
-            links: Default::default(),
-            status: Status::Unset,
-            instrumentation_scope: InstrumentationScope::default(),
-        }
+        let start_time = UNIX_EPOCH + Duration::from_secs(1_000_000 + id);
+        let end_time = start_time + Duration::from_secs(1);
+        SpanData { start_time, end_time, ..idle_span(1, id, parent) }
     }
 
     fn remote(id: u64, parent: u64) -> SpanData {

@@ -147,26 +147,13 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
     use super::*;
+    use crate::idle::idle_span;
 
     fn span() -> SpanData {
-        SpanData {
-            span_context: context(TraceState::NONE),
-            parent_span_id: SpanId::INVALID,
-            parent_span_is_remote: false,
-            span_kind: SpanKind::Internal,
-            name: "".into(),
-            start_time: UNIX_EPOCH,
-            end_time: UNIX_EPOCH,
-            attributes: Vec::new(),
-            dropped_attributes_count: 0,
-            events: Default::default(),
-            links: Default::default(),
-            status: Status::Unset,
-            instrumentation_scope: InstrumentationScope::default(),
-        }
+        SpanData { name: "".into(), ..idle_span(1, 1, 0) }
     }
 
     fn context(state: TraceState) -> SpanContext {

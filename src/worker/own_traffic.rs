@@ -109,29 +109,13 @@ fn contains(text: &str, part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{SpanContext, SpanId, Status};
-
     use super::*;
+    use crate::idle::idle_span;
 
-    fn span(kind: SpanKind, attributes: &[(&'static str, &'static str)]) -> SpanData {
-        SpanData {
-            span_context: SpanContext::empty_context(),
-            parent_span_id: SpanId::INVALID,
-            parent_span_is_remote: false,
-            span_kind: kind,
-            name: "span".into(),
-            start_time: UNIX_EPOCH,
-            end_time: UNIX_EPOCH,
-            attributes: attributes.iter().map(|(key, value)| KeyValue::new(*key, *value)).collect(),
-            dropped_attributes_count: 0,
-            events: Default::default(),
-            links: Default::default(),
-            status: Status::Unset,
-            instrumentation_scope: InstrumentationScope::default(),
-        }
+    fn span(span_kind: SpanKind, attributes: &[(&'static str, &'static str)]) -> SpanData {
+        let attributes =
+            attributes.iter().map(|(key, value)| KeyValue::new(*key, *value)).collect();
+        SpanData { span_kind, attributes, ..idle_span(1, 1, 0) }
     }
 
     fn is_own(dsn: &str, kind: SpanKind, attributes: &[(&'static str, &'static str)]) -> bool {
