@@ -1,6 +1,6 @@
 use opentelemetry::{KeyValue, Value};
 
-use crate::protocol::{NUMBER_BYTES, Seen, is_legal_key, legal_len, most_bytes};
+use crate::protocol::{MANY, NUMBER_BYTES, Seen, is_legal_key, legal_len, most_bytes};
 
 /// Whether the attributes of a span can be sent as they are, with what is derived after them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,9 +19,6 @@ pub(super) enum Known {
     /// It stood there before.
     Again,
 }
-
-/// From how many attributes on it is no longer worth to compare their keys; SDKs keep 128.
-const MAX_ENTRIES: usize = 512;
 
 impl Shape {
     /// Whether all keys are legal, different and none of the mapping's own, all values within the
@@ -67,7 +64,7 @@ impl Shape {
         self.is_uneven |= !is_even || len.is_none();
         self.bytes = self.bytes.saturating_add(key.len()).saturating_add(len.unwrap_or_default());
         self.entries = self.entries.saturating_add(1);
-        self.is_uneven |= self.entries > MAX_ENTRIES;
+        self.is_uneven |= self.entries > MANY;
     }
 }
 

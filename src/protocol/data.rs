@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,6 +15,10 @@ use super::plain::has_nul;
 /// OpenTelemetry asks of attributes (rule ATTR-1). Order is the order of first appearance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data(Entries);
+
+/// From how many attributes on their keys are looked up rather than compared one by one; SDKs keep
+/// 128.
+pub(crate) const MANY: usize = 512;
 
 /// How long a number is at most, with a comma.
 pub(crate) const NUMBER_BYTES: usize = 26;
@@ -110,6 +116,7 @@ impl From<Vec<KeyValue>> for Data {
     /// Takes the attributes of a span as they are, without copying them.
     fn from(mut attributes: Vec<KeyValue>) -> Self {
         let (mut end, mut seen) = (0, Seen::default());
+        let mut places = (attributes.len() > MANY).then(HashMap::new);
         for at in 0..attributes.len() {
             let (kept, rest) = attributes.split_at_mut(at);
             let Some(entry) = rest.first_mut() else { break };
@@ -120,9 +127,18 @@ impl From<Vec<KeyValue>> for Data {
                 entry.key = Key::from(short);
             }
             limit(&mut entry.value);
-            let earlier = match seen.insert(entry.key.as_str()) {
-                true => kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key),
-                false => None,
+            let earlier = match &mut places {
+                Some(places) => match places.entry(entry.key.clone()) {
+                    Entry::Occupied(place) => kept.get_mut(*place.get()),
+                    Entry::Vacant(place) => {
+                        place.insert(end);
+                        None
+                    }
+                },
+                None if seen.insert(entry.key.as_str()) => {
+                    kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key)
+                }
+                None => None,
             };
             match earlier {
                 Some(earlier) => std::mem::swap(&mut earlier.value, &mut entry.value),
@@ -331,6 +347,19 @@ mod tests {
             KeyValue::new("b", 6),
         ]);
         assert_eq!(json(&data), r#"{"a":3,"b":6,"c":5}"#);
+    }
+
+    #[test]
+    fn many_keys_are_told_apart_as_few_are() {
+        let entry = |at: i64, len: i64| KeyValue::new(format!("k{}", at % (len / 3)), at);
+        for len in [300, 3000] {
+            let entries = (0..len).map(|at| entry(at, len));
+            let data = Data::from(entries.clone().collect::<Vec<_>>());
+            let mut expected = Data::default();
+            expected.extend(entries);
+            assert_eq!(data, expected);
+            assert_eq!(data.len(), len as usize / 3);
+        }
     }
 
     #[test]

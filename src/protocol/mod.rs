@@ -49,7 +49,7 @@ pub use sentry_types::protocol::v7::{
 };
 
 pub(crate) use data::{
-    NUMBER_BYTES, Seen, is_legal_key, json_value, legal_len, limit, limited, shortened,
+    MANY, NUMBER_BYTES, Seen, is_legal_key, json_value, legal_len, limit, limited, shortened,
 };
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};

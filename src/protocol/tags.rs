@@ -13,17 +13,22 @@ impl Tags {
     /// The longest key and the longest value, in chars.
     pub const MAX_CHARS: usize = 200;
 
+    /// How many tags there are at most; what else a span says is in its data.
+    pub const MAX_LEN: usize = 512;
+
     /// Names that Sentry keeps for fields of its own.
     const RESERVED: &[&str] = &["release", "dist", "user", "environment", "filename", "function"];
 
     /// Sets `key` unless it stands there already; tells whether it was taken.
     ///
     /// Illegal characters of the key become `_`, blanks become `-`; line breaks of the value
-    /// become blanks. A tag without key or value, or with a reserved name, is not taken.
+    /// become blanks. A tag without key or value, with a reserved name, or beyond
+    /// [`MAX_LEN`](Self::MAX_LEN), is not taken.
     pub fn insert(&mut self, key: Key, value: StringValue) -> bool {
         let key = legal_key(key);
         let value = legal_value(value);
-        let taken = !key.as_str().is_empty()
+        let taken = self.0.len() < Self::MAX_LEN
+            && !key.as_str().is_empty()
             && !value.as_str().is_empty()
             && !Self::RESERVED.contains(&key.as_str())
             && self.value(key.as_str()).is_none();
@@ -160,5 +165,14 @@ mod tests {
         assert!(tags.insert("a b".into(), "1".into()));
         assert!(!tags.insert("a-b".into(), "2".into()));
         assert_eq!(serde_json::to_string(&tags).unwrap(), r#"{"a-b":"1"}"#);
+    }
+
+    #[test]
+    fn there_are_no_more_than_sentry_could_use() {
+        let mut tags = Tags::default();
+        let taken =
+            (0..Tags::MAX_LEN + 2).map(|at| tags.insert(format!("k{at}").into(), "v".into()));
+        assert_eq!(taken.filter(|taken| *taken).count(), Tags::MAX_LEN);
+        assert!(tags.value("k0").is_some() && tags.value("k512").is_none());
     }
 }
