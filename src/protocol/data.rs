@@ -178,9 +178,9 @@ impl Seen {
 
 impl Extend<KeyValue> for Data {
     fn extend<I: IntoIterator<Item = KeyValue>>(&mut self, entries: I) {
-        for entry in entries {
-            self.insert(entry.key, entry.value);
-        }
+        let mut all = std::mem::take(self.0.to_mut());
+        all.extend(entries);
+        *self = Self::from(all);
     }
 }
 
@@ -356,7 +356,7 @@ mod tests {
             let entries = (0..len).map(|at| entry(at, len));
             let data = Data::from(entries.clone().collect::<Vec<_>>());
             let mut expected = Data::default();
-            expected.extend(entries);
+            entries.for_each(|entry| expected.insert(entry.key, entry.value));
             assert_eq!(data, expected);
             assert_eq!(data.len(), len as usize / 3);
         }
