@@ -44,6 +44,7 @@
 //! ```
 
 mod breadcrumb;
+mod bytes;
 mod error_rules;
 mod error_text;
 mod errors;
