@@ -159,10 +159,9 @@ impl Heading {
 impl Section {
     /// The section that `line` opens, judged with the lines around it.
     fn start(current: Self, previous: &str, line: &str, following: &str) -> Option<Self> {
-        let is_drawn = line.contains('━');
         match Heading::parse(line) {
             Some(Heading::Spantrace) => return Some(Self::Spantrace),
-            Some(Heading::Backtrace) if is_drawn || numbered(following).is_some() => {
+            Some(Heading::Backtrace) if line.contains('━') || numbered(following).is_some() => {
                 return Some(Self::Backtrace);
             }
             _ => {}

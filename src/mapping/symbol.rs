@@ -323,7 +323,7 @@ fn without_generics(name: &str) -> Cow<'_, str> {
     }
     // Only whole letters were left out.
     let mut path = String::from_utf8(path).unwrap_or_default();
-    if path.contains("::::") {
+    if has_three_colons(&path) {
         path = path.replace("::::", "::");
     }
     path.truncate(path.trim_end_matches(':').len());
