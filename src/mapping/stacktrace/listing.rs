@@ -53,11 +53,8 @@ const USUAL_CALLS: usize = 32;
 fn listed_calls<'a>(lines: &[&'a str]) -> Option<Vec<Call<'a>>> {
     // Most calls take two lines.
     let mut calls: Vec<Call<'_>> = Vec::with_capacity(USUAL_CALLS.min(lines.len() / 2));
-    let read = |line: &&'a str| {
-        let inner = without_indent(line);
-        (*line, inner, position(inner))
-    };
-    let mut lines = lines.iter().map(read).peekable();
+    let lines = lines.iter().map(|line| (*line, without_indent(line)));
+    let mut lines = lines.map(|(line, inner)| (line, inner, position(inner))).peekable();
     let mut last_number = None;
     let mut is_inside = false;
     let mut is_convincing = false;
