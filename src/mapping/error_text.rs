@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::str::Chars;
 
+use super::bytes::has;
 use super::location::Location;
 use crate::steps;
 
@@ -68,6 +69,10 @@ impl ErrorText {
 
     /// Reads the report of an error library, or nothing when it is none.
     fn from_report(text: &str, coloured: bool) -> Option<Self> {
+        // What opens a part of a report never stands alone.
+        if !has(text, |byte| byte == b'\n') {
+            return None;
+        }
         let lines: Vec<&str> = text.lines().collect();
         let (mut message, mut notes) = (Vec::new(), Vec::new());
         let mut causes = Causes::default();
@@ -154,10 +159,9 @@ impl Heading {
 impl Section {
     /// The section that `line` opens, judged with the lines around it.
     fn start(current: Self, previous: &str, line: &str, following: &str) -> Option<Self> {
-        let is_drawn = line.contains('━');
         match Heading::parse(line) {
             Some(Heading::Spantrace) => return Some(Self::Spantrace),
-            Some(Heading::Backtrace) if is_drawn || numbered(following).is_some() => {
+            Some(Heading::Backtrace) if line.contains('━') || numbered(following).is_some() => {
                 return Some(Self::Backtrace);
             }
             _ => {}
@@ -288,7 +292,7 @@ pub(super) fn string_literal(text: &str) -> Option<(Cow<'_, str>, &str)> {
 pub(super) fn without_ansi(text: &str) -> Cow<'_, str> {
     const ESCAPE: char = '\u{1b}';
     steps::count(text.len());
-    if !text.contains(ESCAPE) {
+    if !has(text, |byte| byte == b'\x1b') {
         return Cow::Borrowed(text);
     }
     let mut pieces = text.split(ESCAPE);
@@ -329,10 +333,11 @@ fn escaped(letters: &mut Chars<'_>) -> Option<char> {
 pub(super) fn numbered(line: &str) -> Option<(usize, usize, &str)> {
     steps::count(line.len());
     let item = line.trim_start();
-    let rest = item.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let digits = item.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = item.split_at_checked(digits)?;
     let text = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(":\t"))?;
     let column = line.len().saturating_sub(rest.len());
-    Some((column, item.strip_suffix(rest)?.parse().ok()?, text))
+    Some((column, number.parse().ok()?, text))
 }
 
 fn dedented(line: &str, indent: usize) -> &str {

@@ -165,16 +165,12 @@ fn failures<'a>(
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
-        // What failed below a span, and which spans recorded an exception or anything else.
+        // What failed below a span, and which spans recorded anything, be it an exception.
         let mut covered: IdSet<SpanId> = IdSet::default();
-        let mut recording: IdSet<SpanId> = IdSet::default();
-        let mut exceptions: IdSet<SpanId> = IdSet::default();
+        let mut recording: IdMap<SpanId, bool> = IdMap::default();
         for failure in &recorded {
             let id = failure.span.span_context.span_id();
-            recording.insert(id);
-            if failure.recorded.as_ref().is_some_and(|recorded| !recorded.chain.is_empty()) {
-                exceptions.insert(id);
-            }
+            *recording.entry(id).or_default() |= failure.len() > 0;
             tree.cover(failure.span, &mut covered);
         }
         for span in below.iter().filter_map(|failed| tree.0.get(&failed.span).copied()) {
@@ -184,10 +180,10 @@ fn failures<'a>(
         // From the leaves up, so that the deepest span of a branch comes first.
         for span in spans.iter().rev().filter(|span| has_error(span)) {
             let id = span.span_context.span_id();
-            let is_told_above = tree
-                .ancestors(span)
-                .any(|above| exceptions.contains(&above.span_context.span_id()));
-            if !covered.contains(&id) && !recording.contains(&id) && !is_told_above {
+            let is_told_above = tree.ancestors(span).any(|above| {
+                recording.get(&above.span_context.span_id()).is_some_and(|exception| *exception)
+            });
+            if !covered.contains(&id) && !recording.contains_key(&id) && !is_told_above {
                 recorded.push(Failure::of(span, None, None));
             }
             tree.cover(span, &mut covered);

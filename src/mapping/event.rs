@@ -1,11 +1,12 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use opentelemetry::StringValue;
+use opentelemetry::{Key, StringValue};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{
     Context, Event, Level, LogEntry, OtelContext, SpanStatus, TraceContext, Values,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Mapper;
 use super::errors::Failure;
@@ -65,24 +66,21 @@ pub(super) fn event(
         server_name: owned(&mapper.resource.server_name),
         release: owned(&root.release),
         dist: owned(&mapper.dist),
-        environment: owned(&Some(root.environment.clone())),
+        environment: Some(root.environment.as_str().to_owned().into()),
         user: user(&facts).or_else(|| root.user.clone()),
         request: root.request.clone(),
-        tags: tags
-            .iter()
-            .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
-            .collect(),
         breadcrumbs: Values::from(
             before.iter().copied().map(Crumb::to_breadcrumb).collect::<Vec<_>>(),
         ),
         sdk: Some(client_sdk()),
         ..Event::default()
     };
-    for (name, context) in &mapper.resource.contexts {
-        event.contexts.insert(
-            name.to_string(),
-            Context::Other(context.fields().clone().into_iter().collect()),
-        );
+    // One by one, which takes less than to sort them first.
+    let text = |tag: (&Key, &StringValue)| (tag.0.as_str().to_owned(), tag.1.as_str().to_owned());
+    event.tags.extend(tags.iter().map(text));
+    // The context `otel` is that of the error.
+    for (name, context) in mapper.resource.contexts.iter().filter(|(name, _)| *name != "otel") {
+        event.contexts.insert(name.to_string(), Context::Other(copied(context.fields())));
     }
     machine::describe(&mut event.contexts, &mapper.kernel);
     event.contexts.insert("trace".into(), trace_context(span, &facts).into());
@@ -156,12 +154,7 @@ fn otel_context(failure: &Failure<'_>, mapper: &Mapper) -> OtelContext {
         mapper.resource.contexts.get("otel").and_then(|otel| otel.fields().get("resource"));
     OtelContext {
         attributes: limited_map(attributes.iter(), MAX_ATTRIBUTE_BYTES),
-        resource: resource
-            .and_then(|map| map.as_object())
-            .cloned()
-            .unwrap_or_default()
-            .into_iter()
-            .collect(),
+        resource: resource.and_then(|map| map.as_object()).map(copied).unwrap_or_default(),
         ..OtelContext::default()
     }
 }
@@ -173,8 +166,13 @@ fn location_context(location: Location) -> Context {
         ("file", location.file.map(Into::into)),
         ("line", location.line.map(|line| json!(line))),
     ];
-    let fields = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    Context::Other(fields.collect())
+    let mut context = BTreeMap::new();
+    context.extend(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    Context::Other(context)
+}
+
+fn copied(fields: &Map<String, Value>) -> BTreeMap<String, Value> {
+    fields.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn owned(text: &Option<StringValue>) -> Option<Cow<'static, str>> {

@@ -192,7 +192,7 @@ impl Recorded {
             None => (None, Vec::new()),
         };
         let causes = if sources.is_empty() { causes } else { sources };
-        let status = match &span.status {
+        let status = || match &span.status {
             Status::Error { description } if !description.is_empty() => {
                 Some(description.to_string())
             }
@@ -208,7 +208,7 @@ impl Recorded {
         };
         // The text of a line that names a type and no more.
         let said = || self.message.take();
-        let value = message.or(traced_itself.value).or_else(said).or(status);
+        let value = message.or(traced_itself.value).or_else(said).or_else(status);
         let itself = exception(ty, module, value, traced_itself.stacktrace, mechanism);
         let kept = MAX_CHAIN.saturating_sub(1);
         self.chain = if causes.is_empty() {
@@ -217,6 +217,8 @@ impl Recorded {
             causes.into_iter().take(kept).map(cause).collect()
         };
         self.chain.reverse();
+        // Most errors come alone.
+        self.chain.reserve_exact(1);
         self.chain.push(itself);
     }
 }

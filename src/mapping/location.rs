@@ -20,7 +20,7 @@ impl<'a> Location<'a> {
     #[must_use]
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         steps::count(text.len());
-        let text = text.trim();
+        let text = trimmed(text);
         let (file, line, column) = match path_and_line(text) {
             None => (text, None, None),
             Some((before, last)) => match path_and_line(before) {
@@ -28,7 +28,8 @@ impl<'a> Location<'a> {
                 Some((file, line)) => (file, Some(line), Some(last)),
             },
         };
-        let is_path = file.contains(['/', '\\', '.']) && !file.starts_with('<');
+        let is_path = file.bytes().any(|byte| matches!(byte, b'/' | b'\\' | b'.'));
+        let is_path = is_path && !file.starts_with('<');
         is_path.then(|| Self { file: file.into(), line, column })
     }
 
@@ -37,11 +38,21 @@ impl<'a> Location<'a> {
     }
 }
 
+/// A text without the blanks around it, of which most have none.
+pub(super) fn trimmed(text: &str) -> &str {
+    let edges = [text.bytes().next(), text.bytes().next_back()];
+    match edges.iter().flatten().all(u8::is_ascii_graphic) {
+        true => text,
+        false => text.trim(),
+    }
+}
+
 /// Divides `path:10`.
 pub(super) fn path_and_line(place: &str) -> Option<(&str, u64)> {
-    let rest = place.trim_end_matches(|digit: char| digit.is_ascii_digit());
-    let line = place.strip_prefix(rest)?.parse().ok()?;
-    rest.strip_suffix(':').filter(|path| !path.is_empty()).map(|path| (path, line))
+    let digits = place.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (rest, line) = place.split_at_checked(place.len().saturating_sub(digits))?;
+    let path = rest.strip_suffix(':').filter(|path| !path.is_empty())?;
+    Some((path, line.parse().ok()?))
 }
 
 /// A number and nothing else.

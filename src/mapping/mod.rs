@@ -44,6 +44,7 @@
 //! ```
 
 mod breadcrumb;
+mod bytes;
 mod derived;
 mod error_rules;
 mod error_text;

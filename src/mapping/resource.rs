@@ -123,7 +123,7 @@ impl Default for ResourceFields {
 }
 
 /// The attributes as a map that stays within `max_bytes` of JSON; what does not fit is left out.
-pub(super) fn limited_map<'a, M: FromIterator<(String, serde_json::Value)>>(
+pub(super) fn limited_map<'a, M: Default + Extend<(String, serde_json::Value)>>(
     attributes: impl Iterator<Item = (&'a Key, &'a Value)>,
     max_bytes: usize,
 ) -> M {
@@ -146,7 +146,9 @@ pub(super) fn limited_map<'a, M: FromIterator<(String, serde_json::Value)>>(
         bytes = total;
         Some((key.as_str().to_owned(), value))
     });
-    limited.collect()
+    let mut map = M::default();
+    map.extend(limited);
+    map
 }
 
 /// How much of a budget Relay counts for a value: numbers go by all of their decimal digits.
@@ -157,9 +159,10 @@ fn size(value: &serde_json::Value) -> usize {
         serde_json::Value::String(text) if text.bytes().all(is_plain) => {
             text.len().saturating_add(2)
         }
-        serde_json::Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-            Some(float) => format!("{float}").len(),
-            None => number.to_string().len(),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => itoa::Buffer::new().format(whole).len(),
+            (None, Some(float)) if number.is_f64() => format!("{float}").len(),
+            _ => number.to_string().len(),
         },
         serde_json::Value::Array(values) => values
             .iter()

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+use super::bytes::has;
 use crate::steps;
 
 /// A short mangled name can stand for a readable name of many megabytes.
@@ -42,15 +43,19 @@ impl Write for Bounded {
 /// The name of a symbol as its author wrote it.
 pub(super) fn readable(symbol: &str) -> Cow<'_, str> {
     steps::count(symbol.len());
-    let is_mangled =
-        ["_ZN", "ZN", "__ZN", "_R", "__R"].iter().any(|start| symbol.starts_with(start));
+    let is_mangled = symbol.starts_with(['_', 'Z'])
+        && ["_ZN", "ZN", "__ZN", "_R", "__R"].iter().any(|start| symbol.starts_with(start));
     if is_mangled && let Ok(name) = rustc_demangle::try_demangle(symbol) {
         let mut bounded = Bounded(String::new());
         // A name that is too long stays cut.
         let _ = write!(bounded, "{name:#}");
         return bounded.0.into();
     }
-    let name = unescaped(without_hash(symbol));
+    let name = without_hash(symbol);
+    if !has(name, |byte| matches!(byte, b'$' | b'[')) && !name.starts_with("_<") {
+        return name.into();
+    }
+    let name = unescaped(name);
     let name = match without_disambiguators(&name) {
         Some(plain) => plain.into(),
         None => name,
@@ -194,7 +199,15 @@ impl<'a> Place<'a> {
     /// only the crate of the trait can have extended, or a function, which only that crate can
     /// have given methods to.
     pub(super) fn of(name: &'a str) -> Self {
-        Self::nested(name, NESTED_TYPES)
+        match bare(name).filter(|name| !name.starts_with('&')) {
+            Some(path) => Self::at(path.into()),
+            None => Self::nested(name, NESTED_TYPES),
+        }
+    }
+
+    fn at(path: Cow<'a, str>) -> Self {
+        let package = part(&path, |path| split_first(path).map(|(package, _)| package));
+        Self { package: package.filter(|package| !package.is_empty()), path }
     }
 
     fn nested(name: &'a str, nesting: usize) -> Self {
@@ -203,9 +216,7 @@ impl<'a> Place<'a> {
             return Self::default();
         };
         let Some((inner, rest)) = qualified(name) else {
-            let path = without_generics(name);
-            let package = part(&path, |path| split_first(path).map(|(package, _)| package));
-            return Self { package: package.filter(|package| !package.is_empty()), path };
+            return Self::at(without_generics(name));
         };
         let (subject, implemented) = match split_outside(inner, " as ") {
             Some((subject, implemented)) => (subject, Self::nested(implemented, nesting)),
@@ -281,15 +292,19 @@ fn split_outside<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str
     None
 }
 
+/// The path of a type or function, where the name is nothing else.
+fn bare(name: &str) -> Option<&str> {
+    steps::count(name.len());
+    let is_other =
+        |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'<' | b'>' | b'(' | b'[' | b',');
+    let is_bare = !has(name, is_other) && !has_three_colons(name);
+    is_bare.then(|| name.trim_end_matches(':'))
+}
+
 /// The bare path of a type or function, up to the first blank.
 fn without_generics(name: &str) -> Cow<'_, str> {
-    let is_bare =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'(' | b'[' | b',');
-    // All are looked at, which takes less than to stop at the first that is not.
-    let is_all_bare = name.bytes().fold(true, |all, byte| all & is_bare(byte));
-    if is_all_bare && !name.as_bytes().windows(4).any(|four| four == b"::::") {
-        steps::count(name.len());
-        return name.trim_end_matches(':').into();
+    if let Some(path) = bare(name) {
+        return path.into();
     }
     let mut path = Vec::new();
     let mut depth = 0_usize;
@@ -308,11 +323,21 @@ fn without_generics(name: &str) -> Cow<'_, str> {
     }
     // Only whole letters were left out.
     let mut path = String::from_utf8(path).unwrap_or_default();
-    if path.contains("::::") {
+    if has_three_colons(&path) {
         path = path.replace("::::", "::");
     }
     path.truncate(path.trim_end_matches(':').len());
     path.into()
+}
+
+/// Whether three colons follow each other, looked at as in [`has`].
+#[inline(never)]
+fn has_three_colons(name: &str) -> bool {
+    let from = |at: usize| name.as_bytes().get(at..).unwrap_or_default().iter();
+    let threes = from(0).zip(from(1)).zip(from(2));
+    threes.fold(false, |has, ((first, second), third)| {
+        has | ((*first == b':') & (*second == b':') & (*third == b':'))
+    })
 }
 
 /// Whether a blank begins there.

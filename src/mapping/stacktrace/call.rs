@@ -29,7 +29,7 @@ pub(super) struct Raised<'a> {
 }
 
 /// A call, as the text gives it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Call<'a> {
     pub(super) function: Option<Cow<'a, str>>,
     pub(super) symbol: Option<Cow<'a, str>>,
@@ -121,5 +121,6 @@ pub(super) fn keep_ends<T>(calls: &mut Vec<T>) {
 
 /// The name of the file itself.
 pub(super) fn last_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
+    let last = path.bytes().rposition(|byte| matches!(byte, b'/' | b'\\'));
+    last.and_then(|index| path.get(index.saturating_add(1)..)).unwrap_or(path)
 }

@@ -75,7 +75,8 @@ pub(super) fn is_library_path(path: &str) -> bool {
     while let Some(rest) = relative.strip_prefix("./") {
         relative = rest;
     }
-    let first = relative.split_once('/').map_or(relative, |(first, _)| first);
+    let slash = relative.bytes().position(|byte| byte == b'/');
+    let first = slash.and_then(|index| relative.get(..index)).unwrap_or(relative);
     // All parts have one of two words in them, and most paths have neither.
     let is_below_one = (path.contains("cargo/") || path.contains("vendor"))
         && PATHS.iter().any(|part| path.contains(part));
@@ -88,8 +89,8 @@ fn published(directory: &str) -> Option<&str> {
         return None;
     }
     // Names may have dashes, and so may versions.
-    let mut dashes = directory.match_indices('-').map(|(index, _)| index);
-    dashes.find_map(|index| {
+    let mut dashes = directory.bytes().enumerate().filter(|(_, byte)| *byte == b'-');
+    dashes.find_map(|(index, _)| {
         let (name, version) = directory.split_at_checked(index)?;
         let mut numbers = version.strip_prefix('-')?.splitn(3, '.');
         number(numbers.next()?)?;

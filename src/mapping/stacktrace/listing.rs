@@ -1,26 +1,19 @@
 //! The calls that a backtrace of Rust lists, line by line.
 
-use std::borrow::Cow;
-
+use super::call::Call;
 use crate::mapping::error_text::{Heading, numbered, string_literal};
-use crate::mapping::location::Location;
+use crate::mapping::location::{Location, trimmed};
 use crate::mapping::symbol::is_hex;
 use crate::steps;
 
-/// A call as a line names it.
-pub(super) struct Line<'a> {
-    pub(super) symbol: Cow<'a, str>,
-    pub(super) address: Option<u64>,
-    pub(super) location: Option<Location<'a>>,
-}
-
-/// Reads the calls in any of the forms, the newest first; nothing where it is none of them.
-pub(super) fn lines(text: &str) -> Option<Vec<Line<'_>>> {
-    debug_calls(text).or_else(|| listed_calls(text))
+/// Reads the calls of a text in any of the forms, the newest first, with their symbols and places
+/// alone; nothing where it is none of them.
+pub(super) fn calls<'a>(text: &'a str, lines: &[&'a str]) -> Option<Vec<Call<'a>>> {
+    debug_calls(text).or_else(|| listed_calls(below_heading(lines)))
 }
 
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
-fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
+fn debug_calls(text: &str) -> Option<Vec<Call<'_>>> {
     const BEGIN: &str = "Backtrace [";
     // This is much faster to say than where it is.
     if !text.contains(BEGIN) {
@@ -37,43 +30,48 @@ fn debug_calls(text: &str) -> Option<Vec<Line<'_>>> {
             None => ("<unknown>".into(), entry.strip_prefix("<unknown>")?),
         };
         rest = after;
-        let mut location = None;
+        let mut call = Call { symbol: Some(symbol), ..Call::default() };
         if let Some((file, after)) = rest.strip_prefix(", file: ").and_then(string_literal) {
             rest = after;
-            let line = rest.strip_prefix(", line: ").and_then(|after| {
+            call.path = Some(file);
+            call.line = rest.strip_prefix(", line: ").and_then(|after| {
                 rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
                 after.strip_suffix(rest)?.parse().ok()
             });
-            location = Some(Location { file, line, column: None });
         }
         rest = rest.strip_prefix(" }")?;
         steps::count(entry.len().saturating_sub(rest.len()));
-        calls.push(Line { symbol, address: None, location });
+        calls.push(call);
     }
     (!calls.is_empty()).then_some(calls)
 }
 
-/// How many calls most backtraces have.
+/// How many calls most backtraces have at most.
 const USUAL_CALLS: usize = 32;
 
 /// Reads the numbered list of calls that all the other forms are.
-fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
-    let mut calls: Vec<Line<'_>> = Vec::with_capacity(USUAL_CALLS);
-    let mut lines = below_heading(text).lines().map(|line| (line, position(line))).peekable();
+fn listed_calls<'a>(lines: &[&'a str]) -> Option<Vec<Call<'a>>> {
+    // Most calls take two lines.
+    let mut calls: Vec<Call<'_>> = Vec::with_capacity(USUAL_CALLS.min(lines.len() / 2));
+    let lines = lines.iter().map(|line| (*line, without_indent(line)));
+    let mut lines = lines.map(|(line, inner)| (line, inner, position(inner))).peekable();
     let mut last_number = None;
     let mut is_inside = false;
     let mut is_convincing = false;
     let mut foreign = 0_usize;
-    while let Some((line, position)) = lines.next() {
+    while let Some((line, inner, position)) = lines.next() {
         steps::count(line.len());
-        let following = lines.peek().and_then(|(_, position)| position.as_ref());
+        let following = lines.peek().and_then(|(.., position)| position.as_ref());
         let is_located = matches!(following, Some(Some(_)));
         if is_inside
             && let Some(location) = position
             && let Some(call) = calls.last_mut()
         {
-            call.location = location;
-        } else if let Some((number, rest)) = numbered_call(line) {
+            (call.path, call.line, call.column) = match location {
+                Some(place) => (Some(place.file), place.line, place.column),
+                None => (None, None, None),
+            };
+        } else if let Some((number, rest)) = numbered_call(inner) {
             let (address, symbol) = addressed(rest);
             let is_call = address.is_some() || following.is_some();
             // Where both are known, what it looks like says nothing new.
@@ -92,10 +90,10 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
             }
             last_number = Some(number);
             is_convincing |= is_plain && (is_located || is_telling(symbol));
-            calls.push(Line { symbol: symbol.into(), address, location: None });
+            calls.push(Call { symbol: Some(symbol.into()), address, ..Call::default() });
         } else if is_inside && is_continuation(line, is_located) {
             let address = calls.last().and_then(|call| call.address);
-            calls.push(Line { symbol: line.trim().into(), address, location: None });
+            calls.push(Call { symbol: Some(line.trim().into()), address, ..Call::default() });
         } else {
             is_inside = false;
         }
@@ -103,31 +101,37 @@ fn listed_calls(text: &str) -> Option<Vec<Line<'_>>> {
     (is_convincing && foreign <= calls.len()).then_some(calls)
 }
 
-/// What stands below the heading of a backtrace, or all when there is none, up to another heading.
-fn below_heading(text: &str) -> &str {
+/// The lines below the heading of a backtrace, or all when there is none, up to another heading.
+fn below_heading<'a, 'b>(lines: &'b [&'a str]) -> &'b [&'a str] {
     let (mut start, mut end) = (0_usize, None);
-    let (mut at, mut is_below) = (0_usize, false);
-    for whole in text.split_inclusive('\n') {
-        let next = at.saturating_add(whole.len());
-        let line = whole.lines().next().unwrap_or_default();
+    let mut is_below = false;
+    for (at, line) in lines.iter().enumerate() {
         let heading = Heading::parse(line);
         if heading == Some(Heading::Backtrace) && !is_below {
-            (start, end, is_below) = (next, None, true);
+            (start, end, is_below) = (at.saturating_add(1), None, true);
         } else if heading.is_some() || line.trim_end() == "Caused by:" {
             end.get_or_insert(at);
         }
         if is_below && end.is_some() {
             break;
         }
-        at = next;
     }
-    text.get(start..end.unwrap_or(text.len())).unwrap_or_default()
+    lines.get(start..end.unwrap_or(lines.len())).unwrap_or_default()
 }
 
-/// The number and the rest of `  12: app::main`.
+/// A line without the blanks before it, which are those of ASCII nearly always.
+fn without_indent(line: &str) -> &str {
+    let rest = line.trim_ascii_start();
+    match rest.as_bytes().first() {
+        Some(b'!'..=b'~') => rest,
+        _ => rest.trim_start(),
+    }
+}
+
+/// The number and the rest of `12: app::main`.
 fn numbered_call(line: &str) -> Option<(usize, &str)> {
     let (_, number, text) = numbered(line)?;
-    Some((number, text.trim())).filter(|(_, symbol)| !symbol.is_empty())
+    Some((number, trimmed(text))).filter(|(_, symbol)| !symbol.is_empty())
 }
 
 /// Divides `0x55d3c8a0b1c2 - app::main`.
@@ -148,8 +152,7 @@ fn without_missing_hash(symbol: &str) -> &str {
 
 /// The place in `at src/main.rs:10:5`; the inner value lacks when it is unknown.
 fn position(line: &str) -> Option<Option<Location<'_>>> {
-    // Blanks of ASCII are trimmed faster than others.
-    let path = line.trim_ascii_start().trim_start().strip_prefix("at ")?.trim();
+    let path = trimmed(line.strip_prefix("at ")?);
     if path.starts_with("<unknown") {
         return Some(None);
     }

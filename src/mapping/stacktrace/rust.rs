@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use super::call::{Call, Origin, Raised, Traceback, keep_ends};
 use super::crates::{is_library, is_library_path, package_of};
-use super::lines;
-use super::listing::{self, Line, is_telling};
+use super::listing::{self, is_telling};
+use crate::mapping::bytes::has;
 use crate::mapping::error_text::Heading;
 use crate::mapping::symbol::{Place, is_runtime_crate, part, readable, split_last};
 
@@ -44,19 +44,26 @@ const C_LIBRARY_PATHS: [&str; 9] = [
 /// What a panic calls before its hook, of any version of `std`.
 const PANIC_FUNCTIONS: [&str; 3] =
     ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
+/// Of these words each of them has one.
+const PANIC_WORDS: [&str; 2] = ["begin_", "__rust_end"];
 
 /// What stands between a panic and what its unwinding calls.
 const UNWINDING_FUNCTIONS: [&str; 4] =
     ["drop_in_place", "__rust_start_panic", "_Unwind_RaiseException", "CxxThrowException"];
 
+/// How long the lines of backtraces are at least, on average.
+const USUAL_LINE_BYTES: usize = 32;
+
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
-    let mut lines = listing::lines(text)?;
-    if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
-        lines.drain(..before_panic(&lines));
+    let mut lines = Vec::with_capacity(text.len() / USUAL_LINE_BYTES);
+    lines.extend(text.lines());
+    let mut calls = listing::calls(text, &lines)?;
+    if PANIC_WORDS.iter().any(|word| text.contains(word)) {
+        calls.drain(..before_panic(&calls));
     }
-    keep_ends(&mut lines);
-    let mut calls: Vec<Call<'_>> = lines.iter().map(call).collect();
+    keep_ends(&mut calls);
+    let mut calls: Vec<Call<'_>> = calls.into_iter().map(named).collect();
     // What is left of a stripped program would be the same for all of its errors.
     if !calls.iter().any(is_named) {
         return None;
@@ -69,17 +76,14 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
             }
         }
     }
-    let (ty, value) = panic(text).map_or(("", Cow::default()), |value| ("panic", value));
+    let (ty, value) = panic(&lines).map_or(("", Cow::default()), |value| ("panic", value));
     Some(Traceback { platform: "native", raised: vec![Raised { ty, value, calls, module: "" }] })
 }
 
 /// The message of a panic, between the place of it and its calls.
-fn panic(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains("thread '") {
-        return None;
-    }
-    let mut lines = lines::lines(text)
-        .skip_while(|line| !(line.starts_with("thread '") && line.contains(" panicked at ")));
+fn panic<'a>(lines: &[&'a str]) -> Option<Cow<'a, str>> {
+    let is_place = |line: &str| line.starts_with("thread '") && line.contains(" panicked at ");
+    let mut lines = lines.iter().copied().skip_while(|line| !is_place(line));
     let (_, place) = lines.next()?.split_once(" panicked at ")?;
     // Rust before 1.73 wrote both in one line.
     if let Some(quoted) = place.strip_prefix('\'') {
@@ -90,24 +94,27 @@ fn panic(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// How many calls stand before the function that panicked: what caught the trace in a hook.
-fn before_panic(lines: &[Line<'_>]) -> usize {
-    let is_of = |functions: &[&str], line: &Line<'_>| {
-        functions.iter().any(|function| line.symbol.contains(function))
+fn before_panic(calls: &[Call<'_>]) -> usize {
+    let is_of = |functions: &[&str], call: &Call<'_>| {
+        let symbol = call.symbol.as_deref().unwrap_or_default();
+        functions.iter().any(|function| symbol.contains(function))
     };
     // What a destructor does while a panic unwinds is not done by that panic.
-    let newest = lines.split(|line| is_of(&UNWINDING_FUNCTIONS, line)).next().unwrap_or(lines);
-    let is_panic = |line: &Line<'_>| is_of(&PANIC_FUNCTIONS, line);
+    let newest = calls.split(|call| is_of(&UNWINDING_FUNCTIONS, call)).next().unwrap_or(calls);
+    let is_panic = |call: &Call<'_>| is_of(&PANIC_FUNCTIONS, call);
     let Some(last) = newest.iter().rposition(is_panic) else { return 0 };
-    let rest = lines.get(last.saturating_add(1)..).unwrap_or_default();
+    let rest = calls.get(last.saturating_add(1)..).unwrap_or_default();
     // Such as `unwrap`, which names the place of its caller as that of the panic.
-    match rest.iter().position(|line| call(line).origin != Origin::Runtime) {
+    match rest.iter().position(|call| named(call.clone()).origin != Origin::Runtime) {
         Some(runtime) => last.saturating_add(1).saturating_add(runtime),
         None => 0,
     }
 }
 
-fn call<'a>(line: &Line<'a>) -> Call<'a> {
-    let name = match &line.symbol {
+/// The call with what its symbol and its path tell.
+fn named(call: Call<'_>) -> Call<'_> {
+    let symbol = call.symbol.unwrap_or_default();
+    let name = match &symbol {
         Cow::Borrowed(symbol) => readable(symbol),
         Cow::Owned(symbol) => readable(symbol).into_owned().into(),
     };
@@ -115,22 +122,17 @@ fn call<'a>(line: &Line<'a>) -> Call<'a> {
         Cow::Borrowed(name) => Place::of(name),
         Cow::Owned(name) => Place::of(name).into_owned(),
     };
-    let file = line.location.as_ref().map(|location| location.file.clone());
-    let path = file.as_deref().map(with_slashes);
+    let path = call.path.as_deref().map(with_slashes);
     let origin = origin(&name, place.package.as_deref(), path.as_deref());
     let module = part(&place.path, |path| split_last(path).map(|(module, _)| module));
     let package = place.package.or_else(|| Some(package_of(path.as_deref()?)?.into()));
     Call {
-        symbol: (*line.symbol != *name).then(|| line.symbol.clone()),
+        symbol: (symbol != name).then_some(symbol),
         function: Some(name),
         module: module.filter(|module| !module.is_empty()),
         package,
-        path: file,
-        line: line.location.as_ref().and_then(|location| location.line),
-        column: line.location.as_ref().and_then(|location| location.column),
-        address: line.address,
         origin,
-        ..Call::default()
+        ..call
     }
 }
 
@@ -155,7 +157,7 @@ fn library_by_path(call: &Call<'_>) -> Option<String> {
 }
 
 fn with_slashes(path: &str) -> Cow<'_, str> {
-    if path.contains('\\') { path.replace('\\', "/").into() } else { path.into() }
+    if has(path, |byte| byte == b'\\') { path.replace('\\', "/").into() } else { path.into() }
 }
 
 fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
@@ -169,13 +171,15 @@ fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
     // All of the paths have this word in them, and most files do not.
     let is_below_rust =
         || file.contains("rust") && RUNTIME_PATHS.iter().any(|path| file.contains(path));
-    let is_runtime = is_runtime || is_c_library || is_below_rust();
+    if is_runtime || is_c_library || is_below_rust() {
+        return Origin::Runtime;
+    }
     // A path tells more than a name, which another crate may have as well.
     let is_third_party = match package {
         Some(package) if file.is_empty() => is_library(package),
         _ => is_library_path(file),
     };
-    lines::origin(is_runtime, is_third_party)
+    if is_third_party { Origin::ThirdParty } else { Origin::Application }
 }
 
 /// Whether a function without a crate belongs to the system or to `std`.
