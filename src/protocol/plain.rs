@@ -62,12 +62,12 @@ fn first_escape(block: &[u8; 16]) -> usize {
 #[inline]
 fn has_zero(text: &[u8], look: impl Fn(u8) -> u8 + Copy) -> bool {
     match text.len() {
-        0 => false,
-        1 => ends_have_zeros::<1>(text, look),
-        2..=3 => ends_have_zeros::<2>(text, look),
-        4..=7 => ends_have_zeros::<4>(text, look),
-        8..=15 => ends_have_zeros::<8>(text, look),
         16..=32 => ends_have_zeros::<16>(text, look),
+        8..=15 => ends_have_zeros::<8>(text, look),
+        4..=7 => ends_have_zeros::<4>(text, look),
+        2..=3 => ends_have_zeros::<2>(text, look),
+        1 => ends_have_zeros::<1>(text, look),
+        0 => false,
         _ => {
             let blocks = text.as_chunks::<16>().0;
             let is_in_block = blocks.iter().any(|block| have_zeros(block, block, look));
