@@ -70,6 +70,7 @@ fn put<const LEN: usize>(room: &mut [u8], at: usize, block: [u8; LEN]) {
     }
 }
 
+// By itself, because it would make the way of short texts longer.
 #[inline(never)]
 fn long<const N: usize>(out: &mut Vec<u8>, begin: [u8; N], text: &[u8], end: [u8; N]) {
     out.extend_from_slice(&begin);
