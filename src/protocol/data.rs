@@ -198,12 +198,22 @@ impl Serialize for Data {
 pub(super) struct Json<'a>(pub(super) &'a Value);
 
 impl Serialize for Json<'_> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::String(value) => serializer.serialize_str(value.as_str()),
+            _ => self.serialize_rest(serializer),
+        }
+    }
+}
+
+impl Json<'_> {
+    /// Any value, of which texts are seldom here.
+    fn serialize_rest<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::I64(value) => serializer.serialize_i64(*value),
             Value::F64(value) => Float(*value).serialize(serializer),
-            Value::String(value) => serializer.serialize_str(value.as_str()),
             Value::Array(Array::Bool(values)) => serializer.collect_seq(values),
             Value::Array(Array::I64(values)) => serializer.collect_seq(values),
             Value::Array(Array::F64(values)) => {

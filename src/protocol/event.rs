@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
 use super::Timestamp;
-use super::json::Field;
+use super::key::{Field, field};
 use super::sdk::SETTINGS;
 
 /// An error event as it is sent, with what `sentry-types` cannot express put in.
@@ -68,40 +68,40 @@ impl Serialize for EventJson<'_> {
             sdk,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("event_id"), &event_id.as_simple())?;
-        map.serialize_entry(&Field("level"), level)?;
-        map.serialize_entry(&Field("platform"), platform)?;
-        map.serialize_entry(&Field("timestamp"), &Timestamp::from(*timestamp))?;
+        map.serialize_entry(&field!("event_id"), &event_id.as_simple())?;
+        map.serialize_entry(&field!("level"), level)?;
+        map.serialize_entry(&field!("platform"), platform)?;
+        map.serialize_entry(&field!("timestamp"), &Timestamp::from(*timestamp))?;
         if !matches!(&**fingerprint, [one] if matches!(&**one, "{{ default }}" | "{{default}}")) {
-            map.serialize_entry(&Field("fingerprint"), fingerprint)?;
+            map.serialize_entry(&field!("fingerprint"), fingerprint)?;
         }
-        optional(&mut map, "culprit", culprit.as_ref())?;
-        optional(&mut map, "transaction", transaction.as_ref())?;
-        optional(&mut map, "message", message.as_ref())?;
-        optional(&mut map, "logentry", logentry.as_ref())?;
-        optional(&mut map, "logger", logger.as_ref())?;
-        optional(&mut map, "modules", Some(modules).filter(|it| !it.is_empty()))?;
-        optional(&mut map, "server_name", server_name.as_ref())?;
-        optional(&mut map, "release", release.as_ref())?;
-        optional(&mut map, "dist", dist.as_ref())?;
-        optional(&mut map, "environment", environment.as_ref())?;
-        optional(&mut map, "user", user.as_ref())?;
-        optional(&mut map, "request", request.as_ref())?;
-        optional(&mut map, "stacktrace", stacktrace.as_ref())?;
-        optional(&mut map, "template", template.as_ref())?;
-        optional(&mut map, "threads", Some(threads).filter(|it| !it.is_empty()))?;
-        optional(&mut map, "tags", Some(tags).filter(|it| !it.is_empty()))?;
-        optional(&mut map, "extra", Some(extra).filter(|it| !it.is_empty()))?;
+        optional(&mut map, field!("culprit"), culprit.as_ref())?;
+        optional(&mut map, field!("transaction"), transaction.as_ref())?;
+        optional(&mut map, field!("message"), message.as_ref())?;
+        optional(&mut map, field!("logentry"), logentry.as_ref())?;
+        optional(&mut map, field!("logger"), logger.as_ref())?;
+        optional(&mut map, field!("modules"), Some(modules).filter(|it| !it.is_empty()))?;
+        optional(&mut map, field!("server_name"), server_name.as_ref())?;
+        optional(&mut map, field!("release"), release.as_ref())?;
+        optional(&mut map, field!("dist"), dist.as_ref())?;
+        optional(&mut map, field!("environment"), environment.as_ref())?;
+        optional(&mut map, field!("user"), user.as_ref())?;
+        optional(&mut map, field!("request"), request.as_ref())?;
+        optional(&mut map, field!("stacktrace"), stacktrace.as_ref())?;
+        optional(&mut map, field!("template"), template.as_ref())?;
+        optional(&mut map, field!("threads"), Some(threads).filter(|it| !it.is_empty()))?;
+        optional(&mut map, field!("tags"), Some(tags).filter(|it| !it.is_empty()))?;
+        optional(&mut map, field!("extra"), Some(extra).filter(|it| !it.is_empty()))?;
         let debug_meta = Some(debug_meta).filter(|it| ***it != DebugMeta::default());
-        optional(&mut map, "debug_meta", debug_meta)?;
-        optional(&mut map, "sdk", sdk.as_deref().map(Sdk))?;
+        optional(&mut map, field!("debug_meta"), debug_meta)?;
+        optional(&mut map, field!("sdk"), sdk.as_deref().map(Sdk))?;
         if !contexts.is_empty() {
-            map.serialize_entry(&Field("contexts"), &Contexts(contexts))?;
+            map.serialize_entry(&field!("contexts"), &Contexts(contexts))?;
         }
         if !exception.is_empty() {
-            map.serialize_entry(&Field("exception"), &Exceptions(&exception.values))?;
+            map.serialize_entry(&field!("exception"), &Exceptions(&exception.values))?;
         }
-        optional(&mut map, "breadcrumbs", Some(breadcrumbs).filter(|it| !it.is_empty()))?;
+        optional(&mut map, field!("breadcrumbs"), Some(breadcrumbs).filter(|it| !it.is_empty()))?;
         map.end()
     }
 }
@@ -110,11 +110,11 @@ impl Serialize for Sdk<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ClientSdkInfo { name, version, integrations, packages } = self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("name"), name)?;
-        map.serialize_entry(&Field("version"), version)?;
-        optional(&mut map, "integrations", Some(integrations).filter(|it| !it.is_empty()))?;
-        optional(&mut map, "packages", Some(packages).filter(|it| !it.is_empty()))?;
-        map.serialize_entry(&Field("settings"), &SETTINGS)?;
+        map.serialize_entry(&field!("name"), name)?;
+        map.serialize_entry(&field!("version"), version)?;
+        optional(&mut map, field!("integrations"), Some(integrations).filter(|it| !it.is_empty()))?;
+        optional(&mut map, field!("packages"), Some(packages).filter(|it| !it.is_empty()))?;
+        map.serialize_entry(&field!("settings"), &SETTINGS)?;
         map.end()
     }
 }
@@ -142,7 +142,7 @@ impl Serialize for Untyped<'_> {
 impl Serialize for Exceptions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("values"), &Chain(self.0))?;
+        map.serialize_entry(&field!("values"), &Chain(self.0))?;
         map.end()
     }
 }
@@ -164,19 +164,19 @@ impl Serialize for Link<'_> {
         let Exception { ty, value, module, stacktrace, raw_stacktrace, thread_id, mechanism } =
             self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("type"), ty)?;
-        optional(&mut map, "value", value.as_ref())?;
-        optional(&mut map, "module", module.as_ref())?;
-        optional(&mut map, "thread_id", thread_id.as_ref())?;
+        map.serialize_entry(&field!("type"), ty)?;
+        optional(&mut map, field!("value"), value.as_ref())?;
+        optional(&mut map, field!("module"), module.as_ref())?;
+        optional(&mut map, field!("thread_id"), thread_id.as_ref())?;
         match (self.1, mechanism) {
             (Some(id), mechanism) => {
                 let placed = PlacedMechanism(mechanism.as_ref(), id);
-                map.serialize_entry(&Field("mechanism"), &placed)?;
+                map.serialize_entry(&field!("mechanism"), &placed)?;
             }
-            (None, mechanism) => optional(&mut map, "mechanism", mechanism.as_ref())?,
+            (None, mechanism) => optional(&mut map, field!("mechanism"), mechanism.as_ref())?,
         }
-        optional(&mut map, "stacktrace", stacktrace.as_ref())?;
-        optional(&mut map, "raw_stacktrace", raw_stacktrace.as_ref())?;
+        optional(&mut map, field!("stacktrace"), stacktrace.as_ref())?;
+        optional(&mut map, field!("raw_stacktrace"), raw_stacktrace.as_ref())?;
         map.end()
     }
 }
@@ -187,32 +187,33 @@ impl Serialize for PlacedMechanism<'_> {
         let mut map = serializer.serialize_map(None)?;
         match mechanism {
             Some(Mechanism { ty, description, help_link, handled, synthetic, data, meta }) => {
-                map.serialize_entry(&Field("type"), ty)?;
-                optional(&mut map, "description", description.as_ref())?;
-                optional(&mut map, "help_link", help_link.as_ref())?;
-                optional(&mut map, "handled", handled.as_ref())?;
-                optional(&mut map, "synthetic", synthetic.as_ref())?;
-                optional(&mut map, "data", Some(data).filter(|it| !it.is_empty()))?;
+                map.serialize_entry(&field!("type"), ty)?;
+                optional(&mut map, field!("description"), description.as_ref())?;
+                optional(&mut map, field!("help_link"), help_link.as_ref())?;
+                optional(&mut map, field!("handled"), handled.as_ref())?;
+                optional(&mut map, field!("synthetic"), synthetic.as_ref())?;
+                optional(&mut map, field!("data"), Some(data).filter(|it| !it.is_empty()))?;
                 let meta = Some(meta).filter(|it| **it != MechanismMeta::default());
-                optional(&mut map, "meta", meta)?;
+                optional(&mut map, field!("meta"), meta)?;
             }
-            None => map.serialize_entry(&Field("type"), "chained")?,
+            None => map.serialize_entry(&field!("type"), "chained")?,
         }
-        map.serialize_entry(&Field("exception_id"), id)?;
+        map.serialize_entry(&field!("exception_id"), id)?;
         if let Some(parent) = id.checked_sub(1) {
-            map.serialize_entry(&Field("parent_id"), &parent)?;
-            map.serialize_entry(&Field("source"), "source")?;
+            map.serialize_entry(&field!("parent_id"), &parent)?;
+            map.serialize_entry(&field!("source"), "source")?;
         }
         map.end()
     }
 }
 
+#[inline]
 fn optional<M: SerializeMap>(
     map: &mut M,
-    key: &'static str,
+    field: Field,
     value: Option<impl Serialize>,
 ) -> Result<(), M::Error> {
-    value.map_or(Ok(()), |value| map.serialize_entry(&Field(key), &value))
+    value.map_or(Ok(()), |value| map.serialize_entry(&field, &value))
 }
 
 #[cfg(test)]

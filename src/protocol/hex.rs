@@ -4,34 +4,40 @@ use serde::{Serialize, Serializer};
 /// An id of OpenTelemetry in lower-case hexadecimal digits.
 pub(super) struct Hex<T>(pub(super) T);
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 impl Hex<TraceId> {
     pub(super) fn push_to(&self, text: &mut String) {
-        text.push_str(written(&self.0.to_bytes(), &mut [b'0'; 32]));
+        text.push_str(as_text(&digits::<16, 32>(&self.0.to_bytes())));
     }
 }
 
 impl Serialize for Hex<TraceId> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [b'0'; 32];
-        serializer.serialize_str(written(&self.0.to_bytes(), &mut text))
+        serializer.serialize_str(as_text(&digits::<16, 32>(&self.0.to_bytes())))
     }
 }
 
 impl Serialize for Hex<SpanId> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [b'0'; 16];
-        serializer.serialize_str(written(&self.0.to_bytes(), &mut text))
+        serializer.serialize_str(as_text(&digits::<8, 16>(&self.0.to_bytes())))
     }
 }
 
-fn written<'a>(id: &[u8], text: &'a mut [u8]) -> &'a str {
-    let digit = |half: u8| DIGITS.get(usize::from(half & 0xf)).copied().unwrap_or(b'0');
-    for (byte, digits) in id.iter().zip(text.as_chunks_mut::<2>().0) {
-        *digits = [digit(byte >> 4), digit(*byte)];
+/// Two digits for each byte.
+// By themselves and without a table, compilers make all digits together.
+#[inline(never)]
+fn digits<const BYTES: usize, const LEN: usize>(id: &[u8; BYTES]) -> [u8; LEN] {
+    let mut digits = [0; LEN];
+    for (byte, halves) in id.iter().zip(digits.as_chunks_mut().0) {
+        *halves = [byte >> 4, byte & 0xf];
     }
-    str::from_utf8(text).unwrap_or_default()
+    for digit in &mut digits {
+        *digit = digit.wrapping_add(if *digit < 10 { b'0' } else { b'a'.wrapping_sub(10) });
+    }
+    digits
+}
+
+fn as_text(digits: &[u8]) -> &str {
+    str::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Writes values as JSON, byte by byte what `serde_json` writes but for NUL, in half of the time.
+//! Writes values as JSON, byte by byte what `serde_json` writes but for NUL, by far fewer steps.
 //!
 //! Most of a transaction is short texts. `serde_json` looks at each of their bytes in turn; here
-//! eight are looked at together.
+//! all of a short text is looked at together.
 
 use std::fmt::{Display, Write as _};
 
@@ -11,27 +11,23 @@ use serde::ser::{
 };
 use serde_json::{Error, Result};
 
-use super::quoted::{Escaped, quoted};
+use super::key::KeyWriter;
+use super::quoted::{Escaped, quoted, quoted_key};
 
 /// Writes one value behind what stands in a buffer.
 pub(crate) struct Writer<'a>(&'a mut Vec<u8>);
 
-/// A key of a payload of Sentry, in which nothing has to be escaped.
-pub(super) struct Field(pub(super) &'static str);
+/// A list or a map that has begun.
+pub(crate) struct Compound<'a> {
+    out: &'a mut Vec<u8>,
+    /// What stands before the next entry: a bracket before the first one, then a comma.
+    before: u8,
+    end: &'static [u8],
+}
 
 /// What `serde_json` calls a number if anything in the build wants its digits as they were written;
 /// its only field is their text.
 const DIGITS: &str = "$serde_json::private::Number";
-
-/// A list or a map that has begun.
-pub(crate) struct Compound<'a> {
-    writer: Writer<'a>,
-    has_entries: bool,
-    end: &'static [u8],
-}
-
-/// What a [`Field`] says that it is a variant of.
-const FIELD: &str = "";
 
 /// The value as JSON.
 pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>> {
@@ -45,14 +41,6 @@ pub(crate) fn write_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -
     value.serialize(Writer(out))
 }
 
-impl Serialize for Field {
-    #[inline]
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        // For any other serializer this is a text.
-        serializer.serialize_unit_variant(FIELD, 0, self.0)
-    }
-}
-
 impl<'a> Writer<'a> {
     fn raw(self, text: &[u8]) -> Result<()> {
         self.0.extend_from_slice(text);
@@ -63,46 +51,41 @@ impl<'a> Writer<'a> {
         self.raw(itoa::Buffer::new().format(number).as_bytes())
     }
 
-    fn compound(self, begin: &[u8], end: &'static [u8]) -> Result<Compound<'a>> {
-        self.0.extend_from_slice(begin);
-        Ok(Compound { writer: self, has_entries: false, end })
+    fn compound(self, begin: u8, end: &'static [u8]) -> Result<Compound<'a>> {
+        Ok(Compound { out: self.0, before: begin, end })
     }
 
-    fn variant(self, name: &str, begin: &[u8], end: &'static [u8]) -> Result<Compound<'a>> {
-        self.0.push(b'{');
-        quoted(self.0, name);
+    fn variant(self, name: &str, begin: u8, end: &'static [u8]) -> Result<Compound<'a>> {
+        quoted_key(self.0, b'{', name);
         self.compound(begin, end)
     }
 }
 
 impl Compound<'_> {
-    #[inline]
-    fn comma(&mut self) {
-        if self.has_entries {
-            self.writer.0.push(b',');
-        }
-        self.has_entries = true;
-    }
-
     fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) -> Result<()> {
         if key == DIGITS {
             let digits = serde_json::to_value(value)?;
-            self.writer.0.extend_from_slice(digits.as_str().unwrap_or("0").as_bytes());
+            self.out.extend_from_slice(digits.as_str().unwrap_or("0").as_bytes());
             return Ok(());
         }
-        self.comma();
-        quoted(self.writer.0, key);
-        self.writer.0.push(b':');
-        value.serialize(Writer(self.writer.0))
+        quoted_key(self.out, self.before, key);
+        self.before = b',';
+        value.serialize(Writer(self.out))
     }
 
     fn element(&mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
-        self.comma();
-        value.serialize(Writer(self.writer.0))
+        self.out.push(self.before);
+        self.before = b',';
+        value.serialize(Writer(self.out))
     }
 
+    #[inline]
     fn finish(self) -> Result<()> {
-        self.writer.raw(self.end)
+        if self.before != b',' {
+            self.out.push(self.before);
+        }
+        self.out.extend_from_slice(self.end);
+        Ok(())
     }
 }
 
@@ -186,14 +169,8 @@ impl<'a> Serializer for Writer<'a> {
         self.serialize_unit()
     }
 
-    #[inline]
-    fn serialize_unit_variant(self, of: &'static str, _: u32, name: &'static str) -> Result<()> {
-        if of != FIELD {
-            return self.serialize_str(name);
-        }
-        self.0.push(b'"');
-        self.0.extend_from_slice(name.as_bytes());
-        self.raw(b"\"")
+    fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result<()> {
+        self.serialize_str(name)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -211,21 +188,21 @@ impl<'a> Serializer for Writer<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<()> {
-        let mut map = self.compound(b"{", b"}")?;
+        let mut map = self.compound(b'{', b"}")?;
         map.field(name, value)?;
         map.finish()
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Compound<'a>> {
-        self.compound(b"[", b"]")
+        self.compound(b'[', b"]")
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Compound<'a>> {
-        self.compound(b"[", b"]")
+        self.compound(b'[', b"]")
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Compound<'a>> {
-        self.compound(b"[", b"]")
+        self.compound(b'[', b"]")
     }
 
     fn serialize_tuple_variant(
@@ -235,17 +212,18 @@ impl<'a> Serializer for Writer<'a> {
         name: &'static str,
         _: usize,
     ) -> Result<Compound<'a>> {
-        self.variant(name, b":[", b"]}")
+        self.variant(name, b'[', b"]}")
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Compound<'a>> {
-        self.compound(b"{", b"}")
+        self.compound(b'{', b"}")
     }
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Compound<'a>> {
         match name {
-            DIGITS => self.compound(b"", b""),
-            _ => self.compound(b"{", b"}"),
+            // It has no brackets.
+            DIGITS => self.compound(b',', b""),
+            _ => self.compound(b'{', b"}"),
         }
     }
 
@@ -256,7 +234,7 @@ impl<'a> Serializer for Writer<'a> {
         name: &'static str,
         _: usize,
     ) -> Result<Compound<'a>> {
-        self.variant(name, b":{", b"}}")
+        self.variant(name, b'{', b"}}")
     }
 }
 
@@ -264,27 +242,26 @@ impl SerializeMap for Compound<'_> {
     type Ok = ();
     type Error = Error;
 
-    #[inline]
+    #[inline(always)]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        self.comma();
-        let out = &mut *self.writer.0;
-        let start = out.len();
-        key.serialize(Writer(out))?;
-        match out.get(start) {
-            Some(b'"') => {}
-            Some(b'0'..=b'9' | b'-' | b't' | b'f') => {
-                out.insert(start, b'"');
-                out.push(b'"');
-            }
-            _ => return Err(Error::custom("key must be a string")),
-        }
-        Ok(())
+        let before = std::mem::replace(&mut self.before, b',');
+        key.serialize(KeyWriter { out: self.out, before })
     }
 
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.writer.0.push(b':');
-        value.serialize(Writer(self.writer.0))
+        value.serialize(Writer(self.out))
+    }
+
+    // The compiler has to see the bytes of a `Field`.
+    #[inline(always)]
+    fn serialize_entry<K, V>(&mut self, key: &K, value: &V) -> Result<()>
+    where
+        K: Serialize + ?Sized,
+        V: Serialize + ?Sized,
+    {
+        self.serialize_key(key)?;
+        self.serialize_value(value)
     }
 
     fn end(self) -> Result<()> {

@@ -16,6 +16,7 @@ mod event;
 mod fit;
 mod hex;
 mod json;
+mod key;
 mod letterhead;
 mod list;
 #[cfg(feature = "logs")]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use sentry_types::protocol::v7::{ClientSdkInfo, ClientSdkPackage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::json::Field;
+use super::key::{Field, field};
 
 /// Name and version as Sentry's authentication and the user agent want them.
 pub(crate) const CLIENT: &str = concat!("opentelemetry-sentry.rust/", env!("CARGO_PKG_VERSION"));
@@ -21,24 +21,25 @@ pub(super) struct Sdk;
 impl Serialize for Sdk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("name"), &Field(NAME))?;
-        map.serialize_entry(&Field("version"), &Field(VERSION))?;
-        map.serialize_entry(&Field("integrations"), &["opentelemetry"])?;
-        let package = Texts([("name", "cargo:opentelemetry-sentry"), ("version", VERSION)]);
-        map.serialize_entry(&Field("packages"), &[package])?;
-        map.serialize_entry(&Field("settings"), &SETTINGS)?;
+        map.serialize_entry(&field!("name"), NAME)?;
+        map.serialize_entry(&field!("version"), VERSION)?;
+        map.serialize_entry(&field!("integrations"), &["opentelemetry"])?;
+        let package =
+            Texts([(field!("name"), "cargo:opentelemetry-sentry"), (field!("version"), VERSION)]);
+        map.serialize_entry(&field!("packages"), &[package])?;
+        map.serialize_entry(&field!("settings"), &SETTINGS)?;
         map.end()
     }
 }
 
 /// The address of the server that exports is not the address of a user.
-pub(super) const SETTINGS: Texts<1> = Texts([("infer_ip", "never")]);
+pub(super) const SETTINGS: Texts<1> = Texts([(field!("infer_ip"), "never")]);
 
-pub(super) struct Texts<const LEN: usize>([(&'static str, &'static str); LEN]);
+pub(super) struct Texts<const LEN: usize>([(Field, &'static str); LEN]);
 
 impl<const LEN: usize> Serialize for Texts<LEN> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.map(|(key, text)| (Field(key), Field(text))))
+        serializer.collect_map(self.0.iter().map(|(field, text)| (field, text)))
     }
 }
 

@@ -6,7 +6,7 @@ use sentry_types::protocol::v7::SpanStatus;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::hex::Hex;
-use super::json::Field;
+use super::key::field;
 use super::transaction::Measurement;
 use super::{Data, Tags, Timestamp};
 
@@ -91,28 +91,28 @@ impl Link {
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("trace_id"), &Hex(self.trace_id))?;
-        map.serialize_entry(&Field("span_id"), &Hex(self.span_id))?;
+        map.serialize_entry(&field!("trace_id"), &Hex(self.trace_id))?;
+        map.serialize_entry(&field!("span_id"), &Hex(self.span_id))?;
         if let Some(parent) = self.parent_span_id {
-            map.serialize_entry(&Field("parent_span_id"), &Hex(parent))?;
+            map.serialize_entry(&field!("parent_span_id"), &Hex(parent))?;
         }
         if let Some(op) = &self.op {
-            map.serialize_entry(&Field("op"), op.as_str())?;
+            map.serialize_entry(&field!("op"), op.as_str())?;
         }
-        map.serialize_entry(&Field("description"), self.description.as_str())?;
-        map.serialize_entry(&Field("status"), &self.status)?;
-        map.serialize_entry(&Field("origin"), self.origin.as_str())?;
-        map.serialize_entry(&Field("start_timestamp"), &self.start_timestamp)?;
-        map.serialize_entry(&Field("timestamp"), &self.timestamp)?;
-        map.serialize_entry(&Field("data"), &self.data)?;
+        map.serialize_entry(&field!("description"), self.description.as_str())?;
+        map.serialize_entry(&field!("status"), &self.status)?;
+        map.serialize_entry(&field!("origin"), self.origin.as_str())?;
+        map.serialize_entry(&field!("start_timestamp"), &self.start_timestamp)?;
+        map.serialize_entry(&field!("timestamp"), &self.timestamp)?;
+        map.serialize_entry(&field!("data"), &self.data)?;
         if !self.tags.is_empty() {
-            map.serialize_entry(&Field("tags"), &self.tags)?;
+            map.serialize_entry(&field!("tags"), &self.tags)?;
         }
         if !self.links.is_empty() {
-            map.serialize_entry(&Field("links"), &self.links)?;
+            map.serialize_entry(&field!("links"), &self.links)?;
         }
         if !self.measurements.is_empty() {
-            map.serialize_entry(&Field("measurements"), &self.measurements)?;
+            map.serialize_entry(&field!("measurements"), &self.measurements)?;
         }
         map.end()
     }
@@ -121,20 +121,20 @@ impl Serialize for Span {
 impl Serialize for TraceContext {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("type"), "trace")?;
-        map.serialize_entry(&Field("trace_id"), &Hex(self.trace_id))?;
-        map.serialize_entry(&Field("span_id"), &Hex(self.span_id))?;
+        map.serialize_entry(&field!("type"), "trace")?;
+        map.serialize_entry(&field!("trace_id"), &Hex(self.trace_id))?;
+        map.serialize_entry(&field!("span_id"), &Hex(self.span_id))?;
         if let Some(parent) = self.parent_span_id {
-            map.serialize_entry(&Field("parent_span_id"), &Hex(parent))?;
+            map.serialize_entry(&field!("parent_span_id"), &Hex(parent))?;
         }
         if let Some(op) = &self.op {
-            map.serialize_entry(&Field("op"), op.as_str())?;
+            map.serialize_entry(&field!("op"), op.as_str())?;
         }
-        map.serialize_entry(&Field("status"), &self.status)?;
-        map.serialize_entry(&Field("origin"), self.origin.as_str())?;
-        map.serialize_entry(&Field("data"), &self.data)?;
+        map.serialize_entry(&field!("status"), &self.status)?;
+        map.serialize_entry(&field!("origin"), self.origin.as_str())?;
+        map.serialize_entry(&field!("data"), &self.data)?;
         if !self.links.is_empty() {
-            map.serialize_entry(&Field("links"), &self.links)?;
+            map.serialize_entry(&field!("links"), &self.links)?;
         }
         map.end()
     }
@@ -143,11 +143,11 @@ impl Serialize for TraceContext {
 impl Serialize for Link {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("trace_id"), &Hex(self.trace_id))?;
-        map.serialize_entry(&Field("span_id"), &Hex(self.span_id))?;
-        map.serialize_entry(&Field("sampled"), &self.sampled)?;
+        map.serialize_entry(&field!("trace_id"), &Hex(self.trace_id))?;
+        map.serialize_entry(&field!("span_id"), &Hex(self.span_id))?;
+        map.serialize_entry(&field!("sampled"), &self.sampled)?;
         if !self.attributes.is_empty() {
-            map.serialize_entry(&Field("attributes"), &self.attributes)?;
+            map.serialize_entry(&field!("attributes"), &self.attributes)?;
         }
         map.end()
     }

@@ -89,21 +89,8 @@ fn legal_key(key: Key) -> Key {
 }
 
 fn is_legal(byte: u8) -> bool {
-    LEGAL.get(usize::from(byte)).copied().unwrap_or_default()
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b':' | b'-')
 }
-
-/// The bytes that may stand in a key, known by heart.
-const LEGAL: [bool; 256] = {
-    let mut legal = [false; 256];
-    let mut left: &mut [bool] = &mut legal;
-    let mut byte = 0_u8;
-    while let [is_legal, rest @ ..] = left {
-        *is_legal = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
-        byte = byte.wrapping_add(1);
-        left = rest;
-    }
-    legal
-};
 
 fn legal_value(value: StringValue) -> StringValue {
     let text = value.as_str();

@@ -9,9 +9,9 @@ use sentry_types::protocol::v7::{Breadcrumb, Request, User};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use super::json::Field;
+use super::key::field;
 use super::sdk::{PLATFORM, Sdk};
-use super::{Span, Tags, Timestamp, TraceContext, to_json};
+use super::{Span, Tags, Timestamp, TraceContext, write_json};
 
 /// A segment of a trace as Sentry takes it: the root span and everything below it in one process.
 ///
@@ -86,6 +86,9 @@ pub struct Measurement {
     pub unit: StringValue,
 }
 
+/// How much JSON a span takes at most as a rule.
+const SPAN_BYTES: usize = 1024;
+
 /// A context of a transaction: a small map of facts about its surroundings.
 ///
 /// Shared between the transactions of one resource until it is changed.
@@ -123,7 +126,10 @@ impl Transaction {
     ///
     /// If a context or a breadcrumb that was added cannot be written as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        to_json(self)
+        let mut json =
+            Vec::with_capacity(SPAN_BYTES.saturating_mul(self.spans.len().saturating_add(2)));
+        write_json(&mut json, self)?;
+        Ok(json)
     }
 }
 
@@ -157,47 +163,47 @@ impl fmt::Display for TransactionSource {
 impl Serialize for Transaction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("event_id"), &self.event_id.as_simple())?;
-        map.serialize_entry(&Field("type"), "transaction")?;
-        map.serialize_entry(&Field("platform"), PLATFORM)?;
-        map.serialize_entry(&Field("transaction"), self.name.as_str())?;
+        map.serialize_entry(&field!("event_id"), &self.event_id.as_simple())?;
+        map.serialize_entry(&field!("type"), "transaction")?;
+        map.serialize_entry(&field!("platform"), PLATFORM)?;
+        map.serialize_entry(&field!("transaction"), self.name.as_str())?;
         map.serialize_entry(
-            &Field("transaction_info"),
+            &field!("transaction_info"),
             &BTreeMap::from([("source", self.source.as_str())]),
         )?;
-        map.serialize_entry(&Field("start_timestamp"), &self.start_timestamp)?;
-        map.serialize_entry(&Field("timestamp"), &self.timestamp)?;
-        for (key, text) in [
-            ("release", &self.release),
-            ("dist", &self.dist),
-            ("environment", &self.environment),
-            ("server_name", &self.server_name),
+        map.serialize_entry(&field!("start_timestamp"), &self.start_timestamp)?;
+        map.serialize_entry(&field!("timestamp"), &self.timestamp)?;
+        for (field, text) in [
+            (field!("release"), &self.release),
+            (field!("dist"), &self.dist),
+            (field!("environment"), &self.environment),
+            (field!("server_name"), &self.server_name),
         ] {
             if let Some(text) = text {
-                map.serialize_entry(&Field(key), text.as_str())?;
+                map.serialize_entry(&field, text.as_str())?;
             }
         }
-        map.serialize_entry(&Field("sdk"), &Sdk)?;
-        map.serialize_entry(&Field("contexts"), &Contexts(self))?;
+        map.serialize_entry(&field!("sdk"), &Sdk)?;
+        map.serialize_entry(&field!("contexts"), &Contexts(self))?;
         if !self.tags.is_empty() {
-            map.serialize_entry(&Field("tags"), &self.tags)?;
+            map.serialize_entry(&field!("tags"), &self.tags)?;
         }
         if let Some(user) = &self.user {
-            map.serialize_entry(&Field("user"), user)?;
+            map.serialize_entry(&field!("user"), user)?;
         }
         if let Some(request) = &self.request {
-            map.serialize_entry(&Field("request"), request)?;
+            map.serialize_entry(&field!("request"), request)?;
         }
         if !self.measurements.is_empty() {
-            map.serialize_entry(&Field("measurements"), &self.measurements)?;
+            map.serialize_entry(&field!("measurements"), &self.measurements)?;
         }
         if !self.breadcrumbs.is_empty() {
             map.serialize_entry(
-                &Field("breadcrumbs"),
+                &field!("breadcrumbs"),
                 &BTreeMap::from([("values", &self.breadcrumbs)]),
             )?;
         }
-        map.serialize_entry(&Field("spans"), &self.spans)?;
+        map.serialize_entry(&field!("spans"), &self.spans)?;
         map.end()
     }
 }
@@ -205,8 +211,8 @@ impl Serialize for Transaction {
 impl Serialize for Measurement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry(&Field("value"), &self.value)?;
-        map.serialize_entry(&Field("unit"), self.unit.as_str())?;
+        map.serialize_entry(&field!("value"), &self.value)?;
+        map.serialize_entry(&field!("unit"), self.unit.as_str())?;
         map.end()
     }
 }
@@ -216,7 +222,7 @@ struct Contexts<'a>(&'a Transaction);
 impl Serialize for Contexts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(&Field("trace"), &self.0.trace)?;
+        map.serialize_entry(&field!("trace"), &self.0.trace)?;
         for (key, context) in self.0.contexts.iter().filter(|(key, _)| *key != "trace") {
             map.serialize_entry(key, context.fields())?;
         }
