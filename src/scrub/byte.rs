@@ -28,6 +28,8 @@ impl Class {
     pub(super) const COLON: Self = Self(1 << 8);
     /// A colon, which is looked at behind any name.
     pub(super) const ANY_COLON: Self = Self(1 << 9);
+    /// What keys of the conventions consist of: small letters, `.` and `_`.
+    pub(super) const PLAIN: Self = Self(1 << 10);
 
     #[inline]
     pub(super) fn of(byte: u8) -> Self {
@@ -56,9 +58,10 @@ impl Class {
             b'"' => Self::QUOTE.and(Self::QUERY),
             b'\'' | b'`' | b'[' | b'$' | b'/' => Self::QUERY,
             b'0'..=b'9' => Self::LETTER.and(Self::SMALL).and(Self::BEGIN).and(Self::QUERY),
-            b'a'..=b'z' => Self::LETTER.and(Self::SMALL),
+            b'a'..=b'z' => Self::LETTER.and(Self::SMALL).and(Self::PLAIN),
             b'A'..=b'Z' => Self::LETTER,
-            b'_' | b'.' | 0x80.. => Self::NAME,
+            b'_' | b'.' => Self::NAME.and(Self::PLAIN),
+            0x80.. => Self::NAME,
             _ => Self(0),
         };
         if shape::begins(byte) { class.and(Self::BEGIN) } else { class }

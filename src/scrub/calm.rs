@@ -1,6 +1,6 @@
 //! How much of a text may be passed by when secrets are looked for.
 
-use super::byte::{Class, from};
+use super::byte::Class;
 use super::lists::is_known;
 use super::{card, shape};
 use crate::steps;
@@ -22,33 +22,33 @@ pub(super) fn is_json(text: &str) -> bool {
 
 /// How many bytes there are before the first to look at. Here, nothing is in the middle of a word.
 pub(super) fn calm(bytes: &[u8], marks: Class) -> usize {
-    let looked_at = marks.and(Class::WORD);
-    let mut rest = bytes;
+    let mut rest = bytes.iter();
     loop {
-        rest = from(rest, |class| class.is(looked_at));
-        let [first, next @ ..] = rest else { break };
-        if Class::of(*first).is(Class::WORD) {
-            if begins(*first, next, marks) {
+        let Some(mut byte) = rest.next() else { return bytes.len() };
+        let mut class = Class::of(*byte);
+        if class.is(Class::WORD) {
+            if begins(*byte, rest.as_slice(), marks) {
                 break;
             }
-            rest = from(next, |class| !class.is(Class::WORD));
-        }
-        rest = match rest {
-            [byte, next @ ..] if !Class::of(*byte).is(marks) => next,
-            // A dash alone is nothing, nor is what stands between the names of a path.
-            [b'-', next @ ..] if !matches!(next, [] | [b'-', ..]) => next,
-            [b':', b':', next @ ..] => next,
-            [b':', next @ ..]
-                if marks.is(Class::COLON)
-                    && !next.starts_with(b"//")
-                    && is_behind_nothing(bytes, rest.len()) =>
-            {
-                next
+            while class.is(Class::WORD) {
+                let Some(next) = rest.next() else { return bytes.len() };
+                (byte, class) = (next, Class::of(*next));
             }
-            _ => break,
+        }
+        if class.is(marks) {
+            match (byte, rest.as_slice()) {
+                // A dash alone is nothing, nor is what stands between the names of a path.
+                (b'-', [after, ..]) if *after != b'-' => {}
+                (b':', [b':', ..]) => drop(rest.next()),
+                (b':', next)
+                    if marks.is(Class::COLON)
+                        && !next.starts_with(b"//")
+                        && is_behind_nothing(bytes, next.len()) => {}
+                _ => break,
+            }
         }
     }
-    bytes.len().saturating_sub(rest.len())
+    bytes.len().saturating_sub(rest.len()).saturating_sub(1)
 }
 
 /// Whether a token or the number of a card may begin with this byte.
@@ -63,24 +63,61 @@ fn begins(first: u8, next: &[u8], marks: Class) -> bool {
             })
 }
 
-/// Whether a colon, which begins the rest of so many bytes, follows a name that tells nothing of
-/// what is behind it: a file before a line, an hour before a minute.
-fn is_behind_nothing(bytes: &[u8], rest: usize) -> bool {
-    let head = bytes.get(..bytes.len().saturating_sub(rest)).unwrap_or_default();
+/// Whether a colon, with so many bytes behind it, follows a name that tells nothing of them: a
+/// file before a line, an hour before a minute.
+// Inside of the loop over a text it would take the registers of that.
+#[inline(never)]
+fn is_behind_nothing(bytes: &[u8], behind: usize) -> bool {
+    let end = bytes.len().saturating_sub(behind).saturating_sub(1);
+    let head = bytes.get(end.saturating_sub(MAX_NAME)..end).unwrap_or_default();
+    if !head.last().is_some_and(|last| Class::of(*last).is(Class::NAME)) {
+        return false;
+    }
     let (mut first, mut length) = (0, 0_usize);
-    for (at, byte) in head.iter().rev().take(MAX_NAME).enumerate() {
+    for byte in head.iter().rev() {
         steps::count(1);
         let class = Class::of(*byte);
         if class.is(Class::SMALL) {
-            (first, length) = (*byte, length.saturating_add(1));
+            (first, length) = (*byte, length.wrapping_add(1));
         } else if class.is(Class::WORD) || is_known(first, length) {
             return false;
         } else if class.is(Class::NAME) {
             length = 0;
         } else {
-            return at > 0;
+            return true;
         }
     }
     // Where the name begins is not known here.
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colon_is_passed_by_behind_a_name_that_tells_nothing() {
+        let length = |text: &str, has_lists| calm(text.as_bytes(), marks(text, has_lists));
+        for text in [
+            "   7: shop::stage_7::handle\n             at ./src/orders/stage_7.rs:61:12\n",
+            "at 10:20:30",
+            "no order: none is left",
+            "bei größe:1",
+        ] {
+            assert_eq!(length(text, false), text.len(), "{text}");
+            assert!(length(text, true) < text.len(), "{text}");
+        }
+        for text in [
+            "at ./src/password.rs:61:12",
+            "in a token:5",
+            "the userPassword:5",
+            "see https://example.com",
+            "its \"order\": none is left",
+            // More of the name may stand before.
+            "rs:61 and so on and on",
+            &format!("a {}:1", "ab_".repeat(100)),
+        ] {
+            assert!(length(text, false) < text.len(), "{text}");
+        }
+    }
 }

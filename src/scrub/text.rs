@@ -194,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_on_the_list_of_a_user_is_seen_whatever_it_is() {
+        let settings = Scrubbing::default().with_denied_keys(["order", "61"]);
+        let clean = |text| scrubbed(text, Kind::Text, Families::default(), &settings).into_owned();
+        assert_eq!(clean("no order: 1234 is left"), "no order: [Filtered] is left");
+        assert_eq!(clean("at stage_7.rs:61:12"), "at stage_7.rs:61:[Filtered]");
+    }
+
+    #[test]
     fn texts_that_only_look_secret_stay() {
         for text in [
             "unexpected token: expected ident",
