@@ -369,6 +369,7 @@ mod tests {
             "SELECT 1",
             "SELECT a FROM \"jo@example.com\"",
             "SELECT a FROM http://u:p/",
+            "SELECT [http://u:p/]",
             "SELECT a -- ghp_",
             "SELECT a /* Bearer x */",
             "SELECT -----BEGIN X",
