@@ -1,5 +1,6 @@
 //! Keys in a text, and the values that are assigned to them.
 
+use super::byte::Class;
 use super::shape::looks_random;
 use super::value::{self, Found, Mark, Style};
 use crate::steps;
@@ -65,13 +66,7 @@ pub(super) fn key(text: &str, (floor, at): (usize, usize)) -> Key<'_> {
         _ => 0,
     };
     let read = cut(read, bracket);
-    let name = length(
-        read,
-        |byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || !byte.is_ascii()
-        },
-        usize::MAX,
-    );
+    let name = length(read, |byte| Class::of(*byte).is(Class::NAME), usize::MAX);
     let end = floor.saturating_add(read.len());
     // The two digits of a code before it are none of its letters.
     let is_code = cut(read, name).last() == Some(&b'%');
@@ -82,7 +77,7 @@ pub(super) fn key(text: &str, (floor, at): (usize, usize)) -> Key<'_> {
 }
 
 /// How many bytes at the end are of a kind, at most `most`.
-fn length(bytes: &[u8], is: fn(&u8) -> bool, most: usize) -> usize {
+fn length(bytes: &[u8], is: impl Fn(&u8) -> bool, most: usize) -> usize {
     bytes.iter().rev().take(most).take_while(|byte| is(byte)).count()
 }
 

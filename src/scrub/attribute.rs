@@ -157,20 +157,18 @@ impl Role {
             // Nothing that is known begins like this.
             _ if !matches!(
                 key.as_bytes(),
-                [
-                    b'c' | b'd'
-                        | b'e'
-                        | b'g'
-                        | b'h'
-                        | b'm'
-                        | b'n'
-                        | b'o'
-                        | b'p'
-                        | b'r'
-                        | b's'
-                        | b'u',
-                    ..
-                ] | [.., b'l' | b'i']
+                [b'c', b'l', ..]
+                    | [b'd', b'b', ..]
+                    | [b'e', b'n', ..]
+                    | [b'g', b'e' | b'r', ..]
+                    | [b'h', b't', ..]
+                    | [b'm', b'c', ..]
+                    | [b'n', b'e', ..]
+                    | [b'o', b't', ..]
+                    | [b'p', b'r', ..]
+                    | [b's', b'e' | b'o', ..]
+                    | [b'u', b'r' | b's', ..]
+                    | [.., b'l' | b'i']
             ) =>
             {
                 Self::Other

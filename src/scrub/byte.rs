@@ -1,8 +1,11 @@
 //! What a byte of a text may mean.
 
+use super::shape;
+use super::table::Table;
+
 /// Kinds that a byte is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Class(u8);
+pub(super) struct Class(u32);
 
 impl Class {
     /// A letter or a digit.
@@ -19,10 +22,18 @@ impl Class {
     pub(super) const QUERY: Self = Self(1 << 5);
     /// A small letter or a digit.
     pub(super) const SMALL: Self = Self(1 << 6);
+    /// What names of values consist of.
+    pub(super) const NAME: Self = Self(1 << 7);
+    /// A colon, which is looked at behind a name that may tell something.
+    pub(super) const COLON: Self = Self(1 << 8);
+    /// A colon, which is looked at behind any name.
+    pub(super) const ANY_COLON: Self = Self(1 << 9);
+    /// What keys of the conventions consist of: small letters, `.` and `_`.
+    pub(super) const PLAIN: Self = Self(1 << 10);
 
     #[inline]
     pub(super) fn of(byte: u8) -> Self {
-        Self(CLASSES.get(usize::from(byte)).copied().unwrap_or_default())
+        Self(CLASSES.of(byte))
     }
 
     #[inline]
@@ -38,29 +49,50 @@ impl Class {
 
     const fn judged(byte: u8) -> Self {
         let class = match byte {
-            b'@' | b':' | b'%' => Self::MARK.and(Self::SHORT).and(Self::QUERY),
+            b':' => Self::COLON.and(Self::ANY_COLON).and(Self::SHORT).and(Self::QUERY),
+            b'@' | b'%' => Self::MARK.and(Self::SHORT).and(Self::QUERY),
             b'=' => Self::MARK.and(Self::SHORT),
             b'?' => Self::MARK,
-            b'\\' => Self::MARK.and(Self::QUERY),
-            b'-' | b'#' => Self::MARK.and(Self::QUERY),
+            b'\\' | b'#' => Self::MARK.and(Self::QUERY),
+            b'-' => Self::MARK.and(Self::QUERY).and(Self::NAME),
             b'"' => Self::QUOTE.and(Self::QUERY),
             b'\'' | b'`' | b'[' | b'$' | b'/' => Self::QUERY,
-            b'0'..=b'9' => Self::WORD.and(Self::SMALL).and(Self::BEGIN).and(Self::QUERY),
-            b'a'..=b'z' => Self::WORD.and(Self::SMALL),
-            b'A'..=b'Z' => Self::WORD,
+            b'0'..=b'9' => Self::LETTER.and(Self::SMALL).and(Self::BEGIN).and(Self::QUERY),
+            b'a'..=b'z' => Self::LETTER.and(Self::SMALL).and(Self::PLAIN),
+            b'A'..=b'Z' => Self::LETTER,
+            b'_' | b'.' => Self::NAME.and(Self::PLAIN),
+            0x80.. => Self::NAME,
             _ => Self(0),
         };
-        if super::shape::begins(byte) { class.and(Self::BEGIN) } else { class }
+        if shape::begins(byte) { class.and(Self::BEGIN) } else { class }
     }
+
+    const LETTER: Self = Self::WORD.and(Self::NAME);
 }
 
 /// The kinds of all bytes.
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let (mut rest, mut byte) = (classes.as_mut_slice(), 0_u8);
-    while let Some((class, others)) = rest.split_first_mut() {
-        *class = Class::judged(byte).0;
-        (rest, byte) = (others, byte.wrapping_add(1));
+static CLASSES: Table = {
+    let (mut all, mut byte) = (Table::EMPTY, u8::MAX);
+    loop {
+        all = all.with(byte, Class::judged(byte).0);
+        match byte.checked_sub(1) {
+            Some(before) => byte = before,
+            None => break all,
+        }
     }
-    classes
 };
+
+/// What is left of a text from the first byte on that is of a kind.
+#[inline]
+pub(super) fn from(mut rest: &[u8], is: impl Fn(Class) -> bool) -> &[u8] {
+    let is = |byte: &u8| is(Class::of(*byte));
+    // In fours, for which the end is looked up once.
+    while let Some((four, others)) = rest.split_first_chunk::<4>() {
+        if let Some(at) = four.iter().position(is) {
+            return rest.get(at..).unwrap_or_default();
+        }
+        rest = others;
+    }
+    let at = rest.iter().position(is).unwrap_or(rest.len());
+    rest.get(at..).unwrap_or_default()
+}

@@ -14,9 +14,14 @@ const MIN_DIGITS: usize = 13;
 /// Whether what follows a digit may be the rest of the number of a card.
 #[inline]
 pub(super) fn may_begin(next: &[u8]) -> bool {
-    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
     matches!(next, [a, b, c, ..] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit())
-        && next.get(..MIN_DIGITS - 1).is_some_and(|next| next.iter().all(is_part))
+        && is_long(next)
+}
+
+/// Whether enough digits follow, in groups or not.
+fn is_long(next: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
+    next.get(..MIN_DIGITS - 1).is_some_and(|next| next.iter().all(is_part))
 }
 
 /// Where the number of a card ends that starts at `start`, if there is one.

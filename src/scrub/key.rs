@@ -1,6 +1,7 @@
 //! What the key of a value says about it.
 
-use super::word::{Word, each_word, may_tell};
+use super::lists::{ADDRESSES, DOUBTFUL, DOUBTFUL_ALONE, DOUBTFUL_AT_END, OWNERS, may_tell};
+use super::word::{Word, each_word};
 
 /// What a key says of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ const MAX_KEY: usize = 256;
 /// Judges a key by the words of its last part, and by the names of the parts before.
 pub(super) fn judge(key: &str) -> Verdict {
     // What is cut off may be the beginning of a word.
-    if key.len() <= MAX_KEY && !may_tell(key) {
+    if key.len() <= MAX_KEY && !may_tell(key.as_bytes()) {
         return Verdict::Free;
     }
     let (before, last) = parts(key);
@@ -65,59 +66,41 @@ fn parts(key: &str) -> (Option<&str>, &str) {
 
 fn judge_last(last: &str) -> Verdict {
     let mut before = Word::default();
-    let (mut words, mut verdict, mut is_about) = (0_usize, Verdict::Free, false);
+    let (mut words, mut verdict) = (0_usize, Verdict::Free);
     each_word(last, |word| {
         words = words.saturating_add(1);
-        is_about = word.is_about();
         if word.is_secret() || word.makes_secret(&before) {
             verdict = Verdict::Secret;
-        } else if verdict == Verdict::Free && word.as_bytes() == b"token" {
+        } else if verdict == Verdict::Free && word.is_on(DOUBTFUL) {
             verdict = Verdict::Doubtful;
         }
         before = *word;
     });
-    let verdict = match (verdict, before.as_bytes()) {
-        (Verdict::Free, b"auth" | b"bearer" | b"sid" | b"symfony") if words == 1 => {
-            Verdict::Doubtful
-        }
-        (Verdict::Free, b"session") if words <= 2 => Verdict::Doubtful,
-        (Verdict::Free, _) if is_address(last) => return Verdict::Personal,
-        (verdict, _) => verdict,
+    let verdict = match verdict {
+        Verdict::Free if words == 1 && before.is_on(DOUBTFUL_ALONE) => Verdict::Doubtful,
+        Verdict::Free if words <= 2 && before.is_on(DOUBTFUL_AT_END) => Verdict::Doubtful,
+        Verdict::Free if is_address(last) => return Verdict::Personal,
+        Verdict::Free => return Verdict::Free,
+        verdict => verdict,
     };
     // `token_type`, but not `type` alone, which is free anyway.
-    if is_about && words > 1 { Verdict::Free } else { verdict }
+    if words > 1 && before.is_about() { Verdict::Free } else { verdict }
 }
 
-/// Keys of addresses on Sentry's list.
 fn is_address(last: &str) -> bool {
-    let is = |name: &str| {
+    let is = |name: &&str| {
         last.len() == name.len()
             && last
                 .bytes()
                 .zip(name.bytes())
                 .all(|(a, b)| a.eq_ignore_ascii_case(&b) || (b == b'_' && matches!(a, b'-' | b' ')))
     };
-    matches!(last.len(), 9..=15)
-        && ["ip_address", "remote_addr", "x_forwarded_for", "x_real_ip"].into_iter().any(is)
+    ADDRESSES.iter().any(is)
 }
 
 /// Whether one of these parts is a name for secrets as a whole.
 fn is_under_secret(before: &str) -> bool {
-    before.split('.').any(|part| {
-        matches!(part.len(), 3..=13)
-            && [
-                "authorization",
-                "cookie",
-                "cookies",
-                "credentials",
-                "passwd",
-                "password",
-                "pwd",
-                "set-cookie",
-            ]
-            .iter()
-            .any(|name| part.eq_ignore_ascii_case(name))
-    })
+    before.split('.').any(|part| OWNERS.iter().any(|name| part.eq_ignore_ascii_case(name)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::family::{Families, Family};
 use super::key::{self, Verdict};
 use super::output::{Output, SHORT};
 use super::settings::Scrubbing;
+use super::url::Url;
 use super::value::{Found, Mark};
 use super::{assignment, card, mail, shape, url};
 use crate::steps;
@@ -41,11 +42,7 @@ pub(super) struct Pass<'a, 's> {
     at: usize,
     /// Before this, nothing is read again.
     floor: usize,
-    /// Where the URL ends that we are in.
-    url_end: usize,
-    /// Where the last `@` of that URL is.
-    url_at: Option<usize>,
-    in_query: bool,
+    url: Url,
     marks: Class,
     is_json: bool,
     /// Whether we are in a string of JSON.
@@ -61,7 +58,10 @@ impl<'a, 's> Pass<'a, 's> {
         families: Families,
         settings: &'s Scrubbing,
     ) -> Self {
-        let is_url = matches!(kind, Kind::Url | Kind::Query);
+        let url = match kind {
+            Kind::Text | Kind::Statement => Url::default(),
+            Kind::Url | Kind::Query => Url::whole(text.as_bytes(), kind == Kind::Query),
+        };
         Self {
             text,
             bytes: text.as_bytes(),
@@ -70,10 +70,8 @@ impl<'a, 's> Pass<'a, 's> {
             kind,
             at: calm,
             floor: 0,
-            url_end: if is_url { text.len() } else { 0 },
-            url_at: if is_url { url::last_at(text.as_bytes()) } else { None },
-            in_query: kind == Kind::Query,
-            marks: marks(text),
+            url,
+            marks: marks(text, settings.has_lists()),
             is_json: is_json(text),
             in_string: false,
             output: Output::new(text),
@@ -176,7 +174,7 @@ impl<'a, 's> Pass<'a, 's> {
             (Some(b'/'), Some(b'/')) => self.url(),
             (Some(b':'), _) => self.at = self.after(2),
             // The whole of the value goes, so that what is before the colon is no key.
-            _ if self.in_query && self.at < self.url_end && self.looks_for(Family::QueryValues) => {
+            _ if self.url.is_query(self.at) && self.looks_for(Family::QueryValues) => {
                 self.at = self.after(1);
             }
             _ => self.assignment(self.after(1), Mark::Colon),
@@ -184,7 +182,7 @@ impl<'a, 's> Pass<'a, 's> {
     }
 
     fn equals(&mut self) {
-        if self.in_query && self.at < self.url_end {
+        if self.url.is_query(self.at) {
             return self.query_value();
         }
         match self.byte(self.after(1)) {
@@ -243,15 +241,10 @@ impl<'a, 's> Pass<'a, 's> {
 
     fn url(&mut self) {
         let start = self.after(3);
-        if start > self.url_end {
-            self.enter_url(start);
+        if start > self.url.end() {
+            self.url = Url::around(self.bytes, start);
         }
-        // Without an `@` ahead, a URL is not read again for each one that is in it.
-        let user_info = match self.url_at {
-            Some(at) if at >= start => url::user_info(self.bytes, start, self.url_end),
-            _ => None,
-        };
-        match user_info {
+        match self.url.user_info(self.bytes, start) {
             Some(at) => {
                 if self.looks_for(Family::UserInfo) {
                     self.output.replace((start, at), NOBODY, SHORT);
@@ -264,30 +257,22 @@ impl<'a, 's> Pass<'a, 's> {
         }
     }
 
-    fn enter_url(&mut self, at: usize) {
-        self.url_end = url::end(self.bytes, at);
-        let url = self.bytes.get(at..self.url_end).unwrap_or_default();
-        self.url_at = url::last_at(url).map(|last| at.saturating_add(last));
-        self.in_query = false;
-    }
-
     fn question_mark(&mut self) {
-        if self.at >= self.url_end
+        if !self.url.holds(self.at)
             && self.kind == Kind::Text
             && url::begins_query(self.bytes, self.at)
         {
-            self.enter_url(self.at);
+            self.url = Url::around(self.bytes, self.at);
         }
-        if self.at < self.url_end {
-            self.in_query = true;
-        }
+        self.url.has_query |= self.url.holds(self.at);
         self.at = self.after(1);
     }
 
     fn hash(&mut self) {
-        if self.at < self.url_end && self.looks_for(Family::QueryValues) {
-            self.output.replace((self.at, self.url_end), "", "");
-            (self.at, self.floor) = (self.url_end, self.url_end);
+        let end = self.url.end();
+        if self.url.holds(self.at) && self.looks_for(Family::QueryValues) {
+            self.output.replace((self.at, end), "", "");
+            (self.at, self.floor) = (end, end);
         } else {
             self.at = self.after(1);
         }
@@ -296,7 +281,7 @@ impl<'a, 's> Pass<'a, 's> {
     /// A value of a query string: any, or that of a key of a secret.
     fn query_value(&mut self) {
         let from = self.after(1);
-        let rest = self.bytes.get(from..self.url_end).unwrap_or_default();
+        let rest = self.bytes.get(from..self.url.end()).unwrap_or_default();
         let length = rest.iter().take_while(|byte| !matches!(byte, b'&' | b'#')).count();
         let to = from.saturating_add(length);
         steps::count(length);

@@ -1,13 +1,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceState};
-use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Value};
+use opentelemetry::trace::{SpanKind, Status};
+use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
 use super::around::{Around, dialect};
 use super::attribute::Role;
+use super::byte::{Class, from};
 use super::card;
 use super::family::{Families, Family};
 use super::graphql;
@@ -25,7 +26,7 @@ use super::value::is_placeholder;
 /// and whole, wherever it will stand and however much of it will be left.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scrubber {
-    settings: Arc<Scrubbing>,
+    pub(super) settings: Arc<Scrubbing>,
     send_default_pii: bool,
 }
 
@@ -102,14 +103,14 @@ impl Scrubber {
         self.attributes(attributes, around);
     }
 
-    fn families(&self) -> Families {
+    pub(super) fn families(&self) -> Families {
         match self.send_default_pii {
             true => self.settings.families.opened(),
             false => self.settings.families,
         }
     }
 
-    fn text<'a>(&self, text: &'a str, kind: Kind) -> Cow<'a, str> {
+    pub(super) fn text<'a>(&self, text: &'a str, kind: Kind) -> Cow<'a, str> {
         scrubbed(text, kind, self.families(), &self.settings)
     }
 
@@ -146,7 +147,7 @@ impl Scrubber {
         }
     }
 
-    fn attributes(&self, attributes: &mut Vec<KeyValue>, around: Around) {
+    pub(super) fn attributes(&self, attributes: &mut Vec<KeyValue>, around: Around) {
         attributes.retain_mut(|entry| {
             let common = self.role(entry);
             (common == Some(Role::Other) && is_calm(&entry.value))
@@ -272,67 +273,6 @@ impl Scrubber {
     fn is_card(&self, number: i64) -> bool {
         card::is_card(number) && self.families().has(Family::CardNumbers)
     }
-
-    /// The scope, if something had to be taken out of it.
-    fn scope(&self, scope: &InstrumentationScope, around: Around) -> Option<InstrumentationScope> {
-        let is_calm = scope.attributes().next().is_none()
-            && text::is_calm(scope.name())
-            && scope.version().is_none_or(text::is_calm);
-        if is_calm {
-            return None;
-        }
-        let name = self.text(scope.name(), Kind::Text);
-        let version = scope.version().map(|version| self.text(version, Kind::Text));
-        let before: Vec<_> = scope.attributes().cloned().collect();
-        let mut after = before.clone();
-        self.attributes(&mut after, around.of(&before));
-        let is_same = matches!(name, Cow::Borrowed(_))
-            && !matches!(version, Some(Cow::Owned(_)))
-            && before == after;
-        if is_same {
-            return None;
-        }
-        let mut clean = InstrumentationScope::builder(name.into_owned()).with_attributes(after);
-        if let Some(version) = version {
-            clean = clean.with_version(version.into_owned());
-        }
-        Some(clean.build())
-    }
-
-    /// The context, if something had to be taken out of its trace state.
-    fn context(&self, context: &SpanContext) -> Option<SpanContext> {
-        if *context.trace_state() == TraceState::NONE {
-            return None;
-        }
-        let header = context.trace_state().header();
-        let entries = header.split(',').filter_map(|entry| entry.split_once('='));
-        let clean: Vec<_> = entries
-            .map(|(key, value)| {
-                let is_secret = self.families().has(Family::SecretKeys)
-                    && self.settings.judge(key) == Verdict::Secret;
-                let value = match is_secret {
-                    true => FILTERED.into(),
-                    false => self.text(value, Kind::Text),
-                };
-                (self.text(key, Kind::Text), value)
-            })
-            .collect();
-        let is_same = |(key, value): &(Cow<'_, str>, Cow<'_, str>)| {
-            matches!((key, value), (Cow::Borrowed(_), Cow::Borrowed(_)))
-        };
-        if clean.iter().all(is_same) {
-            return None;
-        }
-        // What is no state any more is left out.
-        let state = TraceState::from_key_value(clean).unwrap_or_default();
-        Some(SpanContext::new(
-            context.trace_id(),
-            context.span_id(),
-            context.trace_flags(),
-            context.is_remote(),
-            state,
-        ))
-    }
 }
 
 /// Whether there is nothing in a value to look at, whatever its key.
@@ -348,7 +288,7 @@ fn is_calm(value: &Value) -> bool {
 
 /// Whether a key is one of those that conventions make, in which no secret can be.
 fn is_plain(key: &str) -> bool {
-    key.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.' | b'_'))
+    from(key.as_bytes(), |class| !class.is(Class::PLAIN)).is_empty()
 }
 
 /// Whether a value tells more than yes or no.

@@ -1,5 +1,6 @@
 //! Keys and tokens that are known by how they begin.
 
+use super::table::Table;
 use crate::steps;
 
 /// A beginning of tokens, what they consist of, and how many such chars follow at least.
@@ -91,44 +92,32 @@ const MIN_JWT_HEADER: usize = 10;
 const OTHERS: &[&[u8]] = &[b"Bearer", b"bearer", b"Basic", b"basic", b"eyJ", WEBHOOK];
 
 /// The second and the third bytes of what begins with a byte, without their case.
-#[derive(Clone, Copy)]
 struct Next {
-    second: u32,
-    third: u32,
+    second: Table,
+    third: Table,
 }
 
-/// By the first byte.
-static NEXT: [Next; 256] = {
-    let mut all = [Next::after(0); 256];
-    let (mut rest, mut byte) = (all.as_mut_slice(), 0_u8);
-    while let Some((next, others)) = rest.split_first_mut() {
-        *next = Next::after(byte);
-        (rest, byte) = (others, byte.wrapping_add(1));
+/// Of all that is looked for.
+static NEXT: Next = {
+    let mut next = Next { second: Table::EMPTY, third: Table::EMPTY };
+    let (mut shapes, mut others) = (SHAPES, OTHERS);
+    while let [shape, rest @ ..] = shapes {
+        (next, shapes) = (next.with(shape.begin), rest);
     }
-    all
+    while let [begin, rest @ ..] = others {
+        (next, others) = (next.with(begin), rest);
+    }
+    next
 };
 
 impl Next {
-    const fn after(first: u8) -> Self {
-        let mut next = Self { second: 0, third: 0 };
-        let mut shapes = SHAPES;
-        while let [shape, rest @ ..] = shapes {
-            next = next.with(first, shape.begin);
-            shapes = rest;
-        }
-        let mut others = OTHERS;
-        while let [begin, rest @ ..] = others {
-            next = next.with(first, begin);
-            others = rest;
-        }
-        next
-    }
-
-    const fn with(self, first: u8, begin: &[u8]) -> Self {
+    const fn with(self, begin: &[u8]) -> Self {
         match begin {
-            [begin, second, rest @ ..] if *begin == first => Self {
-                second: self.second | bit(*second),
-                third: self.third | if let [third, ..] = rest { bit(*third) } else { u32::MAX },
+            [first, second, rest @ ..] => Self {
+                second: self.second.with(*first, bit(*second)),
+                third: self
+                    .third
+                    .with(*first, if let [third, ..] = rest { bit(*third) } else { u32::MAX }),
             },
             _ => self,
         }
@@ -141,16 +130,16 @@ const fn bit(byte: u8) -> u32 {
 
 /// Whether something that is looked for begins with this byte.
 pub(super) const fn begins(first: u8) -> bool {
-    Next::after(first).second != 0
+    NEXT.second.of(first) != 0
 }
 
 /// Whether a token may begin like this, or `Bearer`, `Basic`, a JWT or the webhook; most words are
 /// not looked at any further.
 #[inline]
 pub(super) fn may_begin(first: u8, next: &[u8]) -> bool {
-    match (NEXT.get(usize::from(first)), next) {
-        (Some(after), [second, third, ..]) => {
-            after.second & bit(*second) != 0 && after.third & bit(*third) != 0
+    match next {
+        [second, third, ..] => {
+            NEXT.second.of(first) & bit(*second) != 0 && NEXT.third.of(first) & bit(*third) != 0
         }
         _ => false,
     }

@@ -159,7 +159,7 @@ impl<'a> Query<'a> {
     /// Whether nothing has to be looked at in a part that stays; a word begins with it.
     fn is_calm_in(&self, from: usize, to: usize) -> bool {
         let part = self.bytes.get(from..to).unwrap_or_default();
-        calm(part, Class::MARK) == part.len()
+        calm(part, Class::MARK.and(Class::COLON)) == part.len()
     }
 
     fn replace(&mut self, to: usize, with: &str) {
@@ -369,6 +369,7 @@ mod tests {
             "SELECT 1",
             "SELECT a FROM \"jo@example.com\"",
             "SELECT a FROM http://u:p/",
+            "SELECT [http://u:p/]",
             "SELECT a -- ghp_",
             "SELECT a /* Bearer x */",
             "SELECT -----BEGIN X",

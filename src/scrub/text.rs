@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::byte::Class;
+use super::byte::{Class, from};
 use super::calm;
 use super::family::{Families, Family};
 use super::pass::Pass;
@@ -17,19 +17,16 @@ const MAX_PASSES: usize = 4;
 /// The shortest text in which more than an address, an assignment or a URL can be.
 const SHORT_TEXT: usize = 13;
 
-/// Whether there is nothing in a text to look at.
+/// Whether there is nothing in a text to look at, if users have listed no keys.
 #[inline]
 pub(super) fn is_calm(text: &str) -> bool {
-    match text.len() < SHORT_TEXT {
-        true => is_without_marks(text),
-        false => calm_len(text) == text.len(),
-    }
+    (text.len() < SHORT_TEXT && is_without_marks(text)) || calm_len(text, false) == text.len()
 }
 
 /// Whether a text has none of the marks that make a short one worth a look.
 fn is_without_marks(text: &str) -> bool {
     steps::count(text.len());
-    !text.bytes().any(|byte| Class::of(byte).is(Class::SHORT))
+    from(text.as_bytes(), |class| class.is(Class::SHORT)).is_empty()
 }
 
 /// The text without what must not be sent.
@@ -48,8 +45,8 @@ pub(super) fn scrubbed<'a>(
 }
 
 /// How much of a text there is before the first byte to look at.
-fn calm_len(text: &str) -> usize {
-    let (bytes, marks) = (text.as_bytes(), calm::marks(text));
+fn calm_len(text: &str, has_lists: bool) -> usize {
+    let (bytes, marks) = (text.as_bytes(), calm::marks(text, has_lists));
     let calm = |at: usize| {
         let length = calm::calm(bytes.get(at..).unwrap_or_default(), marks);
         steps::count(length);
@@ -69,7 +66,7 @@ fn looked_at<'a>(
     families: Families,
     settings: &Scrubbing,
 ) -> Cow<'a, str> {
-    let calm = calm_len(text);
+    let calm = calm_len(text, settings.has_lists());
     if calm == text.len() {
         return text.into();
     }
@@ -194,6 +191,14 @@ mod tests {
         ] {
             assert_eq!(clean(text), expected);
         }
+    }
+
+    #[test]
+    fn a_key_on_the_list_of_a_user_is_seen_whatever_it_is() {
+        let settings = Scrubbing::default().with_denied_keys(["order", "61"]);
+        let clean = |text| scrubbed(text, Kind::Text, Families::default(), &settings).into_owned();
+        assert_eq!(clean("no order: 1234 is left"), "no order: [Filtered] is left");
+        assert_eq!(clean("at stage_7.rs:61:12"), "at stage_7.rs:61:[Filtered]");
     }
 
     #[test]
@@ -385,7 +390,7 @@ mod tests {
             let (families, settings) = (Families::default(), Scrubbing::default());
             let all = |kind| Pass::new((&text, 0), kind, families, &settings).run_by(|_, _| 0);
             for kind in [Kind::Text, Kind::Url, Kind::Query, Kind::Statement] {
-                let some = Pass::new((&text, calm_len(&text)), kind, families, &settings).run();
+                let some = Pass::new((&text, calm_len(&text, false)), kind, families, &settings).run();
                 prop_assert_eq!(some, all(kind), "{:?} of {}", kind, text);
             }
             for dialect in [Dialect::Unknown, Dialect::Postgres, Dialect::MySql, Dialect::Json] {

@@ -2,8 +2,53 @@
 
 use crate::steps;
 
+/// The URL of a text that is being read; it is empty before the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Url {
+    end: usize,
+    /// Where its last `@` is.
+    last_at: Option<usize>,
+    /// Whether its query string has begun.
+    pub(super) has_query: bool,
+}
+
+impl Url {
+    /// One that is the whole of a text.
+    pub(super) fn whole(bytes: &[u8], has_query: bool) -> Self {
+        Self { end: bytes.len(), last_at: last_at(bytes), has_query }
+    }
+
+    /// One that has a byte at `at`, in a text of people.
+    pub(super) fn around(bytes: &[u8], at: usize) -> Self {
+        let end = end(bytes, at);
+        let last = last_at(bytes.get(at..end).unwrap_or_default());
+        Self { end, last_at: last.map(|last| at.saturating_add(last)), has_query: false }
+    }
+
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Whether it goes on behind `at`.
+    pub(super) fn holds(&self, at: usize) -> bool {
+        at < self.end
+    }
+
+    /// Whether its query string has begun and goes on behind `at`.
+    pub(super) fn is_query(&self, at: usize) -> bool {
+        self.has_query && self.holds(at)
+    }
+
+    /// Where the user info ends that starts at `start`.
+    pub(super) fn user_info(&self, bytes: &[u8], start: usize) -> Option<usize> {
+        // Without an `@` ahead, a URL is not read again for each one that is in it.
+        self.last_at.filter(|at| *at >= start)?;
+        user_info(bytes, start, self.end)
+    }
+}
+
 /// Where the URL ends that has a byte at `at`, in a text of people.
-pub(super) fn end(bytes: &[u8], at: usize) -> usize {
+fn end(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let length = rest.iter().take_while(|byte| !is_end(**byte)).count();
     steps::count(length);
@@ -11,13 +56,13 @@ pub(super) fn end(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Where the last `@` is, if there is one; most have none.
-pub(super) fn last_at(url: &[u8]) -> Option<usize> {
+fn last_at(url: &[u8]) -> Option<usize> {
     steps::count(url.len());
     if url.contains(&b'@') { url.iter().rposition(|byte| *byte == b'@') } else { None }
 }
 
 /// Where the user info ends that starts at `start`: at the last `@` of the authority.
-pub(super) fn user_info(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
+fn user_info(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
     let rest = bytes.get(start..end)?;
     let length = rest.iter().take_while(|byte| !matches!(byte, b'/' | b'?' | b'#')).count();
     steps::count(length);
@@ -65,7 +110,7 @@ pub(super) fn without_position(value: &str) -> &str {
 }
 
 /// Whether a URL ends before this byte.
-pub(super) fn is_end(byte: u8) -> bool {
+fn is_end(byte: u8) -> bool {
     byte.is_ascii_whitespace()
         || byte.is_ascii_control()
         || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b')' | b'\\')
