@@ -12,7 +12,7 @@ const MAX_EVENT_TEXT: usize = 64 * 1024;
 const SHORT_EVENT_TEXT: usize = 8 * 1024;
 const SHORTEST_EVENT_TEXT: usize = 256;
 
-/// How large the buffer for the next payload stays, in bytes.
+/// How large the buffer for the next payload stays at least, in bytes.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// What of an event is left where nothing else helps.
@@ -93,10 +93,12 @@ pub(super) fn event<'a>(
     Ok(payload)
 }
 
-/// Writes a value in the place of the last one; a buffer that had to be large does not stay so.
+/// Writes a value in the place of the last one; a buffer that had to be large stays so only for as
+/// long as values are.
 fn write_over(payload: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+    let kept = payload.len().saturating_mul(2).max(KEPT_BYTES);
     payload.clear();
-    payload.shrink_to(KEPT_BYTES);
+    payload.shrink_to(kept);
     write_json(payload, value)
 }
 
