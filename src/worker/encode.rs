@@ -111,3 +111,20 @@ fn shorten_all(transaction: &mut Transaction, longest: usize) {
         span.links.iter_mut().for_each(|link| link.attributes.shorten(longest));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_buffer_is_as_large_as_what_was_written_lately() {
+        let mut payload = Vec::new();
+        let mut capacity_after = |len| {
+            write_over(&mut payload, &"a".repeat(len)).unwrap();
+            payload.capacity()
+        };
+        let large = capacity_after(300_000);
+        assert_eq!([capacity_after(300_000), capacity_after(1)], [large; 2]);
+        assert_eq!(capacity_after(1), KEPT_BYTES);
+    }
+}
