@@ -165,7 +165,7 @@ fn failures<'a>(
     }
     let repeated = before.saturating_sub(recorded.len());
     if statuses {
-        // What failed below a span, and which spans recorded anything, be it an exception.
+        // What failed below a span, and which spans recorded anything; whether an exception.
         let mut covered: IdSet<SpanId> = IdSet::default();
         let mut recording: IdMap<SpanId, bool> = IdMap::default();
         for failure in &recorded {

@@ -21,7 +21,7 @@ use super::span::{self, parent};
 use super::status::{self, status_text};
 use super::transaction::{Crumb, Root};
 use super::user::user;
-use crate::protocol::{Data, MANY, Timestamp, client_sdk, limited, shortened};
+use crate::protocol::{Data, Timestamp, client_sdk, limited, shortened};
 use crate::semconv::Attribute::Target;
 
 /// What Relay leaves of the context `otel`, less the resource.
@@ -147,10 +147,8 @@ fn otel_context(failure: &Failure<'_>, mapper: &Mapper) -> OtelContext {
         attributes
             .extend(event.attributes.iter().filter(|entry| is_shown(entry.key.as_str())).cloned());
     }
-    let of_span = failure.span.attributes.iter().rev().take(MANY);
-    for entry in of_span.filter(|entry| is_shown(entry.key.as_str())) {
-        attributes.insert_missing(entry.key.clone(), entry.value.clone());
-    }
+    let of_span = failure.span.attributes.iter().rev();
+    attributes.extend_missing(of_span.filter(|entry| is_shown(entry.key.as_str())).cloned());
     let resource =
         mapper.resource.contexts.get("otel").and_then(|otel| otel.fields().get("resource"));
     OtelContext {

@@ -330,7 +330,8 @@ fn without_generics(name: &str) -> Cow<'_, str> {
     path.into()
 }
 
-/// Whether three colons follow each other, looked at as in [`has`].
+/// Whether three colons follow each other, as they do where there are four; looked at as in
+/// [`has`].
 #[inline(never)]
 fn has_three_colons(name: &str) -> bool {
     let from = |at: usize| name.as_bytes().get(at..).unwrap_or_default().iter();

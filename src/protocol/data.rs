@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::entries::Entries;
 use super::plain::has_nul;
+use super::seen::{MANY, Places, Seen};
 
 /// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
 ///
@@ -15,10 +14,6 @@ use super::plain::has_nul;
 /// OpenTelemetry asks of attributes (rule ATTR-1). Order is the order of first appearance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data(Entries);
-
-/// From how many attributes on their keys are looked up rather than compared one by one; SDKs keep
-/// 128.
-pub(crate) const MANY: usize = 512;
 
 /// How long a number is at most, with a comma.
 pub(crate) const NUMBER_BYTES: usize = 26;
@@ -61,6 +56,39 @@ impl Data {
             let mut value = value.into();
             limit(&mut value);
             self.0.to_mut().push(KeyValue::new(key, value));
+        }
+    }
+
+    /// The same as [`insert_missing`](Self::insert_missing) of each of them.
+    pub(crate) fn extend_missing(&mut self, entries: impl IntoIterator<Item = KeyValue>) {
+        self.put(entries, |_, _| ());
+    }
+
+    /// Adds entries, and decides what becomes of a value whose key is there already.
+    fn put(
+        &mut self,
+        entries: impl IntoIterator<Item = KeyValue>,
+        replace: impl Fn(&mut Value, Value),
+    ) {
+        let mut places: Option<Places> = None;
+        for KeyValue { key, mut value, .. } in entries {
+            let key = short_key(key);
+            if key.as_str().is_empty() {
+                continue;
+            }
+            limit(&mut value);
+            let all = self.0.to_mut();
+            if places.is_none() && all.len() > MANY {
+                places = Some(all.iter().map(|entry| &entry.key).collect());
+            }
+            let known = match &mut places {
+                Some(places) => places.find_or_add(&key, all.len()),
+                None => all.iter().position(|entry| entry.key == key),
+            };
+            match known.and_then(|place| all.get_mut(place)) {
+                Some(entry) => replace(&mut entry.value, value),
+                None => all.push(KeyValue::new(key, value)),
+            }
         }
     }
 
@@ -116,7 +144,7 @@ impl From<Vec<KeyValue>> for Data {
     /// Takes the attributes of a span as they are, without copying them.
     fn from(mut attributes: Vec<KeyValue>) -> Self {
         let (mut end, mut seen) = (0, Seen::default());
-        let mut places = (attributes.len() > MANY).then(HashMap::new);
+        let mut places = (attributes.len() > MANY).then(Places::default);
         for at in 0..attributes.len() {
             let (kept, rest) = attributes.split_at_mut(at);
             let Some(entry) = rest.first_mut() else { break };
@@ -128,13 +156,10 @@ impl From<Vec<KeyValue>> for Data {
             }
             limit(&mut entry.value);
             let earlier = match &mut places {
-                Some(places) => match places.entry(entry.key.clone()) {
-                    Entry::Occupied(place) => kept.get_mut(*place.get()),
-                    Entry::Vacant(place) => {
-                        place.insert(end);
-                        None
-                    }
-                },
+                Some(places) => {
+                    let place = places.find_or_add(&entry.key, end);
+                    place.and_then(|place| kept.get_mut(place))
+                }
                 None if seen.insert(entry.key.as_str()) => {
                     kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key)
                 }
@@ -155,32 +180,10 @@ impl From<Vec<KeyValue>> for Data {
     }
 }
 
-/// Keys that were seen, of which some cannot be told apart.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen(u64);
-
-impl Seen {
-    /// Notes a key; tells whether it, or one like it, was there before.
-    pub(crate) fn insert(&mut self, key: &str) -> bool {
-        let key = key.as_bytes();
-        let middle = key.get(key.len().div_euclid(2)).copied().unwrap_or_default();
-        let last = key.last().copied().unwrap_or_default();
-        let place = u32::from(middle)
-            .wrapping_mul(5)
-            .wrapping_add(u32::from(last).wrapping_mul(3))
-            .wrapping_add(key.len() as u32);
-        let bit = 1_u64.wrapping_shl(place);
-        let is_known = self.0 & bit != 0;
-        self.0 |= bit;
-        is_known
-    }
-}
-
 impl Extend<KeyValue> for Data {
+    /// The same as [`insert`](Data::insert) of each of them.
     fn extend<I: IntoIterator<Item = KeyValue>>(&mut self, entries: I) {
-        let mut all = std::mem::take(self.0.to_mut());
-        all.extend(entries);
-        *self = Self::from(all);
+        self.put(entries, |value, other| *value = other);
     }
 }
 
@@ -208,11 +211,12 @@ impl Serialize for Json<'_> {
 }
 
 impl Json<'_> {
-    /// Any value, of which texts are seldom here.
+    /// Any value.
     fn serialize_rest<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::I64(value) => serializer.serialize_i64(*value),
+            Value::String(value) => serializer.serialize_str(value.as_str()),
             Value::F64(value) => Float(*value).serialize(serializer),
             Value::Array(Array::Bool(values)) => serializer.collect_seq(values),
             Value::Array(Array::I64(values)) => serializer.collect_seq(values),
@@ -366,10 +370,26 @@ mod tests {
             let entries = (0..len).map(|at| entry(at, len));
             let data = Data::from(entries.clone().collect::<Vec<_>>());
             let mut expected = Data::default();
-            entries.for_each(|entry| expected.insert(entry.key, entry.value));
+            entries.clone().for_each(|entry| expected.insert(entry.key, entry.value));
             assert_eq!(data, expected);
+            let mut extended = Data::default();
+            extended.extend(entries.clone());
+            assert_eq!(extended, expected);
+            extended.extend_missing(entries.rev());
+            assert_eq!(extended, expected);
             assert_eq!(data.len(), len as usize / 3);
         }
+    }
+
+    #[test]
+    fn what_is_there_is_not_cut_again_by_what_is_added() {
+        let key = |last| format!("{}{last}", "\0".repeat(200));
+        let long = "\0".repeat(Data::MAX_TEXT_BYTES);
+        let data = Data::from(vec![KeyValue::new(key('a'), long), KeyValue::new(key('b'), 1)]);
+        let mut extended = data.clone();
+        extended.extend([KeyValue::new("c", 1)]);
+        assert_eq!(extended.remove("c"), Some(Value::I64(1)));
+        assert_eq!((extended.len(), extended), (2, data));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::quoted::quoted_key;
 /// A key of a payload of Sentry, in which nothing has to be escaped; made by [`field!`].
 pub(super) struct Field(&'static str);
 
-/// A [`Field`] of this name, as it stands behind another one: the compiler knows its bytes and how
-/// many they are, so that it is written in one step.
+/// A [`Field`] of this name, as it stands behind another one: where it is given to a map at once, the
+/// compiler knows its bytes and how many they are, so that it is written in one step.
 macro_rules! field {
     ($name:expr) => {
         crate::protocol::key::Field::of(concat!(",\"", $name, "\":"))

@@ -24,6 +24,7 @@ mod log;
 mod plain;
 mod quoted;
 mod sdk;
+mod seen;
 mod span;
 mod span_v2;
 mod tags;
@@ -50,7 +51,7 @@ pub use sentry_types::protocol::v7::{
 };
 
 pub(crate) use data::{
-    MANY, NUMBER_BYTES, Seen, is_legal_key, json_value, legal_len, limit, limited, shortened,
+    NUMBER_BYTES, is_legal_key, json_value, legal_len, limit, limited, shortened,
 };
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
@@ -64,6 +65,7 @@ pub(crate) use log::Logs;
 pub(crate) use plain::is_all_plain;
 pub(crate) use sdk::{CLIENT, client_sdk};
 pub(crate) use sdk::{NAME, PLATFORM, VERSION};
+pub(crate) use seen::{MANY, Seen};
 pub(crate) use span_v2::{SpanV2, Spans};
 pub(crate) use texts::{has_nul, limit_texts};
 pub(crate) use trace_header::{TraceHeader, TraceKey};

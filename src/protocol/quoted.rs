@@ -43,6 +43,7 @@ fn short<const LEN: usize, const ROOM: usize, const N: usize>(
     text: &[u8],
     end: [u8; N],
 ) -> bool {
+    const { assert!(ROOM >= 2 * LEN + 2 * N, "the longest text does not fit") };
     let start = out.len();
     let has_room = out.capacity().wrapping_sub(start) >= ROOM;
     let (Some(first), Some(last)) = (text.first_chunk::<LEN>(), text.last_chunk::<LEN>()) else {

@@ -1,20 +1,25 @@
+use std::fmt;
+
 use opentelemetry::{Key, StringValue};
 use serde::{Serialize, Serializer};
+
+use super::seen::{MANY, Places};
 
 /// Tags of a transaction or a span: short texts that Sentry indexes for search.
 ///
 /// Whatever goes in comes out legal (rule R22): Relay refuses keys with other characters than
 /// letters, digits, `_`, `.`, `:` and `-`, values of several lines, empty ones, and texts over
 /// 200 chars, and shows each refusal to the user as an error.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tags(Vec<(Key, StringValue)>);
+#[derive(Clone, Default)]
+pub struct Tags {
+    entries: Vec<(Key, StringValue)>,
+    /// Of a long list, as long as nothing was taken out of it.
+    places: Option<Places>,
+}
 
 impl Tags {
     /// The longest key and the longest value, in chars.
     pub const MAX_CHARS: usize = 200;
-
-    /// How many tags there are at most; what else a span says is in its data.
-    pub const MAX_LEN: usize = 512;
 
     /// Names that Sentry keeps for fields of its own.
     const RESERVED: &[&str] = &["release", "dist", "user", "environment", "filename", "function"];
@@ -22,56 +27,78 @@ impl Tags {
     /// Sets `key` unless it stands there already; tells whether it was taken.
     ///
     /// Illegal characters of the key become `_`, blanks become `-`; line breaks of the value
-    /// become blanks. A tag without key or value, with a reserved name, or beyond
-    /// [`MAX_LEN`](Self::MAX_LEN), is not taken.
+    /// become blanks. A tag without key or value, or with a reserved name, is not taken.
     pub fn insert(&mut self, key: Key, value: StringValue) -> bool {
         let key = legal_key(key);
         let value = legal_value(value);
-        let taken = self.0.len() < Self::MAX_LEN
-            && !key.as_str().is_empty()
+        let taken = !key.as_str().is_empty()
             && !value.as_str().is_empty()
             && !Self::RESERVED.contains(&key.as_str())
-            && self.value(key.as_str()).is_none();
+            && !self.find_or_note(&key);
         if taken {
-            self.0.push((key, value));
+            self.entries.push((key, value));
         }
         taken
     }
 
+    /// Whether a key is there; if not, it is about to come.
+    fn find_or_note(&mut self, key: &Key) -> bool {
+        if self.entries.len() <= MANY {
+            return self.value(key.as_str()).is_some();
+        }
+        let all = || self.entries.iter().map(|(key, _)| key).collect();
+        self.places.get_or_insert_with(all).find_or_add(key, self.entries.len()).is_some()
+    }
+
     /// The value under `key`.
     pub fn value(&self, key: &str) -> Option<&StringValue> {
-        self.0.iter().find(|(have, _)| have.as_str() == key).map(|(_, value)| value)
+        self.entries.iter().find(|(have, _)| have.as_str() == key).map(|(_, value)| value)
     }
 
     /// Takes `key` out.
     pub fn remove(&mut self, key: &str) -> Option<StringValue> {
-        let at = self.0.iter().position(|(have, _)| have.as_str() == key)?;
-        Some(self.0.remove(at).1)
+        let at = self.entries.iter().position(|(have, _)| have.as_str() == key)?;
+        self.places = None;
+        Some(self.entries.remove(at).1)
     }
 
     /// All tags, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &StringValue)> {
-        self.0.iter().map(|(key, value)| (key, value))
+        self.entries.iter().map(|(key, value)| (key, value))
     }
 
     pub(crate) fn with_capacity(len: usize) -> Self {
-        Self(Vec::with_capacity(len))
+        Self { entries: Vec::with_capacity(len), places: None }
     }
 
     /// Takes out all but the first ones.
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
+        self.places = None;
+        self.entries.truncate(len);
     }
 
     /// Whether there is no tag.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
+    }
+}
+
+impl fmt::Debug for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Tags {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries
     }
 }
 
 impl Serialize for Tags {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+        serializer
+            .collect_map(self.entries.iter().map(|(key, value)| (key.as_str(), value.as_str())))
     }
 }
 
@@ -155,11 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_than_sentry_could_use() {
+    fn the_first_of_many_tags_of_a_name_stays() {
         let mut tags = Tags::default();
-        let taken =
-            (0..Tags::MAX_LEN + 2).map(|at| tags.insert(format!("k{at}").into(), "v".into()));
-        assert_eq!(taken.filter(|taken| *taken).count(), Tags::MAX_LEN);
-        assert!(tags.value("k0").is_some() && tags.value("k512").is_none());
+        let key = |at: usize| Key::from(format!("k{at}"));
+        assert!((0..1000).all(|at| tags.insert(key(at), "first".into())));
+        assert!((0..1000).all(|at| !tags.insert(key(at), "second".into())));
+        assert_eq!(tags.remove("k999").unwrap().as_str(), "first");
+        assert!(tags.insert(key(999), "second".into()));
+        assert_eq!(tags.value("k999").unwrap().as_str(), "second");
+        assert_eq!(tags.iter().count(), 1000);
     }
 }

@@ -84,7 +84,7 @@ static CLASSES: Table = {
 
 /// What is left of a text from the first byte on that is of a kind.
 #[inline]
-pub(super) fn from(mut rest: &[u8], is: impl Fn(Class) -> bool) -> &[u8] {
+pub(super) fn rest_from(mut rest: &[u8], is: impl Fn(Class) -> bool) -> &[u8] {
     let is = |byte: &u8| is(Class::of(*byte));
     // In fours, for which the end is looked up once.
     while let Some((four, others)) = rest.split_first_chunk::<4>() {

@@ -1,6 +1,6 @@
 //! The words of keys that tell something of their values.
 
-use super::byte::{Class, from};
+use super::byte::{Class, rest_from};
 use super::table::Table;
 
 /// Under these, a value is a secret.
@@ -50,7 +50,7 @@ pub(super) const SECRETS: &[&str] = &[
     "xsrftoken",
 ];
 
-/// Under the first word, a value is a secret behind one of the others.
+/// A value is a secret where the key ends with the first word and has one of the others before it.
 pub(super) const PAIRS: &[(&str, &[&str])] = &[
     (
         "key",
@@ -172,7 +172,7 @@ pub(super) const OF_QUERIES: &[&str] = &[
 pub(super) fn may_tell(key: &[u8]) -> bool {
     let mut rest = key;
     loop {
-        let next = from(rest, |class| !class.is(Class::SMALL));
+        let next = rest_from(rest, |class| !class.is(Class::SMALL));
         let length = rest.len().saturating_sub(next.len());
         if rest.first().is_some_and(|first| is_known(*first, length)) {
             return true;
@@ -238,7 +238,9 @@ const fn bit(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scrub::calm::{calm, marks};
     use crate::scrub::key::{Verdict, judge};
+    use crate::scrub::word::Word;
 
     #[test]
     fn no_word_of_the_lists_is_passed_by() {
@@ -247,6 +249,9 @@ mod tests {
         for key in singles.into_iter().flatten().chain(befores) {
             assert!(may_tell(key.as_bytes()), "{key}");
             assert!(may_tell(format!("a.b_{key}-c").as_bytes()), "{key}");
+            assert!(key.len() <= Word::MAX_LEN, "{key}");
+            let text = format!("see {key}:x");
+            assert!(calm(text.as_bytes(), marks(&text, false)) < text.len(), "{key}");
         }
         for (last, befores) in PAIRS {
             for before in *befores {

@@ -242,7 +242,7 @@ impl<'a, 's> Pass<'a, 's> {
     fn url(&mut self) {
         let start = self.after(3);
         if start > self.url.end() {
-            self.url = Url::around(self.bytes, start);
+            self.url = Url::from_place(self.bytes, start);
         }
         match self.url.user_info(self.bytes, start) {
             Some(at) => {
@@ -262,7 +262,7 @@ impl<'a, 's> Pass<'a, 's> {
             && self.kind == Kind::Text
             && url::begins_query(self.bytes, self.at)
         {
-            self.url = Url::around(self.bytes, self.at);
+            self.url = Url::from_place(self.bytes, self.at);
         }
         self.url.has_query |= self.url.holds(self.at);
         self.at = self.after(1);

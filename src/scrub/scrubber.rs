@@ -8,7 +8,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::around::{Around, dialect};
 use super::attribute::Role;
-use super::byte::{Class, from};
+use super::byte::{Class, rest_from};
 use super::card;
 use super::family::{Families, Family};
 use super::graphql;
@@ -288,7 +288,7 @@ fn is_calm(value: &Value) -> bool {
 
 /// Whether a key is one of those that conventions make, in which no secret can be.
 fn is_plain(key: &str) -> bool {
-    from(key.as_bytes(), |class| !class.is(Class::PLAIN)).is_empty()
+    rest_from(key.as_bytes(), |class| !class.is(Class::PLAIN)).is_empty()
 }
 
 /// Whether a value tells more than yes or no.

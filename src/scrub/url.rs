@@ -18,8 +18,8 @@ impl Url {
         Self { end: bytes.len(), last_at: last_at(bytes), has_query }
     }
 
-    /// One that has a byte at `at`, in a text of people.
-    pub(super) fn around(bytes: &[u8], at: usize) -> Self {
+    /// The rest of one that goes on at `at`, in a text of people.
+    pub(super) fn from_place(bytes: &[u8], at: usize) -> Self {
         let end = end(bytes, at);
         let last = last_at(bytes.get(at..end).unwrap_or_default());
         Self { end, last_at: last.map(|last| at.saturating_add(last)), has_query: false }

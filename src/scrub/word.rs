@@ -2,17 +2,17 @@
 
 use super::lists::{self, ABOUT, OF_QUERIES, PAIRS, SECRETS};
 
-/// The longest word of the lists.
-const MAX_WORD: usize = 16;
-
 /// A word of a key in lower case.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
-    bytes: [u8; MAX_WORD],
+    bytes: [u8; Self::MAX_LEN],
     length: usize,
 }
 
 impl Word {
+    /// How long a word of the lists is at most, in bytes.
+    pub(super) const MAX_LEN: usize = 16;
+
     fn push(&mut self, byte: u8) {
         if let Some(place) = self.bytes.get_mut(self.length) {
             *place = byte.to_ascii_lowercase();

@@ -54,10 +54,14 @@ const UNWINDING_FUNCTIONS: [&str; 4] =
 /// How long the lines of backtraces are at least, on average.
 const USUAL_LINE_BYTES: usize = 32;
 
+/// How many lines are read; a text of more is no backtrace of which anybody reads the frames.
+const MAX_LINES: usize = 100_000;
+
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
-    let mut lines = Vec::with_capacity(text.len() / USUAL_LINE_BYTES);
-    lines.extend(text.lines());
+    let usual = text.len().div_euclid(USUAL_LINE_BYTES);
+    let mut lines = Vec::with_capacity(usual.min(MAX_LINES));
+    lines.extend(text.lines().take(MAX_LINES));
     let mut calls = listing::calls(text, &lines)?;
     if PANIC_WORDS.iter().any(|word| text.contains(word)) {
         calls.drain(..before_panic(&calls));

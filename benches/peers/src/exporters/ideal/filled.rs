@@ -1,13 +1,14 @@
-//! As many bytes as this crate sends for the traces of [`web`](crate::web), written by hand.
+//! About as many bytes as this crate sends for the traces of [`web`](crate::web), written by hand.
 //!
 //! It knows these traces by heart: which attribute says what is told by its place, and nothing is
-//! looked for, chosen, checked or escaped beyond what JSON wants.
+//! looked for, chosen, checked or escaped beyond what JSON wants. The time of sending and the random
+//! number of a trace are always the same.
 
-use opentelemetry::KeyValue;
+use opentelemetry::Value;
 use opentelemetry::trace::SpanKind;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::own::{attributes, event_id, hex, ids, put, text, times, value};
+use super::own::{attributes, event_id, hex, ids, key, put, text, times, value};
 
 type Out = Vec<u8>;
 
@@ -64,13 +65,19 @@ fn transaction(out: &mut Out, root: &SpanData) {
     put(out, "\"unknown_service:peers\",\"telemetry.sdk.language\":\"rust\",");
     put(out, "\"telemetry.sdk.name\":\"opentelemetry\",\"telemetry.sdk.version\":\"0.33.1\"}},");
     put(out, "\"response\":{\"status_code\":200}},\"tags\":{");
-    for (at, KeyValue { key, value, .. }) in root.attributes.iter().enumerate() {
+    for (at, attribute) in root.attributes.iter().enumerate() {
         if at > 0 {
             put(out, ",");
         }
-        text(out, key.as_str());
-        put(out, ":");
-        text(out, &value.as_str());
+        key(out, attribute.key.as_str());
+        match &attribute.value {
+            Value::I64(number) => {
+                put(out, "\"");
+                put(out, itoa::Buffer::new().format(*number));
+                put(out, "\"");
+            }
+            other => value(out, other),
+        }
     }
     put(out, "},\"request\":{\"url\":\"https://shop.example.com");
     raw(out, root, 3);

@@ -4,7 +4,8 @@
 //! they are, compresses, and posts one transaction in each envelope on one socket that stays open,
 //! one request after the other, on the thread that exports. An exception is more attributes of its
 //! span; with events, it is an error event in an envelope of its own as well, its stack trace as it
-//! is. There is no operation, no status, no tag, no scrubbing, no limit, no second try, no TLS.
+//! is. There is no operation, no status, no tag, no scrubbing, no limit, no second try, no TLS; filled,
+//! there are the bytes of operations, statuses and tags, but nothing that finds them out.
 
 mod codec;
 mod filled;

@@ -89,8 +89,7 @@ pub fn attributes(out: &mut Out, span: &SpanData) {
         if at > 0 {
             put(out, ",");
         }
-        text(out, attribute.key.as_str());
-        put(out, ":");
+        key(out, attribute.key.as_str());
         value(out, &attribute.value);
     }
 }
@@ -130,11 +129,11 @@ pub fn event_id(out: &mut Out, trace: TraceId, span: SpanId) {
 
 pub fn hex(out: &mut Out, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
-    );
+    let mut text = [0; 32];
+    for (digits, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    out.extend_from_slice(&text[..bytes.len() * 2]);
 }
 
 pub fn put(out: &mut Out, text: &str) {
@@ -144,7 +143,27 @@ pub fn put(out: &mut Out, text: &str) {
 /// A text in quotation marks.
 pub fn text(out: &mut Out, text: &str) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    let bytes = text.as_bytes();
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let has_escapes = |found, byte: &u8| found | matches!(byte, 0..0x20 | b'"' | b'\\');
+    let in_block = |block: &[u8; 16]| block.iter().fold(false, has_escapes);
+    // Most texts have none, and are copied at once.
+    if blocks.iter().any(in_block) || rest.iter().fold(false, has_escapes) {
+        escaped(out, bytes);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+}
+
+/// A text of which it is known that nothing in it has to be escaped, with a colon behind it.
+pub fn key(out: &mut Out, key: &str) {
+    put(out, "\"");
+    put(out, key);
+    put(out, "\":");
+}
+
+fn escaped(out: &mut Out, mut rest: &[u8]) {
     while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
         out.extend_from_slice(&rest[..at]);
         match rest[at] {
@@ -159,5 +178,4 @@ pub fn text(out: &mut Out, text: &str) {
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
