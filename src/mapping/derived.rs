@@ -66,7 +66,7 @@ impl Derived {
             Status::Error { description } => {
                 derived.push(KeyValue::new("otel.status_code", "ERROR"));
                 if !description.is_empty() {
-                    // A report of an error has its place in the event; here its first part is enough.
+                    // A report of an error has its place in the event; its first part is enough.
                     let message = match description.len() > MAX_STATUS_BYTES {
                         true => {
                             limited(&ErrorText::parse(description).message, MAX_STATUS_BYTES).into()
