@@ -179,5 +179,25 @@ fn owned(text: &Option<StringValue>) -> Option<Cow<'static, str>> {
 }
 
 fn line(text: &str, max_chars: usize) -> String {
-    text.chars().filter(|char| !char.is_control()).take(max_chars).collect()
+    let seen = text.chars().filter(|char| !char.is_control());
+    let mut line: String = seen.skip_while(|char| char.is_whitespace()).take(max_chars).collect();
+    line.truncate(line.trim_end().len());
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logger_has_no_blanks_around_it_which_relay_would_take_away() {
+        for (text, expected) in [
+            ("  padded", "padde"),
+            ("\n shop::orders \u{85}", "shop:"),
+            ("ends with a blank", "ends"),
+            (" \t", ""),
+        ] {
+            assert_eq!(line(text, 5), expected);
+        }
+    }
 }
