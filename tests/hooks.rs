@@ -28,6 +28,9 @@ use serde_json::{Value as Json, json};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How long megabytes may take in a debug build on a busy machine.
+const LARGE: Duration = Duration::from_secs(60);
+
 /// What Relay takes as one item, and of it for its spans.
 const MAX_ITEM: usize = 1 << 20;
 const MAX_SPANS_BYTES: usize = 819_200;
@@ -49,7 +52,7 @@ fn send(builder: SentrySpanExporterBuilder, spans: Vec<SpanData>) -> Outcome {
     let recorder = Recorder::default();
     let exporter = builder.with_transport(recorder.clone()).build().expect("an exporter");
     export(&exporter, spans).unwrap();
-    exporter.shutdown_with_timeout(SOON).unwrap();
+    exporter.shutdown_with_timeout(LARGE).unwrap();
     let mut reported = BTreeMap::new();
     for report in recorder.payloads("client_report") {
         for entry in report["discarded_events"].as_array().expect("a list") {
@@ -426,10 +429,10 @@ fn what_is_cut_off_to_fit_leaves_no_span_without_a_parent() {
     watchdog(LIMIT, || {
         let builder = builder().with_before_send_transaction(|mut transaction| {
             let (root, one) = (transaction.trace.span_id, transaction.spans[0].clone());
-            let chain = (1000..1900_u64).map(|id| {
+            let chain = (1000..1300_u64).map(|id| {
                 let mut span = one.clone();
                 // The deepest stands first.
-                let above = if id == 1899 { root } else { SpanId::from(id + 1) };
+                let above = if id == 1299 { root } else { SpanId::from(id + 1) };
                 (span.span_id, span.parent_span_id) = (id.into(), Some(above));
                 (0..100).for_each(|at| span.data.insert(format!("key {at}"), "x".repeat(64)));
                 span
@@ -440,7 +443,7 @@ fn what_is_cut_off_to_fit_leaves_no_span_without_a_parent() {
         let sent = send(builder, checkout());
         let transaction = &sent.transactions[0];
         let spans = transaction["spans"].as_array().unwrap();
-        assert!((2..900).contains(&spans.len()), "{} are left", spans.len());
+        assert!((2..300).contains(&spans.len()), "{} are left", spans.len());
         let mut ids: Vec<_> = spans.iter().map(|span| &span["span_id"]).collect();
         ids.push(&transaction["contexts"]["trace"]["span_id"]);
         let orphans = spans.iter().filter(|span| !ids.contains(&&span["parent_span_id"]));

@@ -696,7 +696,7 @@ fn a_large_batch_leaves_in_lists_that_sentry_takes_with_each_span_in_one() {
         let recorder = Recorder::default();
         let exporter = builder().with_dsn(DSN).with_transport(recorder.clone()).build().unwrap();
         export(&exporter, (2..spans + 2).map(span).collect()).unwrap();
-        exporter.shutdown_with_timeout(SOON).unwrap();
+        exporter.shutdown_with_timeout(LIMIT).unwrap();
         let envelopes = recorder.envelopes();
         assert_eq!(envelopes.len(), lists);
         let mut ids = BTreeSet::new();
