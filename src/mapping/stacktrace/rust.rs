@@ -203,7 +203,7 @@ mod tests {
 
     use super::super::in_app::InApp;
     use super::*;
-    use crate::mapping::error_text::without_ansi;
+    use crate::mapping::ansi::without_ansi;
     use crate::steps;
 
     const SHORT: &str = "\
