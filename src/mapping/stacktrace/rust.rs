@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::call::{Call, Origin, Raised, Traceback, keep_ends};
 use super::crates::{is_library, is_library_path, package_of};
+use super::lines;
 use super::listing::{self, is_telling};
 use crate::mapping::bytes::has;
 use crate::mapping::error_text::Heading;
@@ -175,15 +176,12 @@ fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
     // All of the paths have this word in them, and most files do not.
     let is_below_rust =
         || file.contains("rust") && RUNTIME_PATHS.iter().any(|path| file.contains(path));
-    if is_runtime || is_c_library || is_below_rust() {
-        return Origin::Runtime;
-    }
     // A path tells more than a name, which another crate may have as well.
-    let is_third_party = match package {
+    let is_third_party = || match package {
         Some(package) if file.is_empty() => is_library(package),
         _ => is_library_path(file),
     };
-    if is_third_party { Origin::ThirdParty } else { Origin::Application }
+    lines::origin(is_runtime || is_c_library || is_below_rust(), is_third_party)
 }
 
 /// Whether a function without a crate belongs to the system or to `std`.
