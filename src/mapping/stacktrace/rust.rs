@@ -45,8 +45,6 @@ const C_LIBRARY_PATHS: [&str; 9] = [
 /// What a panic calls before its hook, of any version of `std`.
 const PANIC_FUNCTIONS: [&str; 3] =
     ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
-/// Of these words each of them has one.
-const PANIC_WORDS: [&str; 2] = ["begin_", "__rust_end"];
 
 /// What stands between a panic and what its unwinding calls.
 const UNWINDING_FUNCTIONS: [&str; 4] =
@@ -64,7 +62,7 @@ pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let mut lines = Vec::with_capacity(usual.min(MAX_LINES));
     lines.extend(text.lines().take(MAX_LINES));
     let mut calls = listing::calls(text, &lines)?;
-    if PANIC_WORDS.iter().any(|word| text.contains(word)) {
+    if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
         calls.drain(..before_panic(&calls));
     }
     keep_ends(&mut calls);
