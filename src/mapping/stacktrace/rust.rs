@@ -50,17 +50,12 @@ const PANIC_FUNCTIONS: [&str; 3] =
 const UNWINDING_FUNCTIONS: [&str; 4] =
     ["drop_in_place", "__rust_start_panic", "_Unwind_RaiseException", "CxxThrowException"];
 
-/// How long the lines of backtraces are at least, on average.
-const USUAL_LINE_BYTES: usize = 32;
-
 /// How many lines are read; a text of more is no backtrace of which anybody reads the frames.
 const MAX_LINES: usize = 100_000;
 
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
-    let usual = text.len().div_euclid(USUAL_LINE_BYTES);
-    let mut lines = Vec::with_capacity(usual.min(MAX_LINES));
-    lines.extend(text.lines().take(MAX_LINES));
+    let lines: Vec<&str> = text.lines().take(MAX_LINES).collect();
     let mut calls = listing::calls(text, &lines)?;
     if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
         calls.drain(..before_panic(&calls));
