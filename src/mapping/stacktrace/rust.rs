@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::call::{Call, Origin, Raised, Traceback, keep_ends};
 use super::crates::{is_library, is_library_path, package_of};
 use super::lines;
-use super::listing::{self, is_telling};
+use super::listing::{debug_calls, is_telling, listed_calls};
 use crate::mapping::bytes::has;
 use crate::mapping::error_text::Heading;
 use crate::mapping::symbol::{Place, is_runtime_crate, part, readable, split_last};
@@ -56,7 +56,7 @@ const MAX_LINES: usize = 100_000;
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
     let lines: Vec<&str> = text.lines().take(MAX_LINES).collect();
-    let mut calls = listing::calls(text, &lines)?;
+    let mut calls = debug_calls(text).or_else(|| listed_calls(&lines))?;
     if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
         calls.drain(..before_panic(&calls));
     }
