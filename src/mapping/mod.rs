@@ -43,6 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ansi;
 mod breadcrumb;
 mod bytes;
 mod derived;

@@ -1,7 +1,7 @@
 //! How much of a text may be passed by when secrets are looked for.
 
 use super::byte::Class;
-use super::lists::is_known;
+use super::lists::may_tell;
 use super::{card, shape};
 use crate::steps;
 
@@ -70,25 +70,10 @@ fn begins(first: u8, next: &[u8], marks: Class) -> bool {
 fn is_behind_nothing(bytes: &[u8], behind: usize) -> bool {
     let end = bytes.len().saturating_sub(behind).saturating_sub(1);
     let head = bytes.get(end.saturating_sub(MAX_NAME)..end).unwrap_or_default();
-    if !head.last().is_some_and(|last| Class::of(*last).is(Class::NAME)) {
-        return false;
-    }
-    let (mut first, mut length) = (0, 0_usize);
-    for byte in head.iter().rev() {
-        steps::count(1);
-        let class = Class::of(*byte);
-        if class.is(Class::SMALL) {
-            (first, length) = (*byte, length.wrapping_add(1));
-        } else if class.is(Class::WORD) || is_known(first, length) {
-            return false;
-        } else if class.is(Class::NAME) {
-            length = 0;
-        } else {
-            return true;
-        }
-    }
-    // Where the name begins is not known here.
-    false
+    let name = head.rsplit(|byte| !Class::of(*byte).is(Class::NAME)).next().unwrap_or_default();
+    steps::count(name.len());
+    // Where a name begins that fills all of it is not known here.
+    !name.is_empty() && name.len() < head.len() && !may_tell(name)
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::trace::{
-    Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
-};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{Event, SpanContext, SpanKind, Status};
 use opentelemetry_sdk::trace::SpanData;
+
+#[path = "../../src/idle.rs"]
+mod idle;
+
+use idle::idle_span;
 
 /// The id of the trace of all spans made here.
 pub const TRACE: u128 = 0x4c79_f60c_1121_4eb3_8604_f4ae_0781_bfb2;
@@ -19,26 +22,16 @@ pub fn at(millis: u64) -> SystemTime {
 /// A span that lasts from `from` to `to`, in milliseconds; a parent of 0 is none.
 pub fn span(id: u64, parent: u64, name: &str, (from, to): (u64, u64)) -> SpanData {
     SpanData {
-        span_context: context(id),
-        parent_span_id: SpanId::from(parent),
-        parent_span_is_remote: false,
-        span_kind: SpanKind::Internal,
         name: name.to_owned().into(),
         start_time: at(from),
         end_time: at(to),
-        attributes: Vec::new(),
-        dropped_attributes_count: 0,
-        events: Default::default(),
-        links: Default::default(),
-        status: Status::Unset,
-        instrumentation_scope: InstrumentationScope::default(),
+        ..idle_span(TRACE, id, parent)
     }
 }
 
 /// The context of a sampled span of the trace.
 pub fn context(id: u64) -> SpanContext {
-    let trace = TraceId::from(TRACE);
-    SpanContext::new(trace, SpanId::from(id), TraceFlags::SAMPLED, false, TraceState::NONE)
+    idle_span(TRACE, id, 0).span_context
 }
 
 /// Changes to a span that read as a sentence.

@@ -97,7 +97,7 @@ fn call(place: &str) -> Option<Call<'_>> {
     let is_runtime = class.is_empty() || begins(name, RUNTIME);
     let path = file.map(|(path, _)| path);
     Some(Call {
-        origin: origin(is_runtime, begins(name, THIRD_PARTY.split_whitespace())),
+        origin: origin(is_runtime, || begins(name, THIRD_PARTY.split_whitespace())),
         function: Some(method),
         module: Some(class).filter(|class| !class.is_empty()).map(Cow::from),
         filename: path.map(|path| stable_name(path, None).into()),

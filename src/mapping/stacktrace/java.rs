@@ -110,7 +110,7 @@ fn call(place: &str) -> Option<Call<'_>> {
         module: Some(class.into()),
         filename: file.map(Into::into),
         line,
-        origin: origin(begins(class, RUNTIME), is_third_party(class)),
+        origin: origin(begins(class, RUNTIME), || is_third_party(class)),
         ..Call::default()
     })
 }

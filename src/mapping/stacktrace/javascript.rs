@@ -141,7 +141,7 @@ fn call(line: &str) -> Option<Call<'_>> {
         path: Some(path.into()),
         line: Some(line.0),
         column: line.1,
-        origin: origin(is_runtime, below_root.is_some()),
+        origin: origin(is_runtime, || below_root.is_some()),
         ..Call::default()
     })
 }

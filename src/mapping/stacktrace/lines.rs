@@ -46,11 +46,13 @@ pub(super) fn stable_name<'a>(path: &'a str, below_root: Option<&'a str>) -> &'a
 }
 
 /// Whose code it is by the libraries and the runtime that have a name or path of their own.
-pub(super) fn origin(is_runtime: bool, is_third_party: bool) -> Origin {
-    match (is_runtime, is_third_party) {
-        (true, _) => Origin::Runtime,
-        (_, true) => Origin::ThirdParty,
-        _ => Origin::Application,
+pub(super) fn origin(is_runtime: bool, is_third_party: impl FnOnce() -> bool) -> Origin {
+    if is_runtime {
+        Origin::Runtime
+    } else if is_third_party() {
+        Origin::ThirdParty
+    } else {
+        Origin::Application
     }
 }
 

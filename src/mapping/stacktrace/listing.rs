@@ -1,4 +1,4 @@
-//! The calls that a backtrace of Rust lists, line by line.
+//! The calls that a backtrace of Rust lists, newest first, with their symbols and places alone.
 
 use super::call::Call;
 use crate::mapping::error_text::{Heading, numbered, string_literal};
@@ -6,14 +6,8 @@ use crate::mapping::location::{Location, trimmed};
 use crate::mapping::symbol::is_hex;
 use crate::steps;
 
-/// Reads the calls of a text in any of the forms, the newest first, with their symbols and places
-/// alone; nothing where it is none of them.
-pub(super) fn calls<'a>(text: &'a str, lines: &[&'a str]) -> Option<Vec<Call<'a>>> {
-    debug_calls(text).or_else(|| listed_calls(below_heading(lines)))
-}
-
 /// Reads `Backtrace [{ fn: "app::main", file: "src/main.rs", line: 3 }]`.
-fn debug_calls(text: &str) -> Option<Vec<Call<'_>>> {
+pub(super) fn debug_calls(text: &str) -> Option<Vec<Call<'_>>> {
     const BEGIN: &str = "Backtrace [";
     // This is much faster to say than where it is.
     if !text.contains(BEGIN) {
@@ -50,7 +44,8 @@ fn debug_calls(text: &str) -> Option<Vec<Call<'_>>> {
 const USUAL_CALLS: usize = 32;
 
 /// Reads the numbered list of calls that all the other forms are.
-fn listed_calls<'a>(lines: &[&'a str]) -> Option<Vec<Call<'a>>> {
+pub(super) fn listed_calls<'a>(lines: &[&'a str]) -> Option<Vec<Call<'a>>> {
+    let lines = below_heading(lines);
     // Most calls take two lines.
     let mut calls: Vec<Call<'_>> = Vec::with_capacity(USUAL_CALLS.min(lines.len() / 2));
     let lines = lines.iter().map(|line| (*line, without_indent(line)));

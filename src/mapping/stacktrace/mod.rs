@@ -23,7 +23,7 @@ use sentry_types::protocol::v7::Stacktrace;
 
 use self::call::{Raised, Traceback};
 pub(super) use self::in_app::InApp;
-use super::error_text::without_ansi;
+use super::ansi::without_ansi;
 use crate::steps;
 
 /// Reads the text of a trace in one language; the trace of another one gives nothing.

@@ -110,7 +110,7 @@ fn at(path: Cow<'_, str>, line: u64) -> Call<'_> {
     let below_root = below(&path, &PACKAGES);
     Call {
         filename: Some(stable_name(&path, below_root).to_owned().into()),
-        origin: origin(false, below_root.is_some()),
+        origin: origin(false, || below_root.is_some()),
         path: Some(path),
         line: Some(line),
         ..Call::default()

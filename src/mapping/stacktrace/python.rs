@@ -94,7 +94,7 @@ fn call(place: &str) -> Option<Call<'_>> {
         filename: Some(stable_name(path, below_root).into()),
         path: Some(path.into()),
         line: Some(number(line)?),
-        origin: match origin(is_runtime || is_frozen, package_file.is_some()) {
+        origin: match origin(is_runtime || is_frozen, || package_file.is_some()) {
             Origin::Application if path.starts_with("<__array_function__") => Origin::ThirdParty,
             origin => origin,
         },

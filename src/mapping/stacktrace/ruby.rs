@@ -85,7 +85,7 @@ fn call_with_text(line: &str) -> Option<(Call<'_>, Option<&str>)> {
         }),
         path: Some(path.into()),
         line: Some(number),
-        origin: origin(is_runtime, gem_file.is_some()),
+        origin: origin(is_runtime, || gem_file.is_some()),
         ..Call::default()
     };
     Some((call, text))

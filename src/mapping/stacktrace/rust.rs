@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use super::call::{Call, Origin, Raised, Traceback, keep_ends};
 use super::crates::{is_library, is_library_path, package_of};
-use super::listing::{self, is_telling};
+use super::lines;
+use super::listing::{debug_calls, is_telling, listed_calls};
 use crate::mapping::bytes::has;
 use crate::mapping::error_text::Heading;
 use crate::mapping::symbol::{Place, is_runtime_crate, part, readable, split_last};
@@ -44,26 +45,19 @@ const C_LIBRARY_PATHS: [&str; 9] = [
 /// What a panic calls before its hook, of any version of `std`.
 const PANIC_FUNCTIONS: [&str; 3] =
     ["rust_begin_unwind", "__rust_end_short_backtrace", "std::panicking::begin_panic"];
-/// Of these words each of them has one.
-const PANIC_WORDS: [&str; 2] = ["begin_", "__rust_end"];
 
 /// What stands between a panic and what its unwinding calls.
 const UNWINDING_FUNCTIONS: [&str; 4] =
     ["drop_in_place", "__rust_start_panic", "_Unwind_RaiseException", "CxxThrowException"];
-
-/// How long the lines of backtraces are at least, on average.
-const USUAL_LINE_BYTES: usize = 32;
 
 /// How many lines are read; a text of more is no backtrace of which anybody reads the frames.
 const MAX_LINES: usize = 100_000;
 
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
-    let usual = text.len().div_euclid(USUAL_LINE_BYTES);
-    let mut lines = Vec::with_capacity(usual.min(MAX_LINES));
-    lines.extend(text.lines().take(MAX_LINES));
-    let mut calls = listing::calls(text, &lines)?;
-    if PANIC_WORDS.iter().any(|word| text.contains(word)) {
+    let lines: Vec<&str> = text.lines().take(MAX_LINES).collect();
+    let mut calls = debug_calls(text).or_else(|| listed_calls(&lines))?;
+    if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
         calls.drain(..before_panic(&calls));
     }
     keep_ends(&mut calls);
@@ -175,15 +169,12 @@ fn origin(name: &str, package: Option<&str>, file: Option<&str>) -> Origin {
     // All of the paths have this word in them, and most files do not.
     let is_below_rust =
         || file.contains("rust") && RUNTIME_PATHS.iter().any(|path| file.contains(path));
-    if is_runtime || is_c_library || is_below_rust() {
-        return Origin::Runtime;
-    }
     // A path tells more than a name, which another crate may have as well.
-    let is_third_party = match package {
+    let is_third_party = || match package {
         Some(package) if file.is_empty() => is_library(package),
         _ => is_library_path(file),
     };
-    if is_third_party { Origin::ThirdParty } else { Origin::Application }
+    lines::origin(is_runtime || is_c_library || is_below_rust(), is_third_party)
 }
 
 /// Whether a function without a crate belongs to the system or to `std`.
@@ -203,7 +194,7 @@ mod tests {
 
     use super::super::in_app::InApp;
     use super::*;
-    use crate::mapping::error_text::without_ansi;
+    use crate::mapping::ansi::without_ansi;
     use crate::steps;
 
     const SHORT: &str = "\

@@ -89,41 +89,32 @@ fn transaction(out: &mut Out, root: &SpanData) {
 }
 
 fn child(out: &mut Out, span: &SpanData) {
+    let is_function = span.span_kind == SpanKind::Internal;
+    let is_query = !is_function && span.attributes.len() == 7;
+    let is_request = !is_function && !is_query;
     ids(out, span);
-    // A query, a request, or a function.
-    let op = match span.attributes.len() {
-        _ if span.span_kind == SpanKind::Internal => "",
-        7 => ",\"op\":\"db\"",
-        _ => ",\"op\":\"http.client\"",
-    };
-    put(out, op);
-    put(out, ",\"description\":\"");
-    let (derived_last, name) = match op.len() {
-        0 => {
-            put(out, &span.name);
-            ("", true)
-        }
-        10 => {
-            raw(out, span, 4);
-            (",\"db.system\":\"postgresql\"", true)
-        }
-        _ => {
-            put(out, "GET ");
-            raw(out, span, 1);
-            (",\"url\":\"", false)
-        }
-    };
+    if is_query {
+        put(out, ",\"op\":\"db\",\"description\":\"");
+        raw(out, span, 4);
+    } else if is_request {
+        put(out, ",\"op\":\"http.client\",\"description\":\"GET ");
+        raw(out, span, 1);
+    } else {
+        put(out, ",\"description\":\"");
+        put(out, &span.name);
+    }
     put(out, "\",\"status\":\"ok\",\"origin\":\"auto.otel\",");
     times(out, span);
     put(out, ",\"data\":{");
     attributes(out, span);
-    put(out, derived_last);
-    if name {
-        derived(out, span, "");
-    } else {
+    if is_request {
+        put(out, ",\"url\":\"");
         raw(out, span, 1);
         put(out, "\"");
         scope(out, span);
+    } else {
+        put(out, if is_query { ",\"db.system\":\"postgresql\"" } else { "" });
+        derived(out, span, "");
     }
     put(out, "}");
 }
