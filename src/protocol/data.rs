@@ -38,57 +38,38 @@ impl Data {
     /// An empty key is not taken (rule ATTR-10); texts and arrays over the limits are shortened
     /// and a NUL becomes U+FFFD (rule ATTR-9).
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = short_key(key.into());
-        let mut value = value.into();
-        limit(&mut value);
-        let entries = self.0.to_mut();
-        match entries.iter_mut().find(|entry| entry.key == key) {
-            Some(entry) => entry.value = value,
-            None if key.as_str().is_empty() => {}
-            None => entries.push(KeyValue::new(key, value)),
-        }
+        self.put(KeyValue::new(key, value), position, replace);
     }
 
     /// Sets `key` unless it stands there already.
     pub fn insert_missing(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = short_key(key.into());
-        if self.value(key.as_str()).is_none() && !key.as_str().is_empty() {
-            let mut value = value.into();
-            limit(&mut value);
-            self.0.to_mut().push(KeyValue::new(key, value));
-        }
+        self.put(KeyValue::new(key, value), position, keep);
     }
 
     /// The same as [`insert_missing`](Self::insert_missing) of each of them.
     pub(crate) fn extend_missing(&mut self, entries: impl IntoIterator<Item = KeyValue>) {
-        self.put(entries, |_, _| ());
+        let mut places = Places::default();
+        for entry in entries {
+            self.put(entry, |key, all| places.find_or_add(key, keys(all)), keep);
+        }
     }
 
-    /// Adds entries, and decides what becomes of a value whose key is there already.
+    /// Adds an entry: `find` says where its key stands already, `settle` which value stays there.
     fn put(
         &mut self,
-        entries: impl IntoIterator<Item = KeyValue>,
-        replace: impl Fn(&mut Value, Value),
+        KeyValue { key, mut value, .. }: KeyValue,
+        find: impl FnOnce(&Key, &[KeyValue]) -> Option<usize>,
+        settle: fn(&mut Value, Value),
     ) {
-        let mut places: Option<Places> = None;
-        for KeyValue { key, mut value, .. } in entries {
-            let key = short_key(key);
-            if key.as_str().is_empty() {
-                continue;
-            }
-            limit(&mut value);
-            let all = self.0.to_mut();
-            if places.is_none() && all.len() > MANY {
-                places = Some(all.iter().map(|entry| &entry.key).collect());
-            }
-            let known = match &mut places {
-                Some(places) => places.find_or_add(&key, all.len()),
-                None => all.iter().position(|entry| entry.key == key),
-            };
-            match known.and_then(|place| all.get_mut(place)) {
-                Some(entry) => replace(&mut entry.value, value),
-                None => all.push(KeyValue::new(key, value)),
-            }
+        let key = short_key(key);
+        if key.as_str().is_empty() {
+            return;
+        }
+        limit(&mut value);
+        let all = self.0.to_mut();
+        match find(&key, all).and_then(|place| all.get_mut(place)) {
+            Some(entry) => settle(&mut entry.value, value),
+            None => all.push(KeyValue::new(key, value)),
         }
     }
 
@@ -143,8 +124,7 @@ impl Data {
 impl From<Vec<KeyValue>> for Data {
     /// Takes the attributes of a span as they are, without copying them.
     fn from(mut attributes: Vec<KeyValue>) -> Self {
-        let (mut end, mut seen) = (0, Seen::default());
-        let mut places = (attributes.len() > MANY).then(Places::default);
+        let (mut end, mut seen, mut places) = (0, Seen::default(), Places::default());
         for at in 0..attributes.len() {
             let (kept, rest) = attributes.split_at_mut(at);
             let Some(entry) = rest.first_mut() else { break };
@@ -155,17 +135,12 @@ impl From<Vec<KeyValue>> for Data {
                 entry.key = Key::from(short);
             }
             limit(&mut entry.value);
-            let earlier = match &mut places {
-                Some(places) => {
-                    let place = places.find_or_add(&entry.key, end);
-                    place.and_then(|place| kept.get_mut(place))
-                }
-                None if seen.insert(entry.key.as_str()) => {
-                    kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key)
-                }
-                None => None,
+            let is_new = end <= MANY && !seen.insert(entry.key.as_str());
+            let place = match is_new {
+                true => None,
+                false => places.find_or_add(&entry.key, keys(kept).take(end)),
             };
-            match earlier {
+            match place.and_then(|place| kept.get_mut(place)) {
                 Some(earlier) => std::mem::swap(&mut earlier.value, &mut entry.value),
                 None => {
                     if end != at {
@@ -183,7 +158,10 @@ impl From<Vec<KeyValue>> for Data {
 impl Extend<KeyValue> for Data {
     /// The same as [`insert`](Data::insert) of each of them.
     fn extend<I: IntoIterator<Item = KeyValue>>(&mut self, entries: I) {
-        self.put(entries, |value, other| *value = other);
+        let mut places = Places::default();
+        for entry in entries {
+            self.put(entry, |key, all| places.find_or_add(key, keys(all)), replace);
+        }
     }
 }
 
@@ -253,6 +231,20 @@ impl Serialize for Float {
         }
     }
 }
+
+fn keys(entries: &[KeyValue]) -> impl ExactSizeIterator<Item = &Key> {
+    entries.iter().map(|entry| &entry.key)
+}
+
+fn position(key: &Key, entries: &[KeyValue]) -> Option<usize> {
+    keys(entries).position(|other| other == key)
+}
+
+fn replace(value: &mut Value, other: Value) {
+    *value = other;
+}
+
+fn keep(_: &mut Value, _: Value) {}
 
 /// `text` cut to at most `bytes` bytes, with a `…` where something was cut and without NUL.
 ///
