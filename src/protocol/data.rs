@@ -1,11 +1,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use opentelemetry::{Array, Key, KeyValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::entries::Entries;
-use super::plain::has_nul;
+use super::limit::{MAX_ARRAY_LEN, MAX_KEY_BYTES, MAX_TEXT_BYTES, limit, limit_key};
 use super::seen::{MANY, Places, Seen};
 
 /// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
@@ -15,18 +15,15 @@ use super::seen::{MANY, Places, Seen};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data(Entries);
 
-/// How long a number is at most, with a comma.
-pub(crate) const NUMBER_BYTES: usize = 26;
-
 impl Data {
     /// The longest text that a value keeps, in bytes; longer ones are cut and marked with `…`.
-    pub const MAX_TEXT_BYTES: usize = 16 * 1024;
+    pub const MAX_TEXT_BYTES: usize = MAX_TEXT_BYTES;
 
     /// The most elements that an array value keeps.
-    pub const MAX_ARRAY_LEN: usize = 256;
+    pub const MAX_ARRAY_LEN: usize = MAX_ARRAY_LEN;
 
     /// The longest key that is kept, in bytes; longer ones are cut and marked with `…`.
-    pub const MAX_KEY_BYTES: usize = 512;
+    pub const MAX_KEY_BYTES: usize = MAX_KEY_BYTES;
 
     /// The value under `key`.
     pub fn value(&self, key: &str) -> Option<&Value> {
@@ -57,11 +54,11 @@ impl Data {
     /// Adds an entry: `find` says where its key stands already, `settle` which value stays there.
     fn put(
         &mut self,
-        KeyValue { key, mut value, .. }: KeyValue,
+        KeyValue { mut key, mut value, .. }: KeyValue,
         find: impl FnOnce(&Key, &[KeyValue]) -> Option<usize>,
         settle: fn(&mut Value, Value),
     ) {
-        let key = short_key(key);
+        limit_key(&mut key);
         if key.as_str().is_empty() {
             return;
         }
@@ -131,9 +128,7 @@ impl From<Vec<KeyValue>> for Data {
             if entry.key.as_str().is_empty() {
                 continue;
             }
-            if let Some(short) = shortened(entry.key.as_str(), Self::MAX_KEY_BYTES) {
-                entry.key = Key::from(short);
-            }
+            limit_key(&mut entry.key);
             limit(&mut entry.value);
             let is_new = end <= MANY && !seen.insert(entry.key.as_str());
             let place = match is_new {
@@ -246,96 +241,10 @@ fn replace(value: &mut Value, other: Value) {
 
 fn keep(_: &mut Value, _: Value) {}
 
-/// `text` cut to at most `bytes` bytes, with a `…` where something was cut and without NUL.
-///
-/// `None` where nothing has to change, so that the text can be kept without a copy.
-#[inline]
-pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
-    (!fits(text, bytes)).then(|| shorter(text, bytes))
-}
-
-/// Whether a text of at most so many bytes may stay as it is.
-#[inline]
-fn fits(text: &str, bytes: usize) -> bool {
-    text.len() <= bytes && !has_nul(text.as_bytes())
-}
-
-fn shorter(text: &str, bytes: usize) -> String {
-    let too_long = text.len() > bytes;
-    let room = if too_long { bytes.saturating_sub('…'.len_utf8()) } else { text.len() };
-    let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    let kept = text.get(..end).unwrap_or_default();
-    let mut out = kept.replace('\0', "\u{fffd}");
-    if too_long {
-        out.push('…');
-    }
-    out
-}
-
-/// A copy of `text`, cut in the same way.
-pub(crate) fn limited(text: &str, bytes: usize) -> String {
-    shortened(text, bytes).unwrap_or_else(|| text.to_owned())
-}
-
-fn short_key(key: Key) -> Key {
-    shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
-}
-
-/// Whether a key may stay as it is.
-pub(crate) fn is_legal_key(key: &str) -> bool {
-    !key.is_empty() && fits(key, Data::MAX_KEY_BYTES)
-}
-
-/// About how many bytes a value has; none if [`limit`] would change it.
-#[inline]
-pub(crate) fn legal_len(value: &Value) -> Option<usize> {
-    let legal = |text: &StringValue| {
-        let text = text.as_str();
-        fits(text, Data::MAX_TEXT_BYTES).then_some(text.len())
-    };
-    match value {
-        Value::String(text) => legal(text),
-        Value::Bool(_) | Value::I64(_) | Value::F64(_) => Some(NUMBER_BYTES),
-        Value::Array(array) => {
-            let len = match array {
-                Array::Bool(values) => values.len(),
-                Array::I64(values) => values.len(),
-                Array::F64(values) => values.len(),
-                Array::String(texts) => {
-                    let lens = texts.iter().map(|text| Some(legal(text)?.saturating_add(1)));
-                    return (texts.len() <= Data::MAX_ARRAY_LEN).then(|| lens.sum()).flatten();
-                }
-                _ => return None,
-            };
-            (len <= Data::MAX_ARRAY_LEN).then(|| len.saturating_mul(NUMBER_BYTES))
-        }
-        _ => None,
-    }
-}
-
-/// Shortens what is longer than Sentry keeps.
-pub(crate) fn limit(value: &mut Value) {
-    match value {
-        Value::String(text) => limit_text(text),
-        Value::Array(Array::Bool(values)) => values.truncate(Data::MAX_ARRAY_LEN),
-        Value::Array(Array::I64(values)) => values.truncate(Data::MAX_ARRAY_LEN),
-        Value::Array(Array::F64(values)) => values.truncate(Data::MAX_ARRAY_LEN),
-        Value::Array(Array::String(values)) => {
-            values.truncate(Data::MAX_ARRAY_LEN);
-            values.iter_mut().for_each(limit_text);
-        }
-        _ => {}
-    }
-}
-
-fn limit_text(text: &mut StringValue) {
-    if let Some(short) = shortened(text.as_str(), Data::MAX_TEXT_BYTES) {
-        *text = StringValue::from(short);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use opentelemetry::StringValue;
+
     use super::*;
 
     fn json(data: &Data) -> String {
