@@ -178,18 +178,8 @@ impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::String(value) => serializer.serialize_str(value.as_str()),
-            _ => self.serialize_rest(serializer),
-        }
-    }
-}
-
-impl Json<'_> {
-    /// Any value.
-    fn serialize_rest<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::I64(value) => serializer.serialize_i64(*value),
-            Value::String(value) => serializer.serialize_str(value.as_str()),
             Value::F64(value) => Float(*value).serialize(serializer),
             Value::Array(Array::Bool(values)) => serializer.collect_seq(values),
             Value::Array(Array::I64(values)) => serializer.collect_seq(values),
