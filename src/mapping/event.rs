@@ -165,9 +165,8 @@ fn location_context(location: Location) -> Context {
         ("file", location.file.map(Into::into)),
         ("line", location.line.map(|line| json!(line))),
     ];
-    let mut context = BTreeMap::new();
-    context.extend(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    Context::Other(context)
+    let fields = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Context::Other(fields.collect())
 }
 
 fn copied(fields: &Map<String, Value>) -> BTreeMap<String, Value> {

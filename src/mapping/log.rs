@@ -140,9 +140,7 @@ impl Mapper {
             }
         }
         data.insert_missing("sentry.origin", ORIGIN);
-        for entry in &resource.data {
-            data.insert_missing(entry.key.clone(), entry.value.clone());
-        }
+        data.extend_missing(resource.data.iter().cloned());
         for key in ["os.name", "os.version", "process.runtime.name"] {
             let entry = resource.attributes.iter().find(|entry| entry.key.as_str() == key);
             if let Some(entry) = entry {

@@ -164,9 +164,7 @@ impl Mapped {
                 let mut data = Data::from(attributes);
                 data.retain(|key, _| !is_carrier(key.as_str()));
                 data.extend(derived.drain(..replacing.min(derived.len())));
-                for entry in derived.drain(..) {
-                    data.insert_missing(entry.key, entry.value);
-                }
+                data.extend_missing(derived.drain(..));
                 data.fit(MAX_DATA_BYTES);
                 data
             }

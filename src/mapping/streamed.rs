@@ -167,9 +167,7 @@ impl Mapper {
                 data.insert(key, Value::String(value));
             }
         }
-        for entry in &resource.data {
-            data.insert_missing(entry.key.clone(), entry.value.clone());
-        }
+        data.extend_missing(resource.data.iter().cloned());
         let is_told = |key: &str| match is_segment {
             true => {
                 !key.starts_with("sentry.")
@@ -177,8 +175,7 @@ impl Mapper {
             }
             false => ON_ALL.contains(&key),
         };
-        for entry in resource.attributes.iter().filter(|entry| is_told(entry.key.as_str())) {
-            data.insert_missing(entry.key.clone(), entry.value.clone());
-        }
+        let told = resource.attributes.iter().filter(|entry| is_told(entry.key.as_str()));
+        data.extend_missing(told.cloned());
     }
 }

@@ -1,11 +1,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
+use opentelemetry::{Array, Key, KeyValue, Value};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::entries::Entries;
-use super::plain::has_nul;
+use super::limit::{MAX_ARRAY_LEN, MAX_KEY_BYTES, MAX_TEXT_BYTES, limit, limit_key};
 use super::seen::{MANY, Places, Seen};
 
 /// Typed attributes of a span: `contexts.trace.data` of a root, `data` of any other span.
@@ -15,18 +15,15 @@ use super::seen::{MANY, Places, Seen};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data(Entries);
 
-/// How long a number is at most, with a comma.
-pub(crate) const NUMBER_BYTES: usize = 26;
-
 impl Data {
     /// The longest text that a value keeps, in bytes; longer ones are cut and marked with `…`.
-    pub const MAX_TEXT_BYTES: usize = 16 * 1024;
+    pub const MAX_TEXT_BYTES: usize = MAX_TEXT_BYTES;
 
     /// The most elements that an array value keeps.
-    pub const MAX_ARRAY_LEN: usize = 256;
+    pub const MAX_ARRAY_LEN: usize = MAX_ARRAY_LEN;
 
     /// The longest key that is kept, in bytes; longer ones are cut and marked with `…`.
-    pub const MAX_KEY_BYTES: usize = 512;
+    pub const MAX_KEY_BYTES: usize = MAX_KEY_BYTES;
 
     /// The value under `key`.
     pub fn value(&self, key: &str) -> Option<&Value> {
@@ -38,57 +35,38 @@ impl Data {
     /// An empty key is not taken (rule ATTR-10); texts and arrays over the limits are shortened
     /// and a NUL becomes U+FFFD (rule ATTR-9).
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = short_key(key.into());
-        let mut value = value.into();
-        limit(&mut value);
-        let entries = self.0.to_mut();
-        match entries.iter_mut().find(|entry| entry.key == key) {
-            Some(entry) => entry.value = value,
-            None if key.as_str().is_empty() => {}
-            None => entries.push(KeyValue::new(key, value)),
-        }
+        self.put(KeyValue::new(key, value), position, replace);
     }
 
     /// Sets `key` unless it stands there already.
     pub fn insert_missing(&mut self, key: impl Into<Key>, value: impl Into<Value>) {
-        let key = short_key(key.into());
-        if self.value(key.as_str()).is_none() && !key.as_str().is_empty() {
-            let mut value = value.into();
-            limit(&mut value);
-            self.0.to_mut().push(KeyValue::new(key, value));
-        }
+        self.put(KeyValue::new(key, value), position, keep);
     }
 
     /// The same as [`insert_missing`](Self::insert_missing) of each of them.
     pub(crate) fn extend_missing(&mut self, entries: impl IntoIterator<Item = KeyValue>) {
-        self.put(entries, |_, _| ());
+        let mut places = Places::default();
+        for entry in entries {
+            self.put(entry, |key, all| places.find_or_add(key, keys(all)), keep);
+        }
     }
 
-    /// Adds entries, and decides what becomes of a value whose key is there already.
+    /// Adds an entry: `find` says where its key stands already, `settle` which value stays there.
     fn put(
         &mut self,
-        entries: impl IntoIterator<Item = KeyValue>,
-        replace: impl Fn(&mut Value, Value),
+        KeyValue { mut key, mut value, .. }: KeyValue,
+        find: impl FnOnce(&Key, &[KeyValue]) -> Option<usize>,
+        settle: fn(&mut Value, Value),
     ) {
-        let mut places: Option<Places> = None;
-        for KeyValue { key, mut value, .. } in entries {
-            let key = short_key(key);
-            if key.as_str().is_empty() {
-                continue;
-            }
-            limit(&mut value);
-            let all = self.0.to_mut();
-            if places.is_none() && all.len() > MANY {
-                places = Some(all.iter().map(|entry| &entry.key).collect());
-            }
-            let known = match &mut places {
-                Some(places) => places.find_or_add(&key, all.len()),
-                None => all.iter().position(|entry| entry.key == key),
-            };
-            match known.and_then(|place| all.get_mut(place)) {
-                Some(entry) => replace(&mut entry.value, value),
-                None => all.push(KeyValue::new(key, value)),
-            }
+        limit_key(&mut key);
+        if key.as_str().is_empty() {
+            return;
+        }
+        limit(&mut value);
+        let all = self.0.to_mut();
+        match find(&key, all).and_then(|place| all.get_mut(place)) {
+            Some(entry) => settle(&mut entry.value, value),
+            None => all.push(KeyValue::new(key, value)),
         }
     }
 
@@ -143,29 +121,21 @@ impl Data {
 impl From<Vec<KeyValue>> for Data {
     /// Takes the attributes of a span as they are, without copying them.
     fn from(mut attributes: Vec<KeyValue>) -> Self {
-        let (mut end, mut seen) = (0, Seen::default());
-        let mut places = (attributes.len() > MANY).then(Places::default);
+        let (mut end, mut seen, mut places) = (0, Seen::default(), Places::default());
         for at in 0..attributes.len() {
             let (kept, rest) = attributes.split_at_mut(at);
             let Some(entry) = rest.first_mut() else { break };
             if entry.key.as_str().is_empty() {
                 continue;
             }
-            if let Some(short) = shortened(entry.key.as_str(), Self::MAX_KEY_BYTES) {
-                entry.key = Key::from(short);
-            }
+            limit_key(&mut entry.key);
             limit(&mut entry.value);
-            let earlier = match &mut places {
-                Some(places) => {
-                    let place = places.find_or_add(&entry.key, end);
-                    place.and_then(|place| kept.get_mut(place))
-                }
-                None if seen.insert(entry.key.as_str()) => {
-                    kept.iter_mut().take(end).find(|earlier| earlier.key == entry.key)
-                }
-                None => None,
+            let is_new = end <= MANY && !seen.insert(entry.key.as_str());
+            let place = match is_new {
+                true => None,
+                false => places.find_or_add(&entry.key, keys(kept).take(end)),
             };
-            match earlier {
+            match place.and_then(|place| kept.get_mut(place)) {
                 Some(earlier) => std::mem::swap(&mut earlier.value, &mut entry.value),
                 None => {
                     if end != at {
@@ -183,7 +153,10 @@ impl From<Vec<KeyValue>> for Data {
 impl Extend<KeyValue> for Data {
     /// The same as [`insert`](Data::insert) of each of them.
     fn extend<I: IntoIterator<Item = KeyValue>>(&mut self, entries: I) {
-        self.put(entries, |value, other| *value = other);
+        let mut places = Places::default();
+        for entry in entries {
+            self.put(entry, |key, all| places.find_or_add(key, keys(all)), replace);
+        }
     }
 }
 
@@ -205,18 +178,8 @@ impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Value::String(value) => serializer.serialize_str(value.as_str()),
-            _ => self.serialize_rest(serializer),
-        }
-    }
-}
-
-impl Json<'_> {
-    /// Any value.
-    fn serialize_rest<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::I64(value) => serializer.serialize_i64(*value),
-            Value::String(value) => serializer.serialize_str(value.as_str()),
             Value::F64(value) => Float(*value).serialize(serializer),
             Value::Array(Array::Bool(values)) => serializer.collect_seq(values),
             Value::Array(Array::I64(values)) => serializer.collect_seq(values),
@@ -254,96 +217,24 @@ impl Serialize for Float {
     }
 }
 
-/// `text` cut to at most `bytes` bytes, with a `…` where something was cut and without NUL.
-///
-/// `None` where nothing has to change, so that the text can be kept without a copy.
-#[inline]
-pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
-    (!fits(text, bytes)).then(|| shorter(text, bytes))
+fn keys(entries: &[KeyValue]) -> impl ExactSizeIterator<Item = &Key> {
+    entries.iter().map(|entry| &entry.key)
 }
 
-/// Whether a text of at most so many bytes may stay as it is.
-#[inline]
-fn fits(text: &str, bytes: usize) -> bool {
-    text.len() <= bytes && !has_nul(text.as_bytes())
+fn position(key: &Key, entries: &[KeyValue]) -> Option<usize> {
+    keys(entries).position(|other| other == key)
 }
 
-fn shorter(text: &str, bytes: usize) -> String {
-    let too_long = text.len() > bytes;
-    let room = if too_long { bytes.saturating_sub('…'.len_utf8()) } else { text.len() };
-    let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    let kept = text.get(..end).unwrap_or_default();
-    let mut out = kept.replace('\0', "\u{fffd}");
-    if too_long {
-        out.push('…');
-    }
-    out
+fn replace(value: &mut Value, other: Value) {
+    *value = other;
 }
 
-/// A copy of `text`, cut in the same way.
-pub(crate) fn limited(text: &str, bytes: usize) -> String {
-    shortened(text, bytes).unwrap_or_else(|| text.to_owned())
-}
-
-fn short_key(key: Key) -> Key {
-    shortened(key.as_str(), Data::MAX_KEY_BYTES).map_or(key, Key::from)
-}
-
-/// Whether a key may stay as it is.
-pub(crate) fn is_legal_key(key: &str) -> bool {
-    !key.is_empty() && fits(key, Data::MAX_KEY_BYTES)
-}
-
-/// About how many bytes a value has; none if [`limit`] would change it.
-#[inline]
-pub(crate) fn legal_len(value: &Value) -> Option<usize> {
-    let legal = |text: &StringValue| {
-        let text = text.as_str();
-        fits(text, Data::MAX_TEXT_BYTES).then_some(text.len())
-    };
-    match value {
-        Value::String(text) => legal(text),
-        Value::Bool(_) | Value::I64(_) | Value::F64(_) => Some(NUMBER_BYTES),
-        Value::Array(array) => {
-            let len = match array {
-                Array::Bool(values) => values.len(),
-                Array::I64(values) => values.len(),
-                Array::F64(values) => values.len(),
-                Array::String(texts) => {
-                    let lens = texts.iter().map(|text| Some(legal(text)?.saturating_add(1)));
-                    return (texts.len() <= Data::MAX_ARRAY_LEN).then(|| lens.sum()).flatten();
-                }
-                _ => return None,
-            };
-            (len <= Data::MAX_ARRAY_LEN).then(|| len.saturating_mul(NUMBER_BYTES))
-        }
-        _ => None,
-    }
-}
-
-/// Shortens what is longer than Sentry keeps.
-pub(crate) fn limit(value: &mut Value) {
-    match value {
-        Value::String(text) => limit_text(text),
-        Value::Array(Array::Bool(values)) => values.truncate(Data::MAX_ARRAY_LEN),
-        Value::Array(Array::I64(values)) => values.truncate(Data::MAX_ARRAY_LEN),
-        Value::Array(Array::F64(values)) => values.truncate(Data::MAX_ARRAY_LEN),
-        Value::Array(Array::String(values)) => {
-            values.truncate(Data::MAX_ARRAY_LEN);
-            values.iter_mut().for_each(limit_text);
-        }
-        _ => {}
-    }
-}
-
-fn limit_text(text: &mut StringValue) {
-    if let Some(short) = shortened(text.as_str(), Data::MAX_TEXT_BYTES) {
-        *text = StringValue::from(short);
-    }
-}
+fn keep(_: &mut Value, _: Value) {}
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::StringValue;
+
     use super::*;
 
     fn json(data: &Data) -> String {

@@ -1,8 +1,9 @@
-use opentelemetry::{Array, StringValue, Value};
+use opentelemetry::{Array, Value};
 use serde::Serialize;
 
-use super::data::{Data, Json, NUMBER_BYTES, limit, shortened};
+use super::data::{Data, Json};
 use super::json::to_json;
+use super::limit::{NUMBER_BYTES, limit, shorten};
 use super::span::Link;
 
 /// How long texts may stay where a map is too large, in bytes; tried in this order.
@@ -99,13 +100,6 @@ pub(crate) fn most_bytes(entries: usize, bytes: usize) -> usize {
 pub(crate) fn fit_links(links: &mut [Link], max_bytes: usize) {
     let share = max_bytes.checked_div(links.len()).unwrap_or(max_bytes);
     links.iter_mut().for_each(|link| link.attributes.fit(share));
-}
-
-/// Cuts a text to `longest` bytes, with a mark, if it is longer.
-pub(crate) fn shorten(text: &mut StringValue, longest: usize) {
-    if let Some(short) = shortened(text.as_str(), longest) {
-        *text = StringValue::from(short);
-    }
 }
 
 /// How many bytes of JSON this is.

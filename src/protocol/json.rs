@@ -11,7 +11,7 @@ use serde::ser::{
 };
 use serde_json::{Error, Result};
 
-use super::key::KeyWriter;
+use super::key::{KeyWriter, common_methods};
 use super::quoted::{Escaped, quoted, quoted_key};
 
 /// Writes one value behind what stands in a buffer.
@@ -89,14 +89,6 @@ impl Compound<'_> {
     }
 }
 
-macro_rules! integers {
-    ($($method:ident: $type:ty,)+) => {
-        $(fn $method(self, value: $type) -> Result<()> {
-            self.integer(value)
-        })+
-    };
-}
-
 impl<'a> Serializer for Writer<'a> {
     type Ok = ();
     type Error = Error;
@@ -108,18 +100,7 @@ impl<'a> Serializer for Writer<'a> {
     type SerializeStruct = Compound<'a>;
     type SerializeStructVariant = Compound<'a>;
 
-    integers! {
-        serialize_i8: i8,
-        serialize_i16: i16,
-        serialize_i32: i32,
-        serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8,
-        serialize_u16: u16,
-        serialize_u32: u32,
-        serialize_u64: u64,
-        serialize_u128: u128,
-    }
+    common_methods!();
 
     fn serialize_bool(self, value: bool) -> Result<()> {
         self.raw(if value { b"true" } else { b"false" })
@@ -131,10 +112,6 @@ impl<'a> Serializer for Writer<'a> {
 
     fn serialize_f64(self, value: f64) -> Result<()> {
         serde_json::to_writer(self.0, &value)
-    }
-
-    fn serialize_char(self, value: char) -> Result<()> {
-        self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
     fn serialize_str(self, value: &str) -> Result<()> {
@@ -157,10 +134,6 @@ impl<'a> Serializer for Writer<'a> {
         self.serialize_unit()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
-        value.serialize(self)
-    }
-
     fn serialize_unit(self) -> Result<()> {
         self.raw(b"null")
     }
@@ -171,14 +144,6 @@ impl<'a> Serializer for Writer<'a> {
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result<()> {
         self.serialize_str(name)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<()> {
-        value.serialize(self)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -47,19 +47,56 @@ impl KeyWriter<'_> {
             *first = self.before;
         }
     }
+
+    fn integer(self, number: impl itoa::Integer) -> Result<()> {
+        self.serialize_str(itoa::Buffer::new().format(number))
+    }
 }
 
 fn refused<T>() -> Result<T> {
     Err(Error::custom("key must be a string"))
 }
 
-macro_rules! integers {
+/// The methods of a serializer that are the same for a key and for a value: those for integers of
+/// any size, for a char, and for what only stands around another value.
+macro_rules! common_methods {
+    () => {
+        common_methods! {
+            serialize_i8: i8,
+            serialize_i16: i16,
+            serialize_i32: i32,
+            serialize_i64: i64,
+            serialize_i128: i128,
+            serialize_u8: u8,
+            serialize_u16: u16,
+            serialize_u32: u32,
+            serialize_u64: u64,
+            serialize_u128: u128,
+        }
+
+        fn serialize_char(self, value: char) -> Result<()> {
+            self.serialize_str(value.encode_utf8(&mut [0; 4]))
+        }
+
+        fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
+            value.serialize(self)
+        }
+
+        fn serialize_newtype_struct<T: Serialize + ?Sized>(
+            self,
+            _: &'static str,
+            value: &T,
+        ) -> Result<()> {
+            value.serialize(self)
+        }
+    };
     ($($method:ident: $type:ty,)+) => {
         $(fn $method(self, value: $type) -> Result<()> {
-            self.serialize_str(itoa::Buffer::new().format(value))
+            self.integer(value)
         })+
     };
 }
+pub(super) use common_methods;
 
 macro_rules! refused {
     ($($method:ident($($type:ty),*) -> $ok:ty,)+) => {
@@ -80,18 +117,7 @@ impl Serializer for KeyWriter<'_> {
     type SerializeStruct = Impossible<(), Error>;
     type SerializeStructVariant = Impossible<(), Error>;
 
-    integers! {
-        serialize_i8: i8,
-        serialize_i16: i16,
-        serialize_i32: i32,
-        serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8,
-        serialize_u16: u16,
-        serialize_u32: u32,
-        serialize_u64: u64,
-        serialize_u128: u128,
-    }
+    common_methods!();
 
     refused! {
         serialize_bytes(&[u8]) -> (),
@@ -125,18 +151,10 @@ impl Serializer for KeyWriter<'_> {
         }
     }
 
-    fn serialize_char(self, value: char) -> Result<()> {
-        self.serialize_str(value.encode_utf8(&mut [0; 4]))
-    }
-
     #[inline]
     fn serialize_str(self, value: &str) -> Result<()> {
         quoted_key(self.out, self.before, value);
         Ok(())
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
-        value.serialize(self)
     }
 
     #[inline(always)]
@@ -147,14 +165,6 @@ impl Serializer for KeyWriter<'_> {
             return Ok(());
         }
         self.serialize_str(name)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<()> {
-        value.serialize(self)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

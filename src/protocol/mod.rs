@@ -18,6 +18,7 @@ mod hex;
 mod json;
 mod key;
 mod letterhead;
+mod limit;
 mod list;
 #[cfg(feature = "logs")]
 mod log;
@@ -50,16 +51,15 @@ pub use sentry_types::protocol::v7::{
     Request, SpanStatus, Stacktrace, User, Values,
 };
 
-pub(crate) use data::{
-    NUMBER_BYTES, is_legal_key, json_value, legal_len, limit, limited, shortened,
-};
+pub(crate) use data::json_value;
 pub(crate) use deflater::Deflater;
 pub(crate) use envelope::{Deflated, Parts};
 pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope};
 pub(crate) use event::EventJson;
-pub(crate) use fit::{fit_links, json_len, most_bytes, shorten};
+pub(crate) use fit::{fit_links, json_len, most_bytes};
 pub(crate) use json::{to_json, write_json};
 pub(crate) use letterhead::{Letterhead, sent_at};
+pub(crate) use limit::{NUMBER_BYTES, is_legal_key, legal_len, limit, limited, shorten, shortened};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use plain::is_all_plain;

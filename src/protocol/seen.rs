@@ -7,9 +7,9 @@ use opentelemetry::Key;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen(u64);
 
-/// Where keys stand in a list that is too long to compare them one by one.
+/// Where keys stand in a list that only grows; noted once it is too long to compare one by one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(HashMap<Key, usize>);
+pub(super) struct Places(Option<HashMap<Key, usize>>);
 
 /// The longest list in which keys are compared one by one; SDKs keep 128 attributes.
 pub(crate) const MANY: usize = 512;
@@ -32,20 +32,23 @@ impl Seen {
 }
 
 impl Places {
-    /// Where a key stands; one that is new gets the next place.
-    pub(super) fn find_or_add(&mut self, key: &Key, next: usize) -> Option<usize> {
-        match self.0.entry(key.clone()) {
+    /// Where a key stands among all that there are; one that is new is to come behind them.
+    pub(super) fn find_or_add<'a>(
+        &mut self,
+        key: &Key,
+        mut keys: impl ExactSizeIterator<Item = &'a Key>,
+    ) -> Option<usize> {
+        let next = keys.len();
+        if next <= MANY {
+            return keys.position(|other| other == key);
+        }
+        let places = self.0.get_or_insert_with(|| keys.cloned().zip(0..).collect());
+        match places.entry(key.clone()) {
             Entry::Occupied(known) => Some(*known.get()),
             Entry::Vacant(new) => {
                 new.insert(next);
                 None
             }
         }
-    }
-}
-
-impl<'a> FromIterator<&'a Key> for Places {
-    fn from_iter<I: IntoIterator<Item = &'a Key>>(keys: I) -> Self {
-        Self(keys.into_iter().cloned().zip(0..).collect())
     }
 }

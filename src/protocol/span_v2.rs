@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use opentelemetry::trace::{SpanId, TraceId};
-use opentelemetry::{Array, StringValue, Value};
+use opentelemetry::{Array, KeyValue, StringValue, Value};
 use sentry_types::protocol::v7::SpanStatus;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
@@ -54,9 +54,8 @@ impl SpanV2 {
             data.insert("sentry.op", Value::String(op));
         }
         data.insert("sentry.origin", Value::String(span.origin));
-        for (key, value) in span.tags.iter() {
-            data.insert_missing(key.clone(), value.clone());
-        }
+        let tags = span.tags.iter();
+        data.extend_missing(tags.map(|(key, value)| KeyValue::new(key.clone(), value.clone())));
         data.retain(|_, value| !is_nothing(value));
         let mut links = span.links;
         for link in &mut links {

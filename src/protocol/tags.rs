@@ -3,7 +3,7 @@ use std::fmt;
 use opentelemetry::{Key, StringValue};
 use serde::{Serialize, Serializer};
 
-use super::seen::{MANY, Places};
+use super::seen::Places;
 
 /// Tags of a transaction or a span: short texts that Sentry indexes for search.
 ///
@@ -13,8 +13,8 @@ use super::seen::{MANY, Places};
 #[derive(Clone, Default)]
 pub struct Tags {
     entries: Vec<(Key, StringValue)>,
-    /// Of a long list, as long as nothing was taken out of it.
-    places: Option<Places>,
+    /// As long as nothing was taken out.
+    places: Places,
 }
 
 impl Tags {
@@ -34,20 +34,11 @@ impl Tags {
         let taken = !key.as_str().is_empty()
             && !value.as_str().is_empty()
             && !Self::RESERVED.contains(&key.as_str())
-            && !self.find_or_note(&key);
+            && self.places.find_or_add(&key, self.entries.iter().map(|(key, _)| key)).is_none();
         if taken {
             self.entries.push((key, value));
         }
         taken
-    }
-
-    /// Whether a key is there; if not, it is about to come.
-    fn find_or_note(&mut self, key: &Key) -> bool {
-        if self.entries.len() <= MANY {
-            return self.value(key.as_str()).is_some();
-        }
-        let all = || self.entries.iter().map(|(key, _)| key).collect();
-        self.places.get_or_insert_with(all).find_or_add(key, self.entries.len()).is_some()
     }
 
     /// The value under `key`.
@@ -58,7 +49,7 @@ impl Tags {
     /// Takes `key` out.
     pub fn remove(&mut self, key: &str) -> Option<StringValue> {
         let at = self.entries.iter().position(|(have, _)| have.as_str() == key)?;
-        self.places = None;
+        self.places = Places::default();
         Some(self.entries.remove(at).1)
     }
 
@@ -68,12 +59,12 @@ impl Tags {
     }
 
     pub(crate) fn with_capacity(len: usize) -> Self {
-        Self { entries: Vec::with_capacity(len), places: None }
+        Self { entries: Vec::with_capacity(len), ..Self::default() }
     }
 
     /// Takes out all but the first ones.
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.places = None;
+        self.places = Places::default();
         self.entries.truncate(len);
     }
 

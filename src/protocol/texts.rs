@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::data::shortened;
+use super::limit::shortened;
 
 /// Cuts every text and every key to `longest` bytes, with a mark, and leaves no NUL in them.
 pub(crate) fn limit_texts(value: &mut Value, longest: usize) {
