@@ -366,13 +366,13 @@ impl Mapper {
             .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
         let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
-        let Segment { spans, kind, part, .. } = segment;
-        let mut spans = spans.into_iter();
-        let mut transaction = root.into_transaction(spans.next()?, kind, part, self, &mut room);
+        let (root_span, below) = segment.spans.split_first_mut()?;
+        let place = (segment.kind, segment.part);
+        let mut transaction = root.into_transaction(root_span, place, self, &mut room);
         transaction.breadcrumbs = breadcrumbs;
         if extent == Extent::Whole {
             let child = |span| span::Mapped::child(span, &self.tags, &mut room);
-            transaction.spans = spans.map(child).collect();
+            transaction.spans = below.iter_mut().map(child).collect();
         }
         room.share(&mut transaction);
         let mut mapped = Mapped {

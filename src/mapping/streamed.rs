@@ -116,7 +116,7 @@ impl Mapper {
     fn streamed_span(
         &self,
         room: &mut Room,
-        span: SpanData,
+        mut span: SpanData,
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
@@ -127,7 +127,7 @@ impl Mapper {
             let (name, source) = (mapped.name.clone(), mapped.source);
             *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });
         }
-        let mut span = mapped.into_child(span, &self.tags, room);
+        let mut span = mapped.into_child(&mut span, &self.tags, room);
         let data = &mut span.data;
         room.take_out(data);
         data.insert("sentry.trace_lifecycle", "stream");

@@ -85,19 +85,18 @@ impl Root {
         }
     }
 
-    /// The transaction of the segment, still without children.
+    /// The transaction of the segment, still without children; takes the attributes of its root.
     pub(super) fn into_transaction(
         mut self,
-        span: SpanData,
-        kind: SegmentKind,
-        part: Option<Part>,
+        span: &mut SpanData,
+        (kind, part): (SegmentKind, Option<Part>),
         mapper: &Mapper,
         room: &mut Room,
     ) -> Transaction {
         let resource = &mapper.resource;
         let tags = mapper.tags.of_segment(&[&span.attributes], resource);
-        let parent_span_id = parent(&span);
-        let mut attributes = span.attributes;
+        let parent_span_id = parent(span);
+        let mut attributes = std::mem::take(&mut span.attributes);
         attributes.extend(flags(kind, part));
         let text = |key, text: &StringValue| KeyValue::new(key, Value::String(text.clone()));
         let more = [

@@ -1,4 +1,4 @@
-use opentelemetry::trace::{Event, Link, Status};
+use opentelemetry::trace::{Event, Link, Status, TraceState};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
@@ -52,7 +52,7 @@ pub(super) fn heap_bytes(span: &SpanData) -> usize {
         links,
         sum(span.links.iter().map(|link| attributes(&link.attributes))),
         description(span).len(),
-        span.span_context.trace_state().header().len(),
+        trace_state_len(span),
         scope.name().len(),
         scope.version().map_or(0, str::len),
         sum(scope.attributes().map(listed)),
@@ -103,7 +103,7 @@ pub(super) fn wire_bytes(span: &SpanData) -> usize {
     let charts = |entry: &KeyValue| entry.key.as_str() == "sentry.measurement_value";
     let charts = span.events.iter().filter(|event| event.attributes.iter().any(charts)).count();
     let counts = counts.saturating_add(charts.saturating_mul(WIRE_MEASUREMENT));
-    let state = span.span_context.trace_state().header().len();
+    let state = trace_state_len(span);
     let links = sum(span.links.iter().map(|link| attributes(&link.attributes).saturating_add(200)));
     let twice =
         sum([attributes(&span.attributes), text(&span.name), text(description(span))].into_iter());
@@ -114,6 +114,13 @@ fn description(span: &SpanData) -> &str {
     match &span.status {
         Status::Error { description } => description,
         _ => "",
+    }
+}
+
+fn trace_state_len(span: &SpanData) -> usize {
+    match span.span_context.trace_state() {
+        none if *none == TraceState::NONE => 0,
+        state => state.header().len(),
     }
 }
 
@@ -147,7 +154,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId};
 
     use super::*;
     use crate::idle::idle_span;
