@@ -11,51 +11,61 @@ use crate::semconv::Attribute;
 pub(super) struct Facts<'a> {
     attributes: &'a [KeyValue],
     /// Where each of them stands, counted from one; zero for what is not there.
-    places: [u32; Attribute::COUNT],
+    places: [u16; Attribute::COUNT],
     families: Families,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn of(attributes: &'a [KeyValue]) -> Self {
-        Self::read(attributes, |_, _, _| ())
-    }
-
-    /// The same, noting how the attributes can be sent.
-    pub(super) fn with_shape(attributes: &'a [KeyValue], shape: &mut Shape) -> Self {
-        Self::read(attributes, |before, entry, role| shape.add(before, entry, role))
-    }
-
-    /// Shows each attribute with those before it, while all are looked up.
-    #[inline]
-    fn read(
-        attributes: &'a [KeyValue],
-        mut show: impl FnMut(&[KeyValue], &KeyValue, Known),
-    ) -> Self {
-        let (places, families) = ([0; Attribute::COUNT], Families::default());
-        let mut facts = Self { attributes, places, families };
-        let mut place = 0_u32;
+        let mut facts = Self::none_of(attributes);
         for (at, entry) in attributes.iter().enumerate() {
-            place = place.saturating_add(1);
-            let attribute = Attribute::from_key(entry.key.as_str());
-            let slot = attribute.and_then(|attribute| facts.places.get_mut(attribute as usize));
-            let known = match slot {
-                None => Known::Not,
-                Some(slot) => match std::mem::replace(slot, place) {
-                    0 => Known::First,
-                    _ => Known::Again,
-                },
-            };
-            if let Some(family) = attribute.and_then(Family::hinted_by) {
-                facts.families.insert(family);
-            }
-            show(attributes.get(..at).unwrap_or_default(), entry, known);
+            facts.note(at, Attribute::of(entry));
         }
         facts
     }
 
+    /// The same, noting how the attributes can be sent, where it may have been looked up before
+    /// what each of them is.
+    pub(super) fn with_shape(
+        attributes: &'a [KeyValue],
+        known: &[Option<Attribute>],
+        shape: &mut Shape,
+    ) -> Self {
+        let mut facts = Self::none_of(attributes);
+        for (at, entry) in attributes.iter().enumerate() {
+            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
+            shape.add(attributes, entry, facts.note(at, attribute));
+        }
+        facts
+    }
+
+    #[inline]
+    fn none_of(attributes: &'a [KeyValue]) -> Self {
+        let (places, families) = ([0; Attribute::COUNT], Families::default());
+        Self { attributes, places, families }
+    }
+
+    /// Notes what stands at a place; tells whether it is known.
+    #[inline]
+    fn note(&mut self, at: usize, attribute: Option<Attribute>) -> Known {
+        let Some(attribute) = attribute else { return Known::Not };
+        if let Some(family) = Family::hinted_by(attribute) {
+            self.families.insert(family);
+        }
+        // So much is more than what can be sent of a span.
+        let place = u16::try_from(at.saturating_add(1)).unwrap_or_default();
+        match self.places.get_mut(attribute as usize) {
+            Some(slot) if place > 0 => match std::mem::replace(slot, place) {
+                0 => Known::First,
+                _ => Known::Again,
+            },
+            _ => Known::Again,
+        }
+    }
+
     pub(super) fn value(&self, attribute: Attribute) -> Option<&'a Value> {
         let place = *self.places.get(attribute as usize)?;
-        self.attributes.get(usize::try_from(place.checked_sub(1)?).ok()?).map(|entry| &entry.value)
+        self.attributes.get(usize::from(place).checked_sub(1)?).map(|entry| &entry.value)
     }
 
     /// The families that the span may belong to.

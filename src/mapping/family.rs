@@ -41,6 +41,19 @@ impl Family {
         })
     }
 
+    /// All of them, in their order.
+    const ALL: &[Self] = &[
+        Self::Cache,
+        Self::Database,
+        Self::Faas,
+        Self::GenAi,
+        Self::Graphql,
+        Self::Http,
+        Self::Mcp,
+        Self::Messaging,
+        Self::Rpc,
+    ];
+
     fn bit(self) -> u16 {
         1_u16.wrapping_shl(self as u32)
     }
@@ -55,7 +68,31 @@ impl Families {
         self.0 & family.bit() != 0
     }
 
+    /// The family, if it is one alone.
+    pub(super) fn only(self) -> Option<Family> {
+        let family = Family::ALL.get(usize::try_from(self.0.trailing_zeros()).ok()?)?;
+        (self.0 == family.bit()).then_some(*family)
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_alone_is_told() {
+        let mut families = Families::default();
+        assert_eq!(families.only(), None);
+        for family in Family::ALL {
+            let mut alone = Families::default();
+            alone.insert(*family);
+            assert_eq!(alone.only(), Some(*family));
+            families.insert(*family);
+        }
+        assert_eq!(families.only(), None);
     }
 }

@@ -118,6 +118,9 @@ fn infer(facts: &Facts<'_>, kind: &SpanKind) -> Option<(Family, StringValue)> {
     {
         return Some((Family::Cache, op.into()));
     }
+    if let Some(family) = hinted.only() {
+        return Some((family, family_op(family, facts, kind)?));
+    }
     let order = if *kind == SpanKind::Server { SERVER } else { OTHERS };
     let mut order = order.iter().filter(|family| hinted.has(**family));
     order.find_map(|family| Some((*family, family_op(*family, facts, kind)?)))

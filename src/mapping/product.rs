@@ -13,44 +13,39 @@ use crate::protocol::{Data, limited};
 use crate::scrub::without_user_info;
 use crate::semconv::Attribute::{self, *};
 
-/// A key and those that say the same, the first one that is there.
-type Same = (Attribute, &'static [Attribute]);
+/// A key and one that says the same; of several for a key, the first one that is there counts.
+type Same = (Attribute, Attribute);
 
 /// Current keys with what stands in for them (rule ATTR-6).
 const ALL: &[Same] = &[
-    (HttpResponseStatusCode, &[HttpStatusCode]),
-    (UrlFull, &[HttpUrl]),
-    (RpcResponseStatusCode, &[RpcGrpcStatusCode]),
+    (HttpResponseStatusCode, HttpStatusCode),
+    (UrlFull, HttpUrl),
+    (RpcResponseStatusCode, RpcGrpcStatusCode),
 ];
 
 /// The same where the peer is the server.
-const ON_CLIENTS: &[Same] = &[(ServerAddress, &[NetPeerName]), (ServerPort, &[NetPeerPort])];
+const ON_CLIENTS: &[Same] = &[(ServerAddress, NetPeerName), (ServerPort, NetPeerPort)];
 
-const DATABASE: &[Same] = &[(DbSystem, &[DbSystemName])];
+const DATABASE: &[Same] = &[(DbSystem, DbSystemName)];
 const MESSAGING: &[Same] = &[
-    (MessagingDestinationName, &[MessagingDestination]),
-    (MessagingMessageId, &[MessagingMessageIdOld]),
-    (
-        MessagingMessageBodySize,
-        &[
-            MessagingMessagePayloadSize,
-            MessagingMessagePayloadSizeOld,
-            MessagingMessageEnvelopeSize,
-        ],
-    ),
+    (MessagingDestinationName, MessagingDestination),
+    (MessagingMessageId, MessagingMessageIdOld),
+    (MessagingMessageBodySize, MessagingMessagePayloadSize),
+    (MessagingMessageBodySize, MessagingMessagePayloadSizeOld),
+    (MessagingMessageBodySize, MessagingMessageEnvelopeSize),
 ];
 const GEN_AI: &[Same] = &[
-    (GenAiUsageInputTokens, &[GenAiUsagePromptTokens]),
-    (GenAiUsageOutputTokens, &[GenAiUsageCompletionTokens]),
-    (GenAiUsageInputTokensCached, &[GenAiUsageCacheReadInputTokens]),
-    (GenAiUsageInputTokensCacheWrite, &[GenAiUsageCacheCreationInputTokens]),
-    (GenAiUsageOutputTokensReasoning, &[GenAiUsageReasoningOutputTokens]),
+    (GenAiUsageInputTokens, GenAiUsagePromptTokens),
+    (GenAiUsageOutputTokens, GenAiUsageCompletionTokens),
+    (GenAiUsageInputTokensCached, GenAiUsageCacheReadInputTokens),
+    (GenAiUsageInputTokensCacheWrite, GenAiUsageCacheCreationInputTokens),
+    (GenAiUsageOutputTokensReasoning, GenAiUsageReasoningOutputTokens),
 ];
 const MCP: &[Same] = &[
-    (McpToolName, &[GenAiToolName]),
-    (McpPromptName, &[GenAiPromptName]),
-    (McpRequestId, &[JsonrpcRequestId]),
-    (McpTransport, &[NetworkTransport]),
+    (McpToolName, GenAiToolName),
+    (McpPromptName, GenAiPromptName),
+    (McpRequestId, JsonrpcRequestId),
+    (McpTransport, NetworkTransport),
 ];
 
 /// Systems that OpenTelemetry has given another name than the one Sentry knows a dialect by.
@@ -101,11 +96,12 @@ pub(super) fn derive(
 }
 
 fn derive_same(same: &[Same], facts: &Facts<'_>, added: &mut Vec<KeyValue>) {
-    for (key, others) in same {
+    for (key, other) in same {
         // Most spans keep to the current keys.
-        let told = others.iter().find(|other| facts.has(&[**other]));
-        if let Some(value) =
-            told.filter(|_| !facts.has(&[*key])).and_then(|other| facts.value(*other))
+        let is_told = facts.has(&[*other]) && !facts.has(&[*key]);
+        if is_told
+            && let Some(value) = facts.value(*other)
+            && !added.iter().any(|entry| entry.key.as_str() == key.key())
         {
             added.push(KeyValue::new(key.key(), translated(*key, value, facts)));
         }

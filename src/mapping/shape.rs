@@ -47,14 +47,15 @@ impl Shape {
     }
 
     #[inline]
-    pub(super) fn add(&mut self, before: &[KeyValue], entry: &KeyValue, known: Known) {
+    pub(super) fn add(&mut self, attributes: &[KeyValue], entry: &KeyValue, known: Known) {
         let key = entry.key.as_str();
+        let before = self.entries;
         let is_even = match known {
             Known::Not => {
                 // Keys that cannot be told apart need not be the same.
                 let is_again = !self.is_uneven
                     && self.seen.insert(key)
-                    && before.iter().any(|other| other.key == entry.key);
+                    && attributes.iter().take(before).any(|other| other.key == entry.key);
                 !is_again && !is_reserved(key) && is_legal_key(key)
             }
             Known::First => !key.starts_with("sentry."),
@@ -155,11 +156,11 @@ mod tests {
     /// What is sent of a span, with a look at its attributes or without one.
     fn data(span: &SpanData, is_looked_at: bool) -> Data {
         let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mut room = Room::default();
+        let facts = Facts::with_shape(&span.attributes, room.known(&span.attributes), &mut shape);
         if !is_looked_at {
             shape.add_unknown();
         }
-        let mut room = Room::default();
         let mut mapped = Mapped::of_in(&mut room, span, (&facts, shape), false);
         let mut data = mapped.data(span.attributes.clone(), None, &mut room);
         room.take_out(&mut data);

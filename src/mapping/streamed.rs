@@ -56,7 +56,7 @@ impl Mapper {
         // Rules see what is taken out.
         let ignored = self.ignored_of(&segment);
         let reading = self.read(&segment);
-        segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
+        let known_attributes = self.scrub(&mut segment);
         let Some(first) = segment.root() else { return Streamed::default() };
         let failures = self.failures(&segment, &reading);
         let mut streamed = Streamed {
@@ -88,7 +88,7 @@ impl Mapper {
         streamed.spans = Vec::with_capacity(segment.spans.len());
         let mut title = known.filter(|_| !is_root).cloned();
         let mut is_segment = is_root;
-        let mut room = Room::default();
+        let mut room = Room::knowing(known_attributes);
         for span in segment.spans {
             streamed.spans.push(self.streamed_span(&mut room, span, &mut title, is_segment));
             is_segment = false;
@@ -121,7 +121,7 @@ impl Mapper {
         is_segment: bool,
     ) -> Span {
         let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let facts = Facts::with_shape(&span.attributes, room.known(&span.attributes), &mut shape);
         let mapped = span::Mapped::of_in(room, &span, (&facts, shape), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);

@@ -59,7 +59,7 @@ pub(super) struct Crumb<'a> {
 impl Root {
     pub(super) fn of(span: &SpanData, mapper: &Mapper, room: &mut Room) -> Self {
         let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let facts = Facts::with_shape(&span.attributes, room.known(&span.attributes), &mut shape);
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
         let given_environment =

@@ -6,7 +6,7 @@ use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::around::{Around, dialect};
+use super::around::{Around, dialect, tells_dialect};
 use super::attribute::Role;
 use super::byte::{Class, rest_from};
 use super::card;
@@ -19,6 +19,7 @@ use super::settings::Scrubbing;
 use super::sql::{Dialect, without_literals};
 use super::text::{self, Kind, scrubbed};
 use super::value::is_placeholder;
+use crate::semconv::Attribute;
 
 /// Takes out of spans and resources what must not be sent.
 ///
@@ -41,15 +42,20 @@ impl Scrubber {
         self
     }
 
-    /// Takes out of a span, its events and its links what must not be sent.
-    pub(crate) fn scrub_span(&self, span: &mut SpanData) {
+    /// Takes out of a span, its events and its links what must not be sent; adds what is known of
+    /// its attributes, so that nobody need look it up again.
+    pub(crate) fn scrub_span(&self, span: &mut SpanData, known: &mut Vec<Option<Attribute>>) {
+        let before = known.len();
+        known.extend(span.attributes.iter().map(Attribute::of));
         let families = self.families();
         if families.is_empty() {
             return;
         }
+        let known_here = known.get(before..).unwrap_or_default();
+        let asks = known_here.iter().flatten().any(|attribute| tells_dialect(*attribute));
         let around = Around {
             made_the_call: matches!(span.span_kind, SpanKind::Client | SpanKind::Producer),
-            dialect: dialect(&span.attributes),
+            dialect: if asks { dialect(&span.attributes) } else { None },
         };
         let name = match around.dialect {
             Some(dialect) => self.statement(&span.name, dialect),
@@ -58,7 +64,11 @@ impl Scrubber {
         if let Cow::Owned(name) = name {
             span.name = name.into();
         }
-        self.attributes(&mut span.attributes, around);
+        self.known_attributes(&mut span.attributes, known_here, around);
+        if span.attributes.len() < known_here.len() {
+            known.truncate(before);
+            known.extend(span.attributes.iter().map(Attribute::of));
+        }
         for event in &mut span.events.events {
             if let Cow::Owned(name) = self.text(&event.name, Kind::Text) {
                 event.name = name.into();
@@ -148,8 +158,20 @@ impl Scrubber {
     }
 
     pub(super) fn attributes(&self, attributes: &mut Vec<KeyValue>, around: Around) {
+        self.known_attributes(attributes, &[], around);
+    }
+
+    /// The same where it may have been looked up what they are.
+    fn known_attributes(
+        &self,
+        attributes: &mut Vec<KeyValue>,
+        known: &[Option<Attribute>],
+        around: Around,
+    ) {
+        let (mut known, has_lists) = (known.iter().copied(), self.settings.has_lists());
         attributes.retain_mut(|entry| {
-            let common = self.role(entry);
+            let attribute = known.next().unwrap_or_else(|| Attribute::of(entry));
+            let common = if has_lists { None } else { attribute.and_then(Role::of_common) };
             (common == Some(Role::Other) && is_calm(&entry.value))
                 || self.attribute_of(entry, common, around)
         });
@@ -158,12 +180,8 @@ impl Scrubber {
     /// Whether an attribute may stay, now that its secrets are taken out.
     #[cfg(feature = "logs")]
     pub(super) fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
-        self.attribute_of(entry, self.role(entry), around)
-    }
-
-    /// The role of an attribute with a common key.
-    fn role(&self, entry: &KeyValue) -> Option<Role> {
-        if self.settings.has_lists() { None } else { Role::of_common(entry.key.as_str()) }
+        let common = Attribute::of(entry).filter(|_| !self.settings.has_lists());
+        self.attribute_of(entry, common.and_then(Role::of_common), around)
     }
 
     fn attribute_of(&self, entry: &mut KeyValue, common: Option<Role>, around: Around) -> bool {

@@ -30,15 +30,13 @@ const MAX_WIRE_OF_HEAP: usize = MAX_ESCAPE * 2;
 /// Counts texts as if each were owned; those that are part of the program make the estimate higher
 /// than the truth, never lower.
 pub(super) fn heap_bytes(span: &SpanData) -> usize {
-    let listed = |listed: &KeyValue| {
-        let texts = listed.key.as_str().len().saturating_add(value_heap(&listed.value));
-        texts.saturating_add(size_of::<KeyValue>())
-    };
+    let texts =
+        |entry: &KeyValue| entry.key.as_str().len().saturating_add(value_heap(&entry.value));
     let attributes = |attributes: &Vec<KeyValue>| {
-        let spare = attributes.capacity().saturating_sub(attributes.len());
-        sum(attributes.iter().map(listed))
-            .saturating_add(spare.saturating_mul(size_of::<KeyValue>()))
+        let entries = attributes.capacity().saturating_mul(size_of::<KeyValue>());
+        attributes.iter().map(texts).fold(entries, usize::saturating_add)
     };
+    let listed = |entry: &KeyValue| texts(entry).saturating_add(size_of::<KeyValue>());
     let events = span.events.events.capacity().saturating_mul(size_of::<Event>());
     let links = span.links.links.capacity().saturating_mul(size_of::<Link>());
     let event = |event: &Event| event.name.len().saturating_add(attributes(&event.attributes));
