@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use opentelemetry::{KeyValue, Value};
 
-use super::family::{Families, Family};
+use super::hints::Hints;
 use super::shape::{Known, Shape};
 use crate::semconv::Attribute;
 
@@ -12,47 +12,44 @@ pub(super) struct Facts<'a> {
     attributes: &'a [KeyValue],
     /// Where each of them stands, counted from one; zero for what is not there.
     places: [u16; Attribute::COUNT],
-    families: Families,
+    hints: Hints,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn of(attributes: &'a [KeyValue]) -> Self {
-        let mut facts = Self::none_of(attributes);
+        let mut facts = Self::unread(attributes);
         for (at, entry) in attributes.iter().enumerate() {
             facts.note(at, Attribute::of(entry));
         }
         facts
     }
 
-    /// The same, noting how the attributes can be sent, where it may have been looked up before
-    /// what each of them is.
-    pub(super) fn with_shape(
-        attributes: &'a [KeyValue],
-        known: &[Option<Attribute>],
-        shape: &mut Shape,
-    ) -> Self {
-        let mut facts = Self::none_of(attributes);
-        for (at, entry) in attributes.iter().enumerate() {
-            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
-            shape.add(attributes, entry, facts.note(at, attribute));
-        }
-        facts
+    /// Of these attributes, but nothing is looked up yet.
+    #[inline]
+    pub(super) fn unread(attributes: &'a [KeyValue]) -> Self {
+        Self { attributes, places: [0; Attribute::COUNT], hints: Hints::default() }
     }
 
-    #[inline]
-    fn none_of(attributes: &'a [KeyValue]) -> Self {
-        let (places, families) = ([0; Attribute::COUNT], Families::default());
-        Self { attributes, places, families }
+    /// Looks the attributes up, but for those of which it is known already what they are; tells how
+    /// they can be sent.
+    pub(super) fn read(&mut self, known: &[Option<Attribute>]) -> Shape {
+        let (attributes, mut shape) = (self.attributes, Shape::default());
+        for (at, entry) in attributes.iter().enumerate() {
+            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
+            shape.add(attributes, entry, self.note(at, attribute));
+        }
+        if self.hints.has_some_of_sentry() {
+            shape.add_unknown();
+        }
+        shape
     }
 
     /// Notes what stands at a place; tells whether it is known.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, at: usize, attribute: Option<Attribute>) -> Known {
         let Some(attribute) = attribute else { return Known::Not };
-        if let Some(family) = Family::hinted_by(attribute) {
-            self.families.insert(family);
-        }
-        // So much is more than what can be sent of a span.
+        self.hints.add(Hints::of(attribute));
+        // More than that cannot be sent of a span.
         let place = u16::try_from(at.saturating_add(1)).unwrap_or_default();
         match self.places.get_mut(attribute as usize) {
             Some(slot) if place > 0 => match std::mem::replace(slot, place) {
@@ -68,9 +65,9 @@ impl<'a> Facts<'a> {
         self.attributes.get(usize::from(place).checked_sub(1)?).map(|entry| &entry.value)
     }
 
-    /// The families that the span may belong to.
-    pub(super) fn families(&self) -> Families {
-        self.families
+    /// What they tell by being there.
+    pub(super) fn hints(&self) -> Hints {
+        self.hints
     }
 
     pub(super) fn has(&self, attributes: &[Attribute]) -> bool {

@@ -55,6 +55,7 @@ mod exception;
 mod facts;
 mod family;
 mod foreign;
+mod hints;
 mod http;
 mod id;
 mod identity;

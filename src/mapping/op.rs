@@ -109,8 +109,8 @@ fn owned(op: Cow<'_, str>) -> StringValue {
 }
 
 fn infer(facts: &Facts<'_>, kind: &SpanKind) -> Option<(Family, StringValue)> {
-    let hinted = facts.families();
-    if hinted.is_empty() {
+    let hinted = facts.hints();
+    if hinted.has_no_family() {
         return None;
     }
     if hinted.has(Family::Cache)
@@ -118,7 +118,7 @@ fn infer(facts: &Facts<'_>, kind: &SpanKind) -> Option<(Family, StringValue)> {
     {
         return Some((Family::Cache, op.into()));
     }
-    if let Some(family) = hinted.only() {
+    if let Some(family) = hinted.only_family() {
         return Some((family, family_op(family, facts, kind)?));
     }
     let order = if *kind == SpanKind::Server { SERVER } else { OTHERS };

@@ -78,26 +78,28 @@ pub(super) fn derive(
     family: Option<Family>,
     added: &mut Vec<KeyValue>,
 ) {
-    let on_clients = if span.span_kind == SpanKind::Client { ON_CLIENTS } else { &[] };
-    let of_family = match family {
-        Some(Family::Database) => DATABASE,
-        Some(Family::GenAi) => GEN_AI,
-        Some(Family::Mcp) => MCP,
-        Some(Family::Messaging) => MESSAGING,
-        _ => &[],
-    };
-    for same in [ALL, on_clients, of_family] {
-        derive_same(same, facts, added);
+    // Most spans keep to the current keys.
+    if facts.hints().has_older() {
+        derive_same(ALL, facts, added);
+        if span.span_kind == SpanKind::Client {
+            derive_same(ON_CLIENTS, facts, added);
+        }
     }
-    if family == Some(Family::Messaging) {
-        added.extend(latency(span, facts));
-        added.extend(retries(facts));
+    match family {
+        Some(Family::Database) => derive_same(DATABASE, facts, added),
+        Some(Family::GenAi) => derive_same(GEN_AI, facts, added),
+        Some(Family::Mcp) => derive_same(MCP, facts, added),
+        Some(Family::Messaging) => {
+            derive_same(MESSAGING, facts, added);
+            added.extend(latency(span, facts));
+            added.extend(retries(facts));
+        }
+        _ => {}
     }
 }
 
 fn derive_same(same: &[Same], facts: &Facts<'_>, added: &mut Vec<KeyValue>) {
     for (key, other) in same {
-        // Most spans keep to the current keys.
         let is_told = facts.has(&[*other]) && !facts.has(&[*key]);
         if is_told
             && let Some(value) = facts.value(*other)
@@ -147,4 +149,17 @@ fn retries(facts: &Facts<'_>) -> Option<KeyValue> {
 
 fn millis(time: SystemTime) -> Option<u64> {
     u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hints::Hints;
+    use super::*;
+
+    #[test]
+    fn what_spans_of_any_family_may_have_is_known_as_older() {
+        for (_, other) in [ALL, ON_CLIENTS].concat() {
+            assert!(Hints::of(other).has_older(), "{other:?}");
+        }
+    }
 }

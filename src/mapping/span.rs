@@ -84,9 +84,9 @@ impl RootTitle {
 impl Mapped {
     /// Reads a span; `as_root` decides by which rules it is named.
     pub(super) fn of(span: &SpanData, as_root: bool) -> Self {
-        let (mut room, mut shape) = (Room::default(), Shape::default());
-        let facts = Facts::with_shape(&span.attributes, room.known(&span.attributes), &mut shape);
-        Self::of_in(&mut room, span, (&facts, shape), as_root)
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(&[]);
+        Self::of_in(&mut Room::default(), span, (&facts, shape), as_root)
     }
 
     /// The same with room that [`data`](Self::data) gives back.
@@ -177,8 +177,8 @@ impl Mapped {
 
     /// A span below the root; takes its attributes.
     pub(super) fn child(span: &mut SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, room.known(&span.attributes), &mut shape);
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(room.known(&span.attributes));
         Self::of_in(room, span, (&facts, shape), false).into_child(span, tags, room)
     }
 

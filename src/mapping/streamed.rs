@@ -10,7 +10,6 @@ use super::event::event;
 use super::facts::Facts;
 use super::ignoring::ignores_span;
 use super::legal::{legal_environment, legal_release};
-use super::shape::Shape;
 use super::transaction::{Crumb, ENVIRONMENT, Root};
 use super::{MAX_CRUMBS, Mapper, Room, span};
 use crate::protocol::{Data, NAME, PLATFORM, Span, TransactionSource, VERSION, retain_spans};
@@ -120,8 +119,8 @@ impl Mapper {
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, room.known(&span.attributes), &mut shape);
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(room.known(&span.attributes));
         let mapped = span::Mapped::of_in(room, &span, (&facts, shape), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);

@@ -168,13 +168,24 @@ impl Scrubber {
         known: &[Option<Attribute>],
         around: Around,
     ) {
-        let (mut known, has_lists) = (known.iter().copied(), self.settings.has_lists());
-        attributes.retain_mut(|entry| {
-            let attribute = known.next().unwrap_or_else(|| Attribute::of(entry));
+        let has_lists = self.settings.has_lists();
+        // Mostly all stay.
+        let mut gone = Vec::new();
+        for (at, entry) in attributes.iter_mut().enumerate() {
+            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
             let common = if has_lists { None } else { attribute.and_then(Role::of_common) };
-            (common == Some(Role::Other) && is_calm(&entry.value))
-                || self.attribute_of(entry, common, around)
-        });
+            let is_calm = common == Some(Role::Other) && is_calm(&entry.value);
+            if !is_calm && !self.attribute_of(entry, common, around) {
+                gone.push(at);
+            }
+        }
+        if !gone.is_empty() {
+            let (mut places, mut gone) = (0.., gone.into_iter().peekable());
+            attributes.retain(|_| {
+                let place = places.next();
+                gone.next_if(|gone| Some(*gone) == place).is_none()
+            });
+        }
     }
 
     /// Whether an attribute may stay, now that its secrets are taken out.
