@@ -15,11 +15,15 @@ pub(super) struct Facts<'a> {
     hints: Hints,
 }
 
+/// How many attributes are looked up.
+const MAX_PLACES: usize = u16::MAX as usize;
+
 impl<'a> Facts<'a> {
     pub(super) fn of(attributes: &'a [KeyValue]) -> Self {
         let mut facts = Self::unread(attributes);
-        for (at, entry) in attributes.iter().enumerate() {
-            facts.note(at, Attribute::of(entry));
+        let mut place = 0;
+        for entry in facts.attributes {
+            facts.note(&mut place, Attribute::of(entry));
         }
         facts
     }
@@ -27,16 +31,20 @@ impl<'a> Facts<'a> {
     /// Of these attributes, but nothing is looked up yet.
     #[inline]
     pub(super) fn unread(attributes: &'a [KeyValue]) -> Self {
+        // More than these cannot be sent of a span.
+        let attributes = attributes.get(..MAX_PLACES).unwrap_or(attributes);
         Self { attributes, places: [0; Attribute::COUNT], hints: Hints::default() }
     }
 
     /// Looks the attributes up, but for those of which it is known already what they are; tells how
     /// they can be sent.
     pub(super) fn read(&mut self, known: &[Option<Attribute>]) -> Shape {
-        let (attributes, mut shape) = (self.attributes, Shape::default());
+        let attributes = self.attributes;
+        let (mut shape, mut place) = (Shape::for_entries(attributes.len()), 0);
         for (at, entry) in attributes.iter().enumerate() {
             let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
-            shape.add(attributes, entry, self.note(at, attribute));
+            let known = self.note(&mut place, attribute);
+            shape.add((attributes, at), entry, known);
         }
         if self.hints.has_some_of_sentry() {
             shape.add_unknown();
@@ -44,18 +52,15 @@ impl<'a> Facts<'a> {
         shape
     }
 
-    /// Notes what stands at a place; tells whether it is known.
+    /// Notes what stands at the next place; tells whether it is known.
     #[inline(always)]
-    fn note(&mut self, at: usize, attribute: Option<Attribute>) -> Known {
+    fn note(&mut self, place: &mut u16, attribute: Option<Attribute>) -> Known {
+        *place = place.saturating_add(1);
         let Some(attribute) = attribute else { return Known::Not };
         self.hints.add(Hints::of(attribute));
-        // More than that cannot be sent of a span.
-        let place = u16::try_from(at.saturating_add(1)).unwrap_or_default();
-        match self.places.get_mut(attribute as usize) {
-            Some(slot) if place > 0 => match std::mem::replace(slot, place) {
-                0 => Known::First,
-                _ => Known::Again,
-            },
+        let slot = self.places.get_mut(attribute as usize);
+        match slot.map(|slot| std::mem::replace(slot, *place)) {
+            Some(0) => Known::First,
             _ => Known::Again,
         }
     }

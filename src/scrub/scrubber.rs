@@ -52,7 +52,7 @@ impl Scrubber {
             return;
         }
         let known_here = known.get(before..).unwrap_or_default();
-        let asks = known_here.iter().flatten().any(|attribute| tells_dialect(*attribute));
+        let asks = known_here.iter().any(|known| known.is_some_and(tells_dialect));
         let around = Around {
             made_the_call: matches!(span.span_kind, SpanKind::Client | SpanKind::Producer),
             dialect: if asks { dialect(&span.attributes) } else { None },
@@ -331,4 +331,36 @@ fn is_told(value: &Value) -> bool {
 
 fn is_text(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Array(Array::String(_))) && is_told(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idle::idle_span;
+
+    #[test]
+    fn what_is_known_of_the_attributes_is_of_those_that_are_left() {
+        let attributes = [
+            KeyValue::new("client.address", "192.0.2.1"),
+            KeyValue::new("order.id", 7),
+            KeyValue::new("user.email", "jo@example.com"),
+            KeyValue::new("mail to jo@example.com", "x"),
+            KeyValue::new("http.route", "/a"),
+            KeyValue::new("network.peer.address", "192.0.2.1"),
+        ];
+        let off = Family::ALL.iter().fold(Scrubbing::default(), |all, it| all.without(*it));
+        let lists = Scrubbing::default().with_denied_keys(["order"]);
+        for (settings, left) in [(Scrubbing::default(), 3), (off, 6), (lists, 3)] {
+            let scrubber = Scrubber::default().with_settings(settings);
+            let mut known = Vec::new();
+            for id in 1..=2 {
+                let mut span = idle_span(1, id, 0);
+                span.attributes = attributes.to_vec();
+                let before = known.len();
+                scrubber.scrub_span(&mut span, &mut known);
+                let expected: Vec<_> = span.attributes.iter().map(Attribute::of).collect();
+                assert_eq!((&known[before..], span.attributes.len()), (&expected[..], left));
+            }
+        }
+    }
 }
