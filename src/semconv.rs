@@ -1,4 +1,5 @@
-//! The attribute keys that decide something, current and deprecated names side by side.
+//! The attribute keys that decide something, current and deprecated names side by side, and those
+//! that many spans have, so that there is nothing to find out about them.
 //!
 //! Which key stands in for which is said where it is used, as a list of them: the first one with a
 //! usable value counts.
@@ -6,14 +7,14 @@
 /// Declares the known attributes once: as names for the rules and as texts for the lookup.
 macro_rules! attributes {
     ($($name:ident = $key:literal,)+) => {
-        /// An attribute that the mapping reads.
+        /// An attribute that is known.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Attribute {
             $($name,)+
         }
 
         impl Attribute {
-            const KEYS: &[&'static str] = &[$($key),+];
+            pub(crate) const KEYS: &[&'static str] = &[$($key),+];
             pub(crate) const COUNT: usize = Self::KEYS.len();
 
             pub(crate) fn from_key(key: &str) -> Option<Self> {
@@ -21,6 +22,11 @@ macro_rules! attributes {
                     $($key => Some(Self::$name),)+
                     _ => None,
                 }
+            }
+
+            /// What an entry is.
+            pub(crate) fn of(entry: &opentelemetry::KeyValue) -> Option<Self> {
+                Self::from_key(entry.key.as_str())
             }
 
             pub(crate) const fn key(self) -> &'static str {
@@ -33,18 +39,29 @@ macro_rules! attributes {
 }
 
 attributes! {
+    BusyNs = "busy_ns",
     CacheHit = "cache.hit",
     CacheKey = "cache.key",
     CacheOperation = "cache.operation",
     ClientAddress = "client.address",
+    CodeColumn = "code.column",
+    CodeColumnNumber = "code.column.number",
     CodeFilepath = "code.filepath",
     CodeFilePath = "code.file.path",
+    CodeFunction = "code.function",
+    CodeFunctionName = "code.function.name",
     CodeLineno = "code.lineno",
     CodeLineNumber = "code.line.number",
     CodeModuleName = "code.module.name",
     CodeNamespace = "code.namespace",
+    DbCollectionName = "db.collection.name",
+    DbName = "db.name",
+    DbNamespace = "db.namespace",
+    DbOperation = "db.operation",
+    DbOperationName = "db.operation.name",
     DbQuerySummary = "db.query.summary",
     DbQueryText = "db.query.text",
+    DbResponseReturnedRows = "db.response.returned_rows",
     DbStatement = "db.statement",
     DbSystem = "db.system",
     DbSystemName = "db.system.name",
@@ -81,6 +98,7 @@ attributes! {
     HttpClientIp = "http.client_ip",
     HttpHost = "http.host",
     HttpMethod = "http.method",
+    HttpRequestBodySize = "http.request.body.size",
     HttpRequestMethod = "http.request.method",
     HttpResponseBodySize = "http.response.body.size",
     HttpResponseContentLength = "http.response_content_length",
@@ -91,6 +109,7 @@ attributes! {
     HttpTarget = "http.target",
     HttpUrl = "http.url",
     HttpUserAgent = "http.user_agent",
+    IdleNs = "idle_ns",
     JsonrpcRequestId = "jsonrpc.request.id",
     Level = "level",
     McpMethodName = "mcp.method.name",
@@ -120,6 +139,10 @@ attributes! {
     NetHostPort = "net.host.port",
     NetPeerName = "net.peer.name",
     NetPeerPort = "net.peer.port",
+    NetworkPeerAddress = "network.peer.address",
+    NetworkPeerPort = "network.peer.port",
+    NetworkProtocolName = "network.protocol.name",
+    NetworkProtocolVersion = "network.protocol.version",
     NetworkTransport = "network.transport",
     RpcConnectErrorCode = "rpc.connect_rpc.error_code",
     RpcGrpcStatusCode = "rpc.grpc.status_code",
@@ -153,6 +176,7 @@ attributes! {
     ServerPort = "server.port",
     Target = "target",
     ThreadId = "thread.id",
+    ThreadName = "thread.name",
     UrlFragment = "url.fragment",
     UrlFull = "url.full",
     UrlPath = "url.path",
@@ -175,10 +199,16 @@ mod tests {
     /// What OpenTelemetry's conventions know today.
     const CURRENT: &[&str] = &[
         attribute::CLIENT_ADDRESS,
+        attribute::CODE_COLUMN_NUMBER,
         attribute::CODE_FILE_PATH,
+        attribute::CODE_FUNCTION_NAME,
         attribute::CODE_LINE_NUMBER,
+        attribute::DB_COLLECTION_NAME,
+        attribute::DB_NAMESPACE,
+        attribute::DB_OPERATION_NAME,
         attribute::DB_QUERY_SUMMARY,
         attribute::DB_QUERY_TEXT,
+        attribute::DB_RESPONSE_RETURNED_ROWS,
         attribute::DB_SYSTEM_NAME,
         attribute::ENDUSER_ID,
         attribute::ERROR_TYPE,
@@ -189,6 +219,7 @@ mod tests {
         attribute::GRAPHQL_DOCUMENT,
         attribute::GRAPHQL_OPERATION_NAME,
         attribute::GRAPHQL_OPERATION_TYPE,
+        attribute::HTTP_REQUEST_BODY_SIZE,
         attribute::HTTP_REQUEST_METHOD,
         attribute::HTTP_RESPONSE_BODY_SIZE,
         attribute::HTTP_RESPONSE_STATUS_CODE,
@@ -205,6 +236,10 @@ mod tests {
         attribute::MESSAGING_SERVICEBUS_MESSAGE_DELIVERY_COUNT,
         attribute::MESSAGING_SERVICEBUS_MESSAGE_ENQUEUED_TIME,
         attribute::MESSAGING_SYSTEM,
+        attribute::NETWORK_PEER_ADDRESS,
+        attribute::NETWORK_PEER_PORT,
+        attribute::NETWORK_PROTOCOL_NAME,
+        attribute::NETWORK_PROTOCOL_VERSION,
         attribute::NETWORK_TRANSPORT,
         attribute::RPC_METHOD,
         attribute::RPC_RESPONSE_STATUS_CODE,
@@ -212,25 +247,30 @@ mod tests {
         attribute::SERVER_ADDRESS,
         attribute::SERVER_PORT,
         attribute::THREAD_ID,
+        attribute::THREAD_NAME,
         attribute::URL_FRAGMENT,
         attribute::URL_FULL,
         attribute::URL_PATH,
         attribute::URL_QUERY,
         attribute::URL_SCHEME,
         attribute::URL_TEMPLATE,
+        attribute::USER_AGENT_ORIGINAL,
         attribute::USER_EMAIL,
         attribute::USER_FULL_NAME,
         attribute::USER_ID,
         attribute::USER_NAME,
-        attribute::USER_AGENT_ORIGINAL,
     ];
 
     /// What they knew once and still list.
     #[allow(deprecated)]
     const DEPRECATED: &[&str] = &[
+        attribute::CODE_COLUMN,
         attribute::CODE_FILEPATH,
+        attribute::CODE_FUNCTION,
         attribute::CODE_LINENO,
         attribute::CODE_NAMESPACE,
+        attribute::DB_NAME,
+        attribute::DB_OPERATION,
         attribute::DB_STATEMENT,
         attribute::DB_SYSTEM,
         attribute::EXCEPTION_ESCAPED,
@@ -285,12 +325,14 @@ mod tests {
 
     /// What they knew before they kept a list, and what libraries write all the same.
     const OF_OTHERS: &[&str] = &[
+        "busy_ns",
         "code.module.name",
         "error",
         "graphql.field.name",
         "graphql.field.path",
         "graphql.parentType",
         "graphql.source",
+        "idle_ns",
         "level",
         "messaging.destination",
         "messaging.message.payload_size_bytes",

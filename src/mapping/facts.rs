@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use opentelemetry::{KeyValue, Value};
 
-use super::family::{Families, Family};
+use super::hints::Hints;
 use super::shape::{Known, Shape};
 use crate::semconv::Attribute;
 
@@ -11,56 +11,68 @@ use crate::semconv::Attribute;
 pub(super) struct Facts<'a> {
     attributes: &'a [KeyValue],
     /// Where each of them stands, counted from one; zero for what is not there.
-    places: [u32; Attribute::COUNT],
-    families: Families,
+    places: [u16; Attribute::COUNT],
+    hints: Hints,
 }
+
+/// How many attributes are looked up.
+const MAX_PLACES: usize = u16::MAX as usize;
 
 impl<'a> Facts<'a> {
     pub(super) fn of(attributes: &'a [KeyValue]) -> Self {
-        Self::read(attributes, |_, _, _| ())
-    }
-
-    /// The same, noting how the attributes can be sent.
-    pub(super) fn with_shape(attributes: &'a [KeyValue], shape: &mut Shape) -> Self {
-        Self::read(attributes, |before, entry, role| shape.add(before, entry, role))
-    }
-
-    /// Shows each attribute with those before it, while all are looked up.
-    #[inline]
-    fn read(
-        attributes: &'a [KeyValue],
-        mut show: impl FnMut(&[KeyValue], &KeyValue, Known),
-    ) -> Self {
-        let (places, families) = ([0; Attribute::COUNT], Families::default());
-        let mut facts = Self { attributes, places, families };
-        let mut place = 0_u32;
-        for (at, entry) in attributes.iter().enumerate() {
-            place = place.saturating_add(1);
-            let attribute = Attribute::from_key(entry.key.as_str());
-            let slot = attribute.and_then(|attribute| facts.places.get_mut(attribute as usize));
-            let known = match slot {
-                None => Known::Not,
-                Some(slot) => match std::mem::replace(slot, place) {
-                    0 => Known::First,
-                    _ => Known::Again,
-                },
-            };
-            if let Some(family) = attribute.and_then(Family::hinted_by) {
-                facts.families.insert(family);
-            }
-            show(attributes.get(..at).unwrap_or_default(), entry, known);
+        let mut facts = Self::unread(attributes);
+        let mut place = 0;
+        for entry in facts.attributes {
+            facts.note(&mut place, Attribute::of(entry));
         }
         facts
     }
 
-    pub(super) fn value(&self, attribute: Attribute) -> Option<&'a Value> {
-        let place = *self.places.get(attribute as usize)?;
-        self.attributes.get(usize::try_from(place.checked_sub(1)?).ok()?).map(|entry| &entry.value)
+    /// Of these attributes, but nothing is looked up yet.
+    #[inline]
+    pub(super) fn unread(attributes: &'a [KeyValue]) -> Self {
+        // More than these cannot be sent of a span.
+        let attributes = attributes.get(..MAX_PLACES).unwrap_or(attributes);
+        Self { attributes, places: [0; Attribute::COUNT], hints: Hints::default() }
     }
 
-    /// The families that the span may belong to.
-    pub(super) fn families(&self) -> Families {
-        self.families
+    /// Looks the attributes up, but for those of which it is known already what they are; tells how
+    /// they can be sent.
+    pub(super) fn read(&mut self, known: &[Option<Attribute>]) -> Shape {
+        let attributes = self.attributes;
+        let (mut shape, mut place) = (Shape::for_entries(attributes.len()), 0);
+        for (at, entry) in attributes.iter().enumerate() {
+            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
+            let known = self.note(&mut place, attribute);
+            shape.add((attributes, at), entry, known);
+        }
+        if self.hints.has_some_of_sentry() {
+            shape.add_unknown();
+        }
+        shape
+    }
+
+    /// Notes what stands at the next place; tells whether it is known.
+    #[inline(always)]
+    fn note(&mut self, place: &mut u16, attribute: Option<Attribute>) -> Known {
+        *place = place.saturating_add(1);
+        let Some(attribute) = attribute else { return Known::Not };
+        self.hints.add(Hints::of(attribute));
+        let slot = self.places.get_mut(attribute as usize);
+        match slot.map(|slot| std::mem::replace(slot, *place)) {
+            Some(0) => Known::First,
+            _ => Known::Again,
+        }
+    }
+
+    pub(super) fn value(&self, attribute: Attribute) -> Option<&'a Value> {
+        let place = *self.places.get(attribute as usize)?;
+        self.attributes.get(usize::from(place).checked_sub(1)?).map(|entry| &entry.value)
+    }
+
+    /// What they tell by being there.
+    pub(super) fn hints(&self) -> Hints {
+        self.hints
     }
 
     pub(super) fn has(&self, attributes: &[Attribute]) -> bool {

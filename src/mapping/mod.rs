@@ -56,6 +56,7 @@ mod exception;
 mod facts;
 mod family;
 mod foreign;
+mod hints;
 mod http;
 mod id;
 mod identity;
@@ -110,6 +111,7 @@ use crate::ignore::Ignoring;
 use crate::protocol::{Transaction, TransactionSource};
 use crate::scrub::{Scrubber, Scrubbing};
 use crate::segment::{Segment, SegmentBuffer};
+use crate::semconv::Attribute;
 
 pub use self::event_filter::EventFilter;
 pub(crate) use self::legal::{dist_fault, environment_fault, release_fault};
@@ -349,10 +351,10 @@ impl Mapper {
             Extent::Errors => Verdict::default(),
         };
         let reading = self.read(&segment);
-        segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
+        let known = self.scrub(&mut segment);
         let crumbs = Crumb::all(&segment.spans, &reading);
         let root_span = segment.root()?;
-        let mut room = Room::for_spans(segment.spans.len());
+        let mut room = Room::for_spans(segment.spans.len(), known);
         let root = Root::of(root_span, self, &mut room);
         let failures = self.failures(&segment, &reading);
         let (repeated_errors, ignored_errors) = (failures.repeated, failures.ignored);
@@ -367,13 +369,13 @@ impl Mapper {
             .map(|failure| event::event(failure, (&root, root_span), (&crumbs, kept), self))
             .collect();
         let (breadcrumbs, crumb_spans) = Crumb::last(&crumbs);
-        let Segment { spans, kind, part, .. } = segment;
-        let mut spans = spans.into_iter();
-        let mut transaction = root.into_transaction(spans.next()?, kind, part, self, &mut room);
+        let (root_span, below) = segment.spans.split_first_mut()?;
+        let place = (segment.kind, segment.part);
+        let mut transaction = root.into_transaction(root_span, place, self, &mut room);
         transaction.breadcrumbs = breadcrumbs;
         if extent == Extent::Whole {
             let child = |span| span::Mapped::child(span, &self.tags, &mut room);
-            transaction.spans = spans.map(child).collect();
+            transaction.spans = below.iter_mut().map(child).collect();
         }
         room.share(&mut transaction);
         let mut mapped = Mapped {
@@ -396,6 +398,14 @@ impl Mapper {
             self.resource = ResourceFields::of(&self.scrubber.resource(given));
         }
         self
+    }
+
+    /// Takes out of spans what must not be sent; tells what is known of the attributes of all.
+    fn scrub(&self, segment: &mut Segment) -> Vec<Option<Attribute>> {
+        let count = segment.spans.iter().map(|span| span.attributes.len()).sum();
+        let mut known = Vec::with_capacity(count);
+        segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span, &mut known));
+        known
     }
 
     fn read(&self, segment: &Segment) -> Reading {

@@ -109,14 +109,17 @@ fn owned(op: Cow<'_, str>) -> StringValue {
 }
 
 fn infer(facts: &Facts<'_>, kind: &SpanKind) -> Option<(Family, StringValue)> {
-    let hinted = facts.families();
-    if hinted.is_empty() {
+    let hinted = facts.hints();
+    if hinted.has_no_family() {
         return None;
     }
     if hinted.has(Family::Cache)
         && let Some(op) = cache(facts)
     {
         return Some((Family::Cache, op.into()));
+    }
+    if let Some(family) = hinted.only_family() {
+        return Some((family, family_op(family, facts, kind)?));
     }
     let order = if *kind == SpanKind::Server { SERVER } else { OTHERS };
     let mut order = order.iter().filter(|family| hinted.has(**family));

@@ -13,44 +13,39 @@ use crate::protocol::{Data, limited};
 use crate::scrub::without_user_info;
 use crate::semconv::Attribute::{self, *};
 
-/// A key and those that say the same, the first one that is there.
-type Same = (Attribute, &'static [Attribute]);
+/// A key and one that says the same; of several for a key, the first one that is there counts.
+type Same = (Attribute, Attribute);
 
 /// Current keys with what stands in for them (rule ATTR-6).
 const ALL: &[Same] = &[
-    (HttpResponseStatusCode, &[HttpStatusCode]),
-    (UrlFull, &[HttpUrl]),
-    (RpcResponseStatusCode, &[RpcGrpcStatusCode]),
+    (HttpResponseStatusCode, HttpStatusCode),
+    (UrlFull, HttpUrl),
+    (RpcResponseStatusCode, RpcGrpcStatusCode),
 ];
 
 /// The same where the peer is the server.
-const ON_CLIENTS: &[Same] = &[(ServerAddress, &[NetPeerName]), (ServerPort, &[NetPeerPort])];
+const ON_CLIENTS: &[Same] = &[(ServerAddress, NetPeerName), (ServerPort, NetPeerPort)];
 
-const DATABASE: &[Same] = &[(DbSystem, &[DbSystemName])];
+const DATABASE: &[Same] = &[(DbSystem, DbSystemName)];
 const MESSAGING: &[Same] = &[
-    (MessagingDestinationName, &[MessagingDestination]),
-    (MessagingMessageId, &[MessagingMessageIdOld]),
-    (
-        MessagingMessageBodySize,
-        &[
-            MessagingMessagePayloadSize,
-            MessagingMessagePayloadSizeOld,
-            MessagingMessageEnvelopeSize,
-        ],
-    ),
+    (MessagingDestinationName, MessagingDestination),
+    (MessagingMessageId, MessagingMessageIdOld),
+    (MessagingMessageBodySize, MessagingMessagePayloadSize),
+    (MessagingMessageBodySize, MessagingMessagePayloadSizeOld),
+    (MessagingMessageBodySize, MessagingMessageEnvelopeSize),
 ];
 const GEN_AI: &[Same] = &[
-    (GenAiUsageInputTokens, &[GenAiUsagePromptTokens]),
-    (GenAiUsageOutputTokens, &[GenAiUsageCompletionTokens]),
-    (GenAiUsageInputTokensCached, &[GenAiUsageCacheReadInputTokens]),
-    (GenAiUsageInputTokensCacheWrite, &[GenAiUsageCacheCreationInputTokens]),
-    (GenAiUsageOutputTokensReasoning, &[GenAiUsageReasoningOutputTokens]),
+    (GenAiUsageInputTokens, GenAiUsagePromptTokens),
+    (GenAiUsageOutputTokens, GenAiUsageCompletionTokens),
+    (GenAiUsageInputTokensCached, GenAiUsageCacheReadInputTokens),
+    (GenAiUsageInputTokensCacheWrite, GenAiUsageCacheCreationInputTokens),
+    (GenAiUsageOutputTokensReasoning, GenAiUsageReasoningOutputTokens),
 ];
 const MCP: &[Same] = &[
-    (McpToolName, &[GenAiToolName]),
-    (McpPromptName, &[GenAiPromptName]),
-    (McpRequestId, &[JsonrpcRequestId]),
-    (McpTransport, &[NetworkTransport]),
+    (McpToolName, GenAiToolName),
+    (McpPromptName, GenAiPromptName),
+    (McpRequestId, JsonrpcRequestId),
+    (McpTransport, NetworkTransport),
 ];
 
 /// Systems that OpenTelemetry has given another name than the one Sentry knows a dialect by.
@@ -83,29 +78,32 @@ pub(super) fn derive(
     family: Option<Family>,
     added: &mut Vec<KeyValue>,
 ) {
-    let on_clients = if span.span_kind == SpanKind::Client { ON_CLIENTS } else { &[] };
-    let of_family = match family {
-        Some(Family::Database) => DATABASE,
-        Some(Family::GenAi) => GEN_AI,
-        Some(Family::Mcp) => MCP,
-        Some(Family::Messaging) => MESSAGING,
-        _ => &[],
-    };
-    for same in [ALL, on_clients, of_family] {
-        derive_same(same, facts, added);
+    // Most spans keep to the current keys.
+    if facts.hints().has_older() {
+        derive_same(ALL, facts, added);
+        if span.span_kind == SpanKind::Client {
+            derive_same(ON_CLIENTS, facts, added);
+        }
     }
-    if family == Some(Family::Messaging) {
-        added.extend(latency(span, facts));
-        added.extend(retries(facts));
+    match family {
+        Some(Family::Database) => derive_same(DATABASE, facts, added),
+        Some(Family::GenAi) => derive_same(GEN_AI, facts, added),
+        Some(Family::Mcp) => derive_same(MCP, facts, added),
+        Some(Family::Messaging) => {
+            derive_same(MESSAGING, facts, added);
+            added.extend(latency(span, facts));
+            added.extend(retries(facts));
+        }
+        _ => {}
     }
 }
 
 fn derive_same(same: &[Same], facts: &Facts<'_>, added: &mut Vec<KeyValue>) {
-    for (key, others) in same {
-        // Most spans keep to the current keys.
-        let told = others.iter().find(|other| facts.has(&[**other]));
-        if let Some(value) =
-            told.filter(|_| !facts.has(&[*key])).and_then(|other| facts.value(*other))
+    for (key, other) in same {
+        let is_told = facts.has(&[*other]) && !facts.has(&[*key]);
+        if is_told
+            && let Some(value) = facts.value(*other)
+            && !added.iter().any(|entry| entry.key.as_str() == key.key())
         {
             added.push(KeyValue::new(key.key(), translated(*key, value, facts)));
         }
@@ -151,4 +149,17 @@ fn retries(facts: &Facts<'_>) -> Option<KeyValue> {
 
 fn millis(time: SystemTime) -> Option<u64> {
     u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hints::Hints;
+    use super::*;
+
+    #[test]
+    fn what_spans_of_any_family_may_have_is_known_as_older() {
+        for (_, other) in [ALL, ON_CLIENTS].concat() {
+            assert!(Hints::of(other).has_older(), "{other:?}");
+        }
+    }
 }

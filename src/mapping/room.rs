@@ -3,10 +3,15 @@ use std::sync::Arc;
 use opentelemetry::{InstrumentationScope, KeyValue, StringValue, Value};
 
 use crate::protocol::{Data, Transaction, limit};
+use crate::semconv::Attribute;
 
 /// What is used again for the next span, so that it need not be made anew.
 #[derive(Debug, Default)]
 pub(super) struct Room {
+    /// What the attributes of the next spans are, where that was looked up.
+    known: Vec<Option<Attribute>>,
+    /// How many of them are past.
+    past: usize,
     /// What is known of one span besides its attributes, while it is read.
     pub(super) derived: Vec<KeyValue>,
     /// The same of the spans before, in the list that they share.
@@ -20,11 +25,24 @@ const ENTRIES: usize = 6;
 const ROOT_ENTRIES: usize = 13;
 
 impl Room {
-    /// Room for the spans of a segment, the root among them.
-    pub(super) fn for_spans(count: usize) -> Self {
+    /// Room for the spans of a segment, the root among them, with what is known of the attributes
+    /// of all.
+    pub(super) fn for_spans(count: usize, known: Vec<Option<Attribute>>) -> Self {
         let entries = count.saturating_sub(1).saturating_mul(ENTRIES).saturating_add(ROOT_ENTRIES);
         let (shared, derived) = (Vec::with_capacity(entries), Vec::with_capacity(ROOT_ENTRIES));
-        Self { shared, derived, scope: None }
+        Self { shared, derived, ..Self::knowing(known) }
+    }
+
+    /// Room for spans, with what is known of the attributes of all.
+    pub(super) fn knowing(known: Vec<Option<Attribute>>) -> Self {
+        Self { known, ..Self::default() }
+    }
+
+    /// What the attributes of the next span are, if that was looked up.
+    pub(super) fn known(&mut self, attributes: &[KeyValue]) -> &[Option<Attribute>] {
+        let from = self.past;
+        self.past = from.saturating_add(attributes.len());
+        self.known.get(from..self.past).unwrap_or_default()
     }
 
     /// The attributes of a span with what was derived from it in the shared list.

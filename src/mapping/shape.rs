@@ -21,6 +21,11 @@ pub(super) enum Known {
 }
 
 impl Shape {
+    /// Of so many attributes, of which none was looked at.
+    pub(super) fn for_entries(entries: usize) -> Self {
+        Self { is_uneven: entries > MANY, entries, ..Self::default() }
+    }
+
     /// Whether all keys are legal, different and none of the mapping's own, all values within the
     /// limits, and all of it together with `derived`, which is as well, within `max_bytes` of JSON.
     pub(super) fn is_plain(&self, derived: &[KeyValue], max_bytes: usize) -> bool {
@@ -47,24 +52,27 @@ impl Shape {
     }
 
     #[inline]
-    pub(super) fn add(&mut self, before: &[KeyValue], entry: &KeyValue, known: Known) {
+    pub(super) fn add(
+        &mut self,
+        (attributes, at): (&[KeyValue], usize),
+        entry: &KeyValue,
+        known: Known,
+    ) {
         let key = entry.key.as_str();
         let is_even = match known {
             Known::Not => {
                 // Keys that cannot be told apart need not be the same.
                 let is_again = !self.is_uneven
                     && self.seen.insert(key)
-                    && before.iter().any(|other| other.key == entry.key);
+                    && attributes.iter().take(at).any(|other| other.key == entry.key);
                 !is_again && !is_reserved(key) && is_legal_key(key)
             }
-            Known::First => !key.starts_with("sentry."),
+            Known::First => true,
             Known::Again => false,
         };
         let len = legal_len(&entry.value);
         self.is_uneven |= !is_even || len.is_none();
         self.bytes = self.bytes.saturating_add(key.len()).saturating_add(len.unwrap_or_default());
-        self.entries = self.entries.saturating_add(1);
-        self.is_uneven |= self.entries > MANY;
     }
 }
 
@@ -154,12 +162,12 @@ mod tests {
 
     /// What is sent of a span, with a look at its attributes or without one.
     fn data(span: &SpanData, is_looked_at: bool) -> Data {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mut room = Room::default();
+        let mut facts = Facts::unread(&span.attributes);
+        let mut shape = facts.read(&[]);
         if !is_looked_at {
             shape.add_unknown();
         }
-        let mut room = Room::default();
         let mut mapped = Mapped::of_in(&mut room, span, (&facts, shape), false);
         let mut data = mapped.data(span.attributes.clone(), None, &mut room);
         room.take_out(&mut data);

@@ -84,8 +84,8 @@ impl RootTitle {
 impl Mapped {
     /// Reads a span; `as_root` decides by which rules it is named.
     pub(super) fn of(span: &SpanData, as_root: bool) -> Self {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(&[]);
         Self::of_in(&mut Room::default(), span, (&facts, shape), as_root)
     }
 
@@ -173,25 +173,31 @@ impl Mapped {
         data
     }
 
-    /// A span below the root.
-    pub(super) fn child(span: SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
-        Self::of_in(room, &span, (&facts, shape), false).into_child(span, tags, room)
+    /// A span below the root; takes its attributes.
+    pub(super) fn child(span: &mut SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(room.known(&span.attributes));
+        Self::of_in(room, span, (&facts, shape), false).into_child(span, tags, room)
     }
 
-    /// The span as one below the root.
-    pub(super) fn into_child(mut self, span: SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
+    /// The span as one below the root; takes its attributes.
+    pub(super) fn into_child(
+        mut self,
+        span: &mut SpanData,
+        tags: &TagPolicy,
+        room: &mut Room,
+    ) -> Span {
         let tags = match (tags, self.shape.is_uneven()) {
             (TagPolicy::Root | TagPolicy::None, false) => Tags::default(),
             _ => tags.of_span(&span.attributes),
         };
-        let parent_span_id = parent(&span);
+        let parent_span_id = parent(span);
+        let attributes = std::mem::take(&mut span.attributes);
         Span {
             trace_id: span.span_context.trace_id(),
             span_id: span.span_context.span_id(),
             parent_span_id,
-            data: self.data(span.attributes, None, room),
+            data: self.data(attributes, None, room),
             op: self.op,
             description: self.name,
             status: self.status,

@@ -10,7 +10,6 @@ use super::event::event;
 use super::facts::Facts;
 use super::ignoring::ignores_span;
 use super::legal::{legal_environment, legal_release};
-use super::shape::Shape;
 use super::transaction::{Crumb, ENVIRONMENT, Root};
 use super::{MAX_CRUMBS, Mapper, Room, span};
 use crate::protocol::{Data, NAME, PLATFORM, Span, TransactionSource, VERSION, retain_spans};
@@ -56,7 +55,7 @@ impl Mapper {
         // Rules see what is taken out.
         let ignored = self.ignored_of(&segment);
         let reading = self.read(&segment);
-        segment.spans.iter_mut().for_each(|span| self.scrubber.scrub_span(span));
+        let known_attributes = self.scrub(&mut segment);
         let Some(first) = segment.root() else { return Streamed::default() };
         let failures = self.failures(&segment, &reading);
         let mut streamed = Streamed {
@@ -88,7 +87,7 @@ impl Mapper {
         streamed.spans = Vec::with_capacity(segment.spans.len());
         let mut title = known.filter(|_| !is_root).cloned();
         let mut is_segment = is_root;
-        let mut room = Room::default();
+        let mut room = Room::knowing(known_attributes);
         for span in segment.spans {
             streamed.spans.push(self.streamed_span(&mut room, span, &mut title, is_segment));
             is_segment = false;
@@ -116,18 +115,18 @@ impl Mapper {
     fn streamed_span(
         &self,
         room: &mut Room,
-        span: SpanData,
+        mut span: SpanData,
         title: &mut Option<SegmentTitle>,
         is_segment: bool,
     ) -> Span {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(room.known(&span.attributes));
         let mapped = span::Mapped::of_in(room, &span, (&facts, shape), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);
             *title = Some(SegmentTitle { id: span.span_context.span_id(), name, source });
         }
-        let mut span = mapped.into_child(span, &self.tags, room);
+        let mut span = mapped.into_child(&mut span, &self.tags, room);
         let data = &mut span.data;
         room.take_out(data);
         data.insert("sentry.trace_lifecycle", "stream");

@@ -17,7 +17,6 @@ use super::legal::{legal_environment, legal_release};
 use super::links::DROPPED_LINKS;
 use super::reading::Reading;
 use super::room::Room;
-use super::shape::Shape;
 use super::span::{self, parent};
 use super::status::http_code;
 use super::user::user;
@@ -58,8 +57,8 @@ pub(super) struct Crumb<'a> {
 
 impl Root {
     pub(super) fn of(span: &SpanData, mapper: &Mapper, room: &mut Room) -> Self {
-        let mut shape = Shape::default();
-        let facts = Facts::with_shape(&span.attributes, &mut shape);
+        let mut facts = Facts::unread(&span.attributes);
+        let shape = facts.read(room.known(&span.attributes));
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
         let given_environment =
@@ -85,19 +84,18 @@ impl Root {
         }
     }
 
-    /// The transaction of the segment, still without children.
+    /// The transaction of the segment, still without children; takes the attributes of its root.
     pub(super) fn into_transaction(
         mut self,
-        span: SpanData,
-        kind: SegmentKind,
-        part: Option<Part>,
+        span: &mut SpanData,
+        (kind, part): (SegmentKind, Option<Part>),
         mapper: &Mapper,
         room: &mut Room,
     ) -> Transaction {
         let resource = &mapper.resource;
         let tags = mapper.tags.of_segment(&[&span.attributes], resource);
-        let parent_span_id = parent(&span);
-        let mut attributes = span.attributes;
+        let parent_span_id = parent(span);
+        let mut attributes = std::mem::take(&mut span.attributes);
         attributes.extend(flags(kind, part));
         let text = |key, text: &StringValue| KeyValue::new(key, Value::String(text.clone()));
         let more = [

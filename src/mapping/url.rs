@@ -17,6 +17,9 @@ pub(super) struct SplitUrl<'a> {
 
 impl<'a> SplitUrl<'a> {
     pub(super) fn new(text: &'a str) -> Self {
+        if is_bare(text) {
+            return Self { base: text.into(), ..Self::default() };
+        }
         let end = text.bytes().position(|byte| matches!(byte, b'?' | b'#'));
         let (base, rest) = end.and_then(|end| text.split_at_checked(end)).unwrap_or((text, ""));
         if let Some(media) = data_url(base) {
@@ -47,26 +50,24 @@ fn without_secrets(base: &str) -> Cow<'_, str> {
         true => without_user_info(base),
         false => base.into(),
     };
-    let Some((scheme, rest)) = divided(&clean) else {
-        return clean;
-    };
-    let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let port = authority.bytes().rposition(|byte| byte == b':');
-    let port = port.and_then(|port| authority.split_at_checked(port));
-    match port.and_then(|(host, port)| Some((host, port.strip_prefix(':')?))) {
-        Some((host, port)) if is_default_port(scheme, port) => {
-            format!("{scheme}://{host}{path}").into()
+    for (scheme, default_port) in [("http://", ":80"), ("https://", ":443")] {
+        let Some(rest) = clean.strip_prefix(scheme) else { continue };
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if let Some(host) = authority.strip_suffix(default_port) {
+            return [scheme, host, path].concat().into();
         }
-        _ => clean,
     }
+    clean
 }
 
-/// A URL at its first `://`, which mostly is not far.
-fn divided(url: &str) -> Option<(&str, &str)> {
-    let at = url.as_bytes().windows(3).position(|bytes| bytes == b"://")?;
-    let (scheme, rest) = url.split_at_checked(at)?;
-    Some((scheme, rest.strip_prefix("://")?))
+/// Whether a URL has nothing but a host and a path, as most of those have that services call.
+fn is_bare(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return false;
+    };
+    // All are looked at, which takes less than to stop at the first one.
+    rest.bytes().fold(true, |all, byte| all & !matches!(byte, b'?' | b'#' | b'@' | b':'))
 }
 
 fn data_url(base: &str) -> Option<Cow<'_, str>> {

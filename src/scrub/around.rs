@@ -1,6 +1,7 @@
 use opentelemetry::KeyValue;
 
 use super::sql::Dialect;
+use crate::semconv::Attribute;
 
 /// What there is to know of the span that a text belongs to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +16,12 @@ impl Around {
     pub(super) fn of(self, attributes: &[KeyValue]) -> Self {
         Self { made_the_call: false, dialect: dialect(attributes).or(self.dialect) }
     }
+}
+
+/// Whether an attribute says that the span asks a database.
+pub(super) fn tells_dialect(attribute: Attribute) -> bool {
+    use Attribute::{DbQueryText, DbStatement, DbSystem, DbSystemName};
+    matches!(attribute, DbQueryText | DbStatement | DbSystem | DbSystemName)
 }
 
 /// How the database writes that a span asks, if it asks one.

@@ -6,7 +6,7 @@ use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::around::{Around, dialect};
+use super::around::{Around, dialect, tells_dialect};
 use super::attribute::Role;
 use super::byte::{Class, rest_from};
 use super::card;
@@ -19,6 +19,7 @@ use super::settings::Scrubbing;
 use super::sql::{Dialect, without_literals};
 use super::text::{self, Kind, scrubbed};
 use super::value::is_placeholder;
+use crate::semconv::Attribute;
 
 /// Takes out of spans and resources what must not be sent.
 ///
@@ -41,15 +42,20 @@ impl Scrubber {
         self
     }
 
-    /// Takes out of a span, its events and its links what must not be sent.
-    pub(crate) fn scrub_span(&self, span: &mut SpanData) {
+    /// Takes out of a span, its events and its links what must not be sent; adds what is known of
+    /// its attributes, so that nobody need look it up again.
+    pub(crate) fn scrub_span(&self, span: &mut SpanData, known: &mut Vec<Option<Attribute>>) {
+        let before = known.len();
+        known.extend(span.attributes.iter().map(Attribute::of));
         let families = self.families();
         if families.is_empty() {
             return;
         }
+        let known_here = known.get(before..).unwrap_or_default();
+        let asks = known_here.iter().any(|known| known.is_some_and(tells_dialect));
         let around = Around {
             made_the_call: matches!(span.span_kind, SpanKind::Client | SpanKind::Producer),
-            dialect: dialect(&span.attributes),
+            dialect: if asks { dialect(&span.attributes) } else { None },
         };
         let name = match around.dialect {
             Some(dialect) => self.statement(&span.name, dialect),
@@ -58,7 +64,11 @@ impl Scrubber {
         if let Cow::Owned(name) = name {
             span.name = name.into();
         }
-        self.attributes(&mut span.attributes, around);
+        self.known_attributes(&mut span.attributes, known_here, around);
+        if span.attributes.len() < known_here.len() {
+            known.truncate(before);
+            known.extend(span.attributes.iter().map(Attribute::of));
+        }
         for event in &mut span.events.events {
             if let Cow::Owned(name) = self.text(&event.name, Kind::Text) {
                 event.name = name.into();
@@ -148,22 +158,41 @@ impl Scrubber {
     }
 
     pub(super) fn attributes(&self, attributes: &mut Vec<KeyValue>, around: Around) {
-        attributes.retain_mut(|entry| {
-            let common = self.role(entry);
-            (common == Some(Role::Other) && is_calm(&entry.value))
-                || self.attribute_of(entry, common, around)
-        });
+        self.known_attributes(attributes, &[], around);
+    }
+
+    /// The same where it may have been looked up what they are.
+    fn known_attributes(
+        &self,
+        attributes: &mut Vec<KeyValue>,
+        known: &[Option<Attribute>],
+        around: Around,
+    ) {
+        let has_lists = self.settings.has_lists();
+        // Mostly all stay.
+        let mut gone = Vec::new();
+        for (at, entry) in attributes.iter_mut().enumerate() {
+            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
+            let common = if has_lists { None } else { attribute.and_then(Role::of_common) };
+            let is_calm = common == Some(Role::Other) && is_calm(&entry.value);
+            if !is_calm && !self.attribute_of(entry, common, around) {
+                gone.push(at);
+            }
+        }
+        if !gone.is_empty() {
+            let (mut places, mut gone) = (0.., gone.into_iter().peekable());
+            attributes.retain(|_| {
+                let place = places.next();
+                gone.next_if(|gone| Some(*gone) == place).is_none()
+            });
+        }
     }
 
     /// Whether an attribute may stay, now that its secrets are taken out.
     #[cfg(feature = "logs")]
     pub(super) fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
-        self.attribute_of(entry, self.role(entry), around)
-    }
-
-    /// The role of an attribute with a common key.
-    fn role(&self, entry: &KeyValue) -> Option<Role> {
-        if self.settings.has_lists() { None } else { Role::of_common(entry.key.as_str()) }
+        let common = Attribute::of(entry).filter(|_| !self.settings.has_lists());
+        self.attribute_of(entry, common.and_then(Role::of_common), around)
     }
 
     fn attribute_of(&self, entry: &mut KeyValue, common: Option<Role>, around: Around) -> bool {
@@ -302,4 +331,36 @@ fn is_told(value: &Value) -> bool {
 
 fn is_text(value: &Value) -> bool {
     matches!(value, Value::String(_) | Value::Array(Array::String(_))) && is_told(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idle::idle_span;
+
+    #[test]
+    fn what_is_known_of_the_attributes_is_of_those_that_are_left() {
+        let attributes = [
+            KeyValue::new("client.address", "192.0.2.1"),
+            KeyValue::new("order.id", 7),
+            KeyValue::new("user.email", "jo@example.com"),
+            KeyValue::new("mail to jo@example.com", "x"),
+            KeyValue::new("http.route", "/a"),
+            KeyValue::new("network.peer.address", "192.0.2.1"),
+        ];
+        let off = Family::ALL.iter().fold(Scrubbing::default(), |all, it| all.without(*it));
+        let lists = Scrubbing::default().with_denied_keys(["order"]);
+        for (settings, left) in [(Scrubbing::default(), 3), (off, 6), (lists, 3)] {
+            let scrubber = Scrubber::default().with_settings(settings);
+            let mut known = Vec::new();
+            for id in 1..=2 {
+                let mut span = idle_span(1, id, 0);
+                span.attributes = attributes.to_vec();
+                let before = known.len();
+                scrubber.scrub_span(&mut span, &mut known);
+                let expected: Vec<_> = span.attributes.iter().map(Attribute::of).collect();
+                assert_eq!((&known[before..], span.attributes.len()), (&expected[..], left));
+            }
+        }
+    }
 }

@@ -24,6 +24,7 @@ pub(super) fn is_calm(text: &str) -> bool {
 }
 
 /// Whether a text has none of the marks that make a short one worth a look.
+#[inline]
 fn is_without_marks(text: &str) -> bool {
     steps::count(text.len());
     rest_from(text.as_bytes(), |class| class.is(Class::SHORT)).is_empty()

@@ -5,6 +5,7 @@ use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::trace::{Subtree, Trace};
+use super::whole::Whole;
 use super::{Batch, IdMap, Segment, SegmentKind};
 use crate::count::count;
 
@@ -158,6 +159,18 @@ impl SegmentBuffer {
             if trace.waiting() == 0 {
                 begun.push(trace_id);
             }
+            if trace.is_empty()
+                && let Some(whole) = Whole::take(&mut spans, &mut sizes, run, &mut self.places)
+                && let Some(root) = whole.spans.first()
+            {
+                let id = root.span_context.span_id();
+                roots.push((root.start_time, trace_id, id, SegmentKind::Root));
+                self.waiting = self.waiting.saturating_add(whole.spans.len());
+                self.bytes = self.bytes.saturating_add(whole.bytes);
+                trace.insert_whole(whole);
+                continue;
+            }
+            trace.break_up(now);
             trace.reserve(run);
             for bytes in sizes.by_ref().take(run) {
                 let Some(span) = spans.as_slice().first() else { break };
@@ -413,6 +426,24 @@ mod tests {
     }
 
     const T: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn what_seemed_whole_leaves_with_what_came_later_in_its_batch() {
+        let mut buffer = SegmentBuffer::new();
+        let batch =
+            vec![span(2, 1), span(1, 0), idle_span(2, 9, 0), span(3, 2), span(2, 1), span(5, 4)];
+        let ingested = buffer.ingest(batch, T(0));
+        let mut segments = ids(&ingested.segments);
+        segments.sort_by_key(|(_, ids)| ids.len());
+        let root = SegmentKind::Root;
+        assert_eq!(segments, [(root, vec![9]), (root, vec![1, 2, 3])]);
+        assert_eq!((ingested.duplicates, buffer.len()), (1, 1));
+        let more = vec![span(2, 1), span(4, 1)];
+        let ingested = buffer.ingest(more, T(1));
+        assert_eq!(ids(&ingested.segments), [(SegmentKind::Late, vec![4, 5])]);
+        assert_eq!((ingested.duplicates, buffer.is_empty()), (1, true));
+        assert_eq!(buffer.bytes, 0);
+    }
 
     #[test]
     fn children_of_earlier_batches_wait_for_their_root() {

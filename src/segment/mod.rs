@@ -10,6 +10,7 @@ mod sent;
 mod size;
 mod split;
 mod trace;
+mod whole;
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-use opentelemetry::trace::{Event, Link, Status};
+use opentelemetry::trace::{Event, Link, Status, TraceState};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
@@ -30,15 +30,13 @@ const MAX_WIRE_OF_HEAP: usize = MAX_ESCAPE * 2;
 /// Counts texts as if each were owned; those that are part of the program make the estimate higher
 /// than the truth, never lower.
 pub(super) fn heap_bytes(span: &SpanData) -> usize {
-    let listed = |listed: &KeyValue| {
-        let texts = listed.key.as_str().len().saturating_add(value_heap(&listed.value));
-        texts.saturating_add(size_of::<KeyValue>())
-    };
+    let texts =
+        |entry: &KeyValue| entry.key.as_str().len().saturating_add(value_heap(&entry.value));
     let attributes = |attributes: &Vec<KeyValue>| {
-        let spare = attributes.capacity().saturating_sub(attributes.len());
-        sum(attributes.iter().map(listed))
-            .saturating_add(spare.saturating_mul(size_of::<KeyValue>()))
+        let entries = attributes.capacity().saturating_mul(size_of::<KeyValue>());
+        attributes.iter().map(texts).fold(entries, usize::saturating_add)
     };
+    let listed = |entry: &KeyValue| texts(entry).saturating_add(size_of::<KeyValue>());
     let events = span.events.events.capacity().saturating_mul(size_of::<Event>());
     let links = span.links.links.capacity().saturating_mul(size_of::<Link>());
     let event = |event: &Event| event.name.len().saturating_add(attributes(&event.attributes));
@@ -52,7 +50,7 @@ pub(super) fn heap_bytes(span: &SpanData) -> usize {
         links,
         sum(span.links.iter().map(|link| attributes(&link.attributes))),
         description(span).len(),
-        span.span_context.trace_state().header().len(),
+        trace_state_len(span),
         scope.name().len(),
         scope.version().map_or(0, str::len),
         sum(scope.attributes().map(listed)),
@@ -103,7 +101,7 @@ pub(super) fn wire_bytes(span: &SpanData) -> usize {
     let charts = |entry: &KeyValue| entry.key.as_str() == "sentry.measurement_value";
     let charts = span.events.iter().filter(|event| event.attributes.iter().any(charts)).count();
     let counts = counts.saturating_add(charts.saturating_mul(WIRE_MEASUREMENT));
-    let state = span.span_context.trace_state().header().len();
+    let state = trace_state_len(span);
     let links = sum(span.links.iter().map(|link| attributes(&link.attributes).saturating_add(200)));
     let twice =
         sum([attributes(&span.attributes), text(&span.name), text(description(span))].into_iter());
@@ -114,6 +112,13 @@ fn description(span: &SpanData) -> &str {
     match &span.status {
         Status::Error { description } => description,
         _ => "",
+    }
+}
+
+fn trace_state_len(span: &SpanData) -> usize {
+    match span.span_context.trace_state() {
+        none if *none == TraceState::NONE => 0,
+        state => state.header().len(),
     }
 }
 
@@ -147,7 +152,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use opentelemetry::InstrumentationScope;
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId};
 
     use super::*;
     use crate::idle::idle_span;

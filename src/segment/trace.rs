@@ -6,6 +6,8 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::IdMap;
 use super::sent::SentIds;
+use super::size::heap_bytes;
+use super::whole::Whole;
 
 /// The spans of one trace: those that wait for their parent, and the ids of those that left.
 ///
@@ -21,6 +23,8 @@ pub(super) struct Trace {
     /// Before this one all slots are gaps.
     oldest: usize,
     index: Option<Box<Index>>,
+    /// What came in one piece, until its batch has been looked at; then there is nothing else.
+    whole: Option<Whole>,
     pub(super) sent: SentIds,
     /// Under which arrival the trace is known to the buffer as one with waiting spans.
     pub(super) known_since: Option<Duration>,
@@ -86,6 +90,23 @@ impl Trace {
         self.slots.reserve(spans);
     }
 
+    /// Takes in a segment that came in one piece, where nothing is known of the trace.
+    pub(super) fn insert_whole(&mut self, whole: Whole) {
+        self.waiting = whole.spans.len();
+        self.whole = Some(whole);
+    }
+
+    /// Lets wait what came in one piece, because more has come.
+    pub(super) fn break_up(&mut self, arrived: Duration) {
+        let Some(whole) = self.whole.take() else { return };
+        self.waiting = 0;
+        let mut spans = whole.spans.into_iter();
+        while let Some(span) = spans.as_slice().first() {
+            let (bytes, is_root) = (heap_bytes(span), self.slots.is_empty());
+            self.insert_first(&mut spans, bytes, arrived, is_root);
+        }
+    }
+
     /// Takes in the first of these spans, which is not known yet and takes so many bytes in memory.
     pub(super) fn insert_first(
         &mut self,
@@ -119,6 +140,11 @@ impl Trace {
     /// Takes out a span with everything that waits below it. The list of places is empty before
     /// and afterwards; it is given so that its memory is there already.
     pub(super) fn take_subtree(&mut self, id: SpanId, places: &mut Vec<usize>) -> Subtree {
+        if let Some(Whole { spans, bytes }) = self.whole.take() {
+            self.waiting = 0;
+            self.sent.extend(spans.iter().map(|span| span.span_context.span_id()));
+            return Subtree { spans, bytes, told: Vec::new() };
+        }
         self.subtree(id, places);
         let mut taken = Subtree { spans: Vec::with_capacity(places.len()), ..Subtree::default() };
         let leaves_nothing = places.len() >= self.waiting;
