@@ -1,12 +1,12 @@
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use sentry_types::Uuid;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::sdk::Sdk;
-use super::{Deflater, Letterhead, TraceHeader, to_json};
+use super::{Deflater, Letterhead, TraceHeader, to_json, write_json};
 
 /// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
 /// of spans in each (rule R7).
@@ -206,8 +206,10 @@ impl Envelope {
 
 /// An envelope that holds nothing but a client report.
 pub(crate) fn report_envelope(letterhead: &Letterhead, now: SystemTime, report: &[u8]) -> Bytes {
-    let rest = rest_of_header(&Facts { event_id: None, trace: None });
-    Bytes::from([letterhead.dated(now), rest, report_item(report)].concat())
+    let mut envelope = letterhead.dated(now);
+    write_rest_of_header(&mut envelope, None, None);
+    envelope.extend_from_slice(&report_item(report));
+    Bytes::from(envelope)
 }
 
 fn report_item(report: &[u8]) -> Vec<u8> {
@@ -215,52 +217,51 @@ fn report_item(report: &[u8]) -> Vec<u8> {
     [header.as_bytes(), report, b"\n"].concat()
 }
 
+/// How long the headers of an envelope and its item are together, if nothing in them is unusual, in
+/// bytes.
+const USUAL_HEAD: usize = 1000;
+
 /// The rest of the header of the envelope, and that of the item.
 fn head(item: &Item<'_>) -> Vec<u8> {
-    let mut head = rest_of_header(&Facts { event_id: Some(item.event_id), trace: item.trace });
-    let (kind, length) = (item.kind.as_str(), item.payload.len());
+    let mut head = Vec::with_capacity(USUAL_HEAD);
+    write_rest_of_header(&mut head, Some(item.event_id), item.trace);
+    head.extend_from_slice(b"{\"type\":\"");
+    head.extend_from_slice(item.kind.as_str().as_bytes());
     let content_type = match item.kind {
         ItemKind::Log => Some(LOGS),
         ItemKind::Span => Some(SPANS),
         ItemKind::Event | ItemKind::Transaction => None,
     };
-    let list = content_type.map(|content_type| {
-        format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans)
-    });
-    let list = list.unwrap_or_default();
-    let header = format!("{{\"type\":\"{kind}\"{list},\"length\":{length}}}\n");
-    head.extend_from_slice(header.as_bytes());
+    head.push(b'"');
+    if let Some(content_type) = content_type {
+        let list = format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans);
+        head.extend_from_slice(list.as_bytes());
+    }
+    head.extend_from_slice(b",\"length\":");
+    head.extend_from_slice(itoa::Buffer::new().format(item.payload.len()).as_bytes());
+    head.extend_from_slice(b"}\n");
     head
 }
 
-/// The header of an envelope behind what its letterhead says.
-fn rest_of_header(facts: &Facts<'_>) -> Vec<u8> {
-    let mut rest = to_json(facts).unwrap_or_else(|_| b"}".to_vec());
-    if let Some(first @ b'{') = rest.first_mut() {
-        *first = b',';
+/// Writes the header of an envelope behind what its letterhead says; one that is about no event or
+/// transaction has no id.
+fn write_rest_of_header(out: &mut Vec<u8>, event_id: Option<Uuid>, trace: Option<&TraceHeader>) {
+    static SDK: LazyLock<Vec<u8>> = LazyLock::new(|| to_json(&Sdk).unwrap_or_default());
+    if let Some(event_id) = event_id {
+        out.extend_from_slice(b",\"event_id\":\"");
+        out.extend_from_slice(
+            event_id.simple().encode_lower(&mut Uuid::encode_buffer()).as_bytes(),
+        );
+        out.push(b'"');
     }
-    rest.push(b'\n');
-    rest
-}
-
-struct Facts<'a> {
-    /// Absent where the envelope is about no event or transaction.
-    event_id: Option<Uuid>,
-    trace: Option<&'a TraceHeader>,
-}
-
-impl Serialize for Facts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(event_id) = self.event_id {
-            map.serialize_entry("event_id", &format_args!("{}", event_id.as_simple()))?;
-        }
-        map.serialize_entry("sdk", &Sdk)?;
-        if let Some(trace) = self.trace {
-            map.serialize_entry("trace", trace)?;
-        }
-        map.end()
+    out.extend_from_slice(b",\"sdk\":");
+    out.extend_from_slice(&SDK);
+    let behind_sdk = out.len();
+    out.extend_from_slice(b",\"trace\":");
+    if !trace.is_some_and(|trace| write_json(out, trace).is_ok()) {
+        out.truncate(behind_sdk);
     }
+    out.extend_from_slice(b"}\n");
 }
 
 /// One gzip member: what stands before and behind in stored blocks, between them the blocks that
@@ -304,7 +305,6 @@ fn store(out: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::sync::LazyLock;
     use std::time::{Duration, UNIX_EPOCH};
 
     use flate2::Compression;

@@ -200,13 +200,14 @@ impl Outbox {
             let report = (!losses.is_empty()).then(|| losses.report(wall));
             let body = queued.envelope.seal(&self.letterhead, wall, report.as_deref());
             let encoding = queued.envelope.content_encoding();
-            let delivery = Delivery {
+            let delivery = Box::new(Delivery {
                 amount: Amount::of_envelope(&queued.envelope),
                 way: self.way,
                 queued: Some(queued),
                 bytes: count(body.len()),
                 losses,
-            };
+                ..Delivery::default()
+            });
             self.flights.start(delivery, body, encoding);
         }
         if self.may_replay() && self.backoff.allows(now, self.flights.len()) {
@@ -227,7 +228,7 @@ impl Outbox {
         let body = report_envelope(&self.letterhead, wall, &losses.report(wall));
         let (way, bytes) = (self.way, count(body.len()));
         let delivery = Delivery { losses, bytes, way, ..Delivery::default() };
-        self.flights.start(delivery, body, None);
+        self.flights.start(Box::new(delivery), body, None);
     }
 
     /// Takes note of an answer, or of the last try; the losses it told are told now, or again.
