@@ -253,6 +253,42 @@ mod tests {
     }
 
     #[test]
+    fn what_the_head_says_of_the_software_stays_whatever_comes_between() {
+        let mut head = head();
+        let mut said = |release: &'static str, span| {
+            let mapped = Mapper::new().with_release(release).map(vec![span]).remove(0);
+            let header = head.context_at(None, &mapped.transaction, Decision::KEPT).unwrap();
+            header.value(TraceKey::Release).map(str::to_owned).unwrap()
+        };
+        assert_eq!(said("shop@1", span(1, 1, 0, 1.0)), "shop@1");
+        assert_eq!(said("shop@2", span(2, 1, 0, 1.0)), "shop@2");
+        assert_eq!(said("shop@2", span(1, 2, 1, 1.0)), "shop@1");
+        assert_eq!(said("shop@1", span(2, 2, 1, 1.0)), "shop@2");
+    }
+
+    #[test]
+    fn each_project_is_told_its_own_key_and_all_the_same_of_the_trace() {
+        let mut head = head();
+        let origin = |dsn: &str| Origin::of(&dsn.parse().unwrap(), Continuation::default());
+        let [first, second] =
+            ["https://one@o1.ingest.sentry.io/1", "https://two@sentry.example/2"].map(origin);
+        let mut said = |origin, span| {
+            let mapped = Mapper::new().map(vec![span]).remove(0);
+            let header = head.context_at(origin, &mapped.transaction, Decision::KEPT);
+            let mut header = serde_json::to_value(header).unwrap();
+            let keys = (header["public_key"].take(), header["org_id"].take());
+            (keys, header["transaction"].take(), header["sample_rate"].take())
+        };
+        let name = json!("span 0000000000000001");
+        let root = said(Some(&first), span(1, 1, 0, 0.5));
+        assert_eq!(root, ((json!("one"), json!("1")), name.clone(), json!("0.5")));
+        let late = said(Some(&second), span(1, 2, 1, 1.0));
+        assert_eq!(late, ((json!("two"), Json::Null), name.clone(), json!("0.5")));
+        let other = said(None, span(1, 3, 1, 1.0));
+        assert_eq!(other, ((json!("key"), json!("7")), name, json!("0.5")));
+    }
+
+    #[test]
     fn the_number_is_below_the_rate_exactly_if_the_segment_is_sampled() {
         for (low, rate, is_kept) in [
             (0, 0.1, true),

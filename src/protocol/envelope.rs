@@ -1,12 +1,11 @@
 use std::fmt;
 use std::sync::LazyLock;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use sentry_types::Uuid;
 
 use super::sdk::Sdk;
-use super::{Deflater, Letterhead, TraceHeader, to_json, write_json};
+use super::{Dated, Deflater, TraceHeader, to_json, write_json};
 
 /// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
 /// of spans in each (rule R7).
@@ -145,19 +144,14 @@ impl Envelope {
         }
     }
 
-    /// The bytes to send now, with `report` as an item behind it.
-    pub(crate) fn seal(
-        &self,
-        letterhead: &Letterhead,
-        now: SystemTime,
-        report: Option<&[u8]>,
-    ) -> Bytes {
-        let begin = letterhead.dated(now);
+    /// The bytes to send, with `report` as an item behind it.
+    pub(crate) fn seal(&self, begin: &Dated, report: Option<&[u8]>) -> Bytes {
+        let begin = begin.as_bytes();
         let report = report.map(report_item).unwrap_or_default();
         Bytes::from(match &self.body {
-            Body::Plain(body) => [begin.as_slice(), body, &report].concat(),
+            Body::Plain(body) => [begin, body, &report].concat(),
             Body::Deflated { blocks, checksum, plain_len } => {
-                gzip([&begin, blocks, &report], checksum, *plain_len)
+                gzip([begin, blocks, &report], checksum, *plain_len)
             }
         })
     }
@@ -205,8 +199,8 @@ impl Envelope {
 }
 
 /// An envelope that holds nothing but a client report.
-pub(crate) fn report_envelope(letterhead: &Letterhead, now: SystemTime, report: &[u8]) -> Bytes {
-    let mut envelope = letterhead.dated(now);
+pub(crate) fn report_envelope(begin: &Dated, report: &[u8]) -> Bytes {
+    let mut envelope = begin.as_bytes().to_vec();
     write_rest_of_header(&mut envelope, None, None);
     envelope.extend_from_slice(&report_item(report));
     Bytes::from(envelope)
@@ -310,7 +304,7 @@ mod tests {
     use flate2::Compression;
 
     use super::*;
-    use crate::protocol::TraceKey;
+    use crate::protocol::{Letterhead, TraceKey};
 
     fn item(payload: &str) -> Item<'_> {
         static TRACE: LazyLock<TraceHeader> =
@@ -324,12 +318,9 @@ mod tests {
         }
     }
 
-    fn letterhead() -> Letterhead {
-        Letterhead::of("https://key@host/42")
-    }
-
-    fn now() -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(1_795_167_627_500)
+    fn begin() -> Dated {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_167_627_500);
+        Letterhead::of("https://key@host/42").dated(now)
     }
 
     fn gunzip(bytes: &[u8]) -> String {
@@ -341,7 +332,7 @@ mod tests {
     #[test]
     fn an_envelope_is_a_header_line_and_items_with_their_length() {
         let envelope = Envelope::new(item("{\"é\":1}"), None);
-        let sealed = envelope.seal(&letterhead(), now(), Some(b"{\"discarded_events\":[]}"));
+        let sealed = envelope.seal(&begin(), Some(b"{\"discarded_events\":[]}"));
         let sdk = serde_json::to_string(&Sdk).unwrap();
         assert_eq!(
             String::from_utf8(sealed.to_vec()).unwrap(),
@@ -365,11 +356,8 @@ mod tests {
             let plain = Envelope::new(item(&payload), None);
             let report = vec![b'r'; 70_000];
             for report in [None, Some(report.as_slice())] {
-                let expected = plain.seal(&letterhead(), now(), report);
-                assert_eq!(
-                    gunzip(&compressed.seal(&letterhead(), now(), report)).as_bytes(),
-                    &*expected
-                );
+                let expected = plain.seal(&begin(), report);
+                assert_eq!(gunzip(&compressed.seal(&begin(), report)).as_bytes(), &*expected);
             }
             assert_eq!(compressed.content_encoding(), Some("gzip"));
             assert!(compressed.len() <= plain.len() + 16);
@@ -384,10 +372,7 @@ mod tests {
             let envelope = Envelope::new(item(&payload), deflater);
             let (parts, body) = envelope.parts();
             let again = Envelope::from_parts(parts, body.to_vec());
-            assert_eq!(
-                again.seal(&letterhead(), now(), Some(b"{}")),
-                envelope.seal(&letterhead(), now(), Some(b"{}"))
-            );
+            assert_eq!(again.seal(&begin(), Some(b"{}")), envelope.seal(&begin(), Some(b"{}")));
             assert_eq!(again.content_encoding(), envelope.content_encoding());
         }
     }

@@ -59,7 +59,7 @@ pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope};
 pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, most_bytes, shorten};
 pub(crate) use json::{to_json, write_json};
-pub(crate) use letterhead::{Letterhead, sent_at};
+pub(crate) use letterhead::{Dated, Letterhead, sent_at};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use plain::is_all_plain;

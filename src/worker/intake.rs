@@ -39,8 +39,10 @@ pub(super) struct Intake {
 /// What a segment became.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    /// Errors first.
+    /// Errors, or lists.
     pub(super) envelopes: Vec<Envelope>,
+    /// What leaves behind those.
+    pub(super) transaction: Option<Envelope>,
     pub(super) dropped: Vec<(Amount, DropReason)>,
     pub(super) repeated_errors: u64,
     /// The setters of the hooks that panicked.
@@ -288,6 +290,6 @@ impl Intake {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
         let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
-        prepared.envelopes.push(Envelope::new(item, self.deflater.as_mut()));
+        prepared.transaction = Some(Envelope::new(item, self.deflater.as_mut()));
     }
 }
