@@ -219,21 +219,20 @@ const USUAL_HEAD: usize = 1000;
 fn head(item: &Item<'_>) -> Vec<u8> {
     let mut head = Vec::with_capacity(USUAL_HEAD);
     write_rest_of_header(&mut head, Some(item.event_id), item.trace);
-    head.extend_from_slice(b"{\"type\":\"");
-    head.extend_from_slice(item.kind.as_str().as_bytes());
     let content_type = match item.kind {
         ItemKind::Log => Some(LOGS),
         ItemKind::Span => Some(SPANS),
         ItemKind::Event | ItemKind::Transaction => None,
     };
-    head.push(b'"');
-    if let Some(content_type) = content_type {
-        let list = format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans);
-        head.extend_from_slice(list.as_bytes());
+    let list = content_type.map(|content_type| {
+        format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans)
+    });
+    let (kind, list) = (item.kind.as_str(), list.unwrap_or_default());
+    let mut digits = itoa::Buffer::new();
+    let length = digits.format(item.payload.len());
+    for part in ["{\"type\":\"", kind, "\"", &list, ",\"length\":", length, "}\n"] {
+        head.extend_from_slice(part.as_bytes());
     }
-    head.extend_from_slice(b",\"length\":");
-    head.extend_from_slice(itoa::Buffer::new().format(item.payload.len()).as_bytes());
-    head.extend_from_slice(b"}\n");
     head
 }
 
@@ -242,17 +241,17 @@ fn head(item: &Item<'_>) -> Vec<u8> {
 fn write_rest_of_header(out: &mut Vec<u8>, event_id: Option<Uuid>, trace: Option<&TraceHeader>) {
     static SDK: LazyLock<Vec<u8>> = LazyLock::new(|| to_json(&Sdk).unwrap_or_default());
     if let Some(event_id) = event_id {
-        out.extend_from_slice(b",\"event_id\":\"");
-        out.extend_from_slice(
-            event_id.simple().encode_lower(&mut Uuid::encode_buffer()).as_bytes(),
-        );
-        out.push(b'"');
+        let mut digits = Uuid::encode_buffer();
+        let event_id = event_id.simple().encode_lower(&mut digits);
+        for part in [",\"event_id\":\"", event_id, "\""] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
     out.extend_from_slice(b",\"sdk\":");
     out.extend_from_slice(&SDK);
     let behind_sdk = out.len();
     out.extend_from_slice(b",\"trace\":");
-    if !trace.is_some_and(|trace| write_json(out, trace).is_ok()) {
+    if trace.is_none_or(|trace| write_json(out, trace).is_err()) {
         out.truncate(behind_sdk);
     }
     out.extend_from_slice(b"}\n");
