@@ -145,7 +145,7 @@ impl Intake {
         let may_go = mapped.is_ignored || self.hooks.may_drop_transactions();
         let spare = (may_go && !mapped.events.is_empty())
             .then(|| self.head.context_of_errors(to.origin, &mapped.transaction, decision));
-        let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
+        let Outgoing { mut transaction, events, losses } = self.hooks.apply(mapped);
         let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
         let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
         prepared.lost(losses);
@@ -156,8 +156,8 @@ impl Intake {
         for event in events {
             self.event(event, trace.as_ref(), mapper, (to, now), wall, &mut prepared);
         }
-        if let Some(mut transaction) = transaction {
-            if window::admit(&mut transaction, wall) {
+        if let Some(transaction) = &mut transaction {
+            if window::admit(transaction, wall) {
                 self.transaction(transaction, trace.as_ref(), whole, &mut prepared);
             } else {
                 prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
@@ -273,13 +273,13 @@ impl Intake {
 
     fn transaction(
         &mut self,
-        mut transaction: Transaction,
+        transaction: &mut Transaction,
         trace: Option<&TraceHeader>,
         whole: Amount,
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Transaction;
-        let Ok(payload) = encode::transaction(&mut transaction, &mut self.payload) else {
+        let Ok(payload) = encode::transaction(transaction, &mut self.payload) else {
             prepared.dropped.push((whole, DropReason::Internal));
             return;
         };
