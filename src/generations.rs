@@ -2,13 +2,16 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 
+use foldhash::fast::RandomState;
+
 /// What is known of the last while, in two generations: when the young one is full, it takes the
 /// place of the old one.
 #[derive(Debug)]
 pub(crate) struct Generations<K, V> {
-    // The ids of traces come from elsewhere, so that the hash must not be one that can be foreseen.
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    // The ids of traces come from elsewhere, so that the hash has a seed that cannot be foreseen.
+    young: HashMap<K, V, RandomState>,
+    /// A key that is among the young ones as well counts there.
+    old: HashMap<K, V, RandomState>,
     /// What the young ones take, in bytes.
     bytes: usize,
     limits: Limits,
@@ -52,7 +55,9 @@ impl<K: Copy + Eq + Hash, V: Weight> Generations<K, V> {
 
     /// What is known under a key, which is young again then.
     pub(crate) fn find(&mut self, key: K) -> Option<&V> {
-        if let Some(value) = self.old.remove(&key) {
+        if !self.young.contains_key(&key)
+            && let Some(value) = self.old.remove(&key)
+        {
             self.insert(key, value);
         }
         self.young.get(&key)
@@ -60,13 +65,10 @@ impl<K: Copy + Eq + Hash, V: Weight> Generations<K, V> {
 
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let bytes = self.bytes.saturating_add(value.bytes());
-        self.old.remove(&key);
         if self.young.len() >= self.limits.entries || bytes > self.limits.bytes {
             // The next generation grows where the last but one was.
             mem::swap(&mut self.old, &mut self.young);
             self.young.clear();
-            // A generation has one value of a key, and this is the newer.
-            self.old.remove(&key);
             self.bytes = 0;
         }
         self.bytes = self.bytes.saturating_add(value.bytes());
@@ -138,6 +140,18 @@ mod tests {
         known.insert(50, 7);
         assert_eq!(known.peek(50), Some(&7));
         assert_eq!(known.find(50), Some(&7));
-        assert!(!known.old.contains_key(&50));
+    }
+
+    #[test]
+    fn the_newest_value_of_a_key_counts_in_whichever_generations_it_is() {
+        let mut known = known(3, usize::MAX);
+        for value in 0..20 {
+            known.insert(1, value);
+            for other in 0..value % 4 {
+                known.insert(100 + other as u32, 0);
+            }
+            assert_eq!(known.peek(1), Some(&value));
+            assert_eq!(known.find(1), Some(&value));
+        }
     }
 }

@@ -4,7 +4,7 @@ use opentelemetry::StringValue;
 use opentelemetry::trace::TraceId;
 
 use super::origin::Origin;
-use super::registry::{Service, Told, TraceRegistry};
+use super::registry::{Earlier, Service, Told, TraceRegistry};
 use super::sampling;
 use crate::generations::{Generations, Limits, Weight};
 use crate::protocol::{TraceHeader, TraceKey, Transaction, TransactionSource};
@@ -15,8 +15,19 @@ use crate::sampling::{Decision, told_rate};
 pub(crate) struct TraceHead {
     /// What came with a trace, or left with it.
     traces: Arc<TraceRegistry>,
-    /// The traces that did neither, with the names of their heads, which not all segments may tell.
-    known: Generations<TraceId, TraceHeader>,
+    /// The traces that did neither.
+    known: Generations<TraceId, Head>,
+    /// What was said of the software last, which nearly all traces say.
+    service: Arc<Service>,
+}
+
+/// Of what the header of a trace is made that nobody was told anything about.
+#[derive(Clone, Debug)]
+struct Head {
+    rate: Option<f64>,
+    /// What the head of the trace may tell, which not all segments may.
+    name: Option<StringValue>,
+    service: Arc<Service>,
 }
 
 /// What is said of a trace by what is sent of it.
@@ -25,7 +36,7 @@ pub(crate) struct Said<'a> {
     pub(crate) trace: TraceId,
     /// By which it was sampled.
     pub(crate) rate: Option<f64>,
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a StringValue,
     /// Whether the name may be told.
     pub(crate) is_named: bool,
     /// Whether it is that of the head of the trace.
@@ -39,7 +50,7 @@ const LIMITS: Limits = Limits::entries(2000);
 
 impl TraceHead {
     pub(crate) fn of(traces: Arc<TraceRegistry>) -> Self {
-        Self { traces, known: Generations::new(LIMITS) }
+        Self { traces, known: Generations::new(LIMITS), service: Arc::default() }
     }
 
     /// The `trace` header of everything that belongs to the segment of this transaction, by which
@@ -88,9 +99,10 @@ impl TraceHead {
     ) -> Option<TraceHeader> {
         let trace = transaction.trace.trace_id;
         let rate = told_rate(transaction.trace.data.value("sentry.sample_rate"));
-        if let Some(told) = self.traces.context_at(trace, rate) {
-            return told.header();
-        }
+        let rate = match self.traces.context_at(trace, rate) {
+            Earlier::Context(told) => return told.header(),
+            Earlier::Nothing { rate } => rate,
+        };
         let service = Told {
             release: transaction.release.as_ref().map(StringValue::as_str),
             environment: transaction.environment.as_ref().map(StringValue::as_str),
@@ -98,7 +110,7 @@ impl TraceHead {
         let said = Said {
             trace,
             rate,
-            name: transaction.name.as_str(),
+            name: &transaction.name,
             is_named: is_sent && transaction.source != TransactionSource::Url,
             is_head: is_sent && transaction.trace.parent_span_id.is_none(),
             is_sent,
@@ -117,8 +129,11 @@ impl TraceHead {
         origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
         let Said { trace, rate, .. } = said;
-        let Some(told) = self.traces.context_at(trace, rate) else {
-            return self.own(said, service().told(), origin);
+        let told = match self.traces.context_at(trace, rate) {
+            Earlier::Context(told) => told,
+            Earlier::Nothing { rate } => {
+                return self.own(Said { rate, ..said }, service().told(), origin);
+            }
         };
         let rate = rate.or_else(|| self.traces.rate_of(trace));
         let own = || self.traces.own(trace, (rate, true), service().told(), origin);
@@ -143,32 +158,30 @@ impl TraceHead {
         origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
         let Said { trace, rate, name, is_named, is_head, is_sent } = said;
-        let known = if is_head { None } else { self.known.find(trace).cloned() };
-        let header = match known {
-            Some(header) => header,
-            None => {
-                let rate = rate.or(self.rate_of(trace));
-                let header = self.traces.own(trace, (rate, true), service, origin)?;
-                let header = match is_head && is_named {
-                    true => header.with(TraceKey::Transaction, name),
-                    false => header,
-                };
-                if is_sent {
-                    self.known.insert(trace, header.clone());
-                }
-                header
+        let own = |(rate, name): (_, Option<&StringValue>), service| {
+            let mut header = self.traces.own(trace, (rate, true), service, origin)?;
+            if let Some(name) = name.filter(|_| is_named) {
+                header.set(TraceKey::Transaction, name.as_str());
             }
+            Some(header)
         };
-        // The segments of a trace may go to several projects.
-        let header = match origin {
-            Some(origin) => origin.on(header),
-            None => header,
-        };
-        Some(if is_named { header } else { header.without(TraceKey::Transaction) })
+        if !is_head && let Some(known) = self.known.find(trace) {
+            return own((known.rate, known.name.as_ref()), known.service.told());
+        }
+        let name = Some(name).filter(|_| is_head && is_named);
+        let header = own((rate, name), service)?;
+        if is_sent {
+            if self.service.told() != service {
+                self.service = Arc::new(service.owned());
+            }
+            let (name, service) = (name.cloned(), Arc::clone(&self.service));
+            self.known.insert(trace, Head { rate, name, service });
+        }
+        Some(header)
     }
 }
 
-impl Weight for TraceHeader {}
+impl Weight for Head {}
 
 /// Tells the rate of a segment, the sampler before and the decision taken together, and a number
 /// that is below it if and only if the segment is sampled (rule DSC-5).
@@ -237,6 +250,42 @@ mod tests {
         let by_url = header(&mut head, by_url);
         assert_eq!((&by_url["sample_rate"], &by_url["transaction"]), (&"0.25".into(), &Json::Null));
         assert_ne!(header(&mut head, span(2, 3, 1, 1.0)), first);
+    }
+
+    #[test]
+    fn what_the_head_says_of_the_software_stays_whatever_comes_between() {
+        let mut head = head();
+        let mut said = |release: &'static str, span| {
+            let mapped = Mapper::new().with_release(release).map(vec![span]).remove(0);
+            let header = head.context_at(None, &mapped.transaction, Decision::KEPT).unwrap();
+            header.value(TraceKey::Release).map(str::to_owned).unwrap()
+        };
+        assert_eq!(said("shop@1", span(1, 1, 0, 1.0)), "shop@1");
+        assert_eq!(said("shop@2", span(2, 1, 0, 1.0)), "shop@2");
+        assert_eq!(said("shop@2", span(1, 2, 1, 1.0)), "shop@1");
+        assert_eq!(said("shop@1", span(2, 2, 1, 1.0)), "shop@2");
+    }
+
+    #[test]
+    fn each_project_is_told_its_own_key_and_all_the_same_of_the_trace() {
+        let mut head = head();
+        let origin = |dsn: &str| Origin::of(&dsn.parse().unwrap(), Continuation::default());
+        let [first, second] =
+            ["https://one@o1.ingest.sentry.io/1", "https://two@sentry.example/2"].map(origin);
+        let mut said = |origin, span| {
+            let mapped = Mapper::new().map(vec![span]).remove(0);
+            let header = head.context_at(origin, &mapped.transaction, Decision::KEPT);
+            let mut header = serde_json::to_value(header).unwrap();
+            let keys = (header["public_key"].take(), header["org_id"].take());
+            (keys, header["transaction"].take(), header["sample_rate"].take())
+        };
+        let name = json!("span 0000000000000001");
+        let root = said(Some(&first), span(1, 1, 0, 0.5));
+        assert_eq!(root, ((json!("one"), json!("1")), name.clone(), json!("0.5")));
+        let late = said(Some(&second), span(1, 2, 1, 1.0));
+        assert_eq!(late, ((json!("two"), Json::Null), name.clone(), json!("0.5")));
+        let other = said(None, span(1, 3, 1, 1.0));
+        assert_eq!(other, ((json!("key"), json!("7")), name, json!("0.5")));
     }
 
     #[test]

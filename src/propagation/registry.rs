@@ -31,6 +31,15 @@ struct State {
     rates: Generations<TraceId, Rate>,
 }
 
+/// What is known of a trace when something of it is sent.
+#[derive(Debug)]
+pub(super) enum Earlier {
+    /// This came with it or left with it.
+    Context(Arc<SamplingContext>),
+    /// Neither; the rate by which it was sampled, as far as somebody told it.
+    Nothing { rate: Option<f64> },
+}
+
 /// What a trace that begins here says of the software.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Service {
@@ -39,10 +48,19 @@ pub(crate) struct Service {
 }
 
 /// The same, for the moment in which it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Told<'a> {
     pub(super) release: Option<&'a str>,
     pub(super) environment: Option<&'a str>,
+}
+
+impl Told<'_> {
+    pub(super) fn owned(self) -> Service {
+        Service {
+            release: self.release.map(str::to_owned),
+            environment: self.environment.map(str::to_owned),
+        }
+    }
 }
 
 impl Service {
@@ -149,20 +167,19 @@ impl TraceRegistry {
     }
 
     /// The same for an envelope, whose root may tell the rate by which it was sampled.
-    pub(super) fn context_at(
-        &self,
-        trace: TraceId,
-        rate: Option<f64>,
-    ) -> Option<Arc<SamplingContext>> {
+    pub(super) fn context_at(&self, trace: TraceId, rate: Option<f64>) -> Earlier {
         let known = {
             let mut state = self.state();
-            state.contexts.find(trace)?;
-            if let (Some(rate), None) = (rate, state.rates.find(trace)) {
+            let decided = state.rates.find(trace).copied();
+            let Some(entry) = state.contexts.find(trace).cloned() else {
+                return Earlier::Nothing { rate: rate.or(decided.map(|rate| rate.0)) };
+            };
+            if let (Some(rate), None) = (rate, decided) {
                 state.rates.insert(trace, Rate(rate));
             }
-            state.known(trace)
+            entry.at(decided.or(rate.map(Rate)))
         };
-        known.map(Known::context)
+        Earlier::Context(known.context())
     }
 
     /// The context of a trace that leaves this process for the first time, and stays as it is from
@@ -195,30 +212,24 @@ impl TraceRegistry {
             Some(origin) => (&origin.public_key, &origin.org_id),
             None => (self.public_key.as_ref()?, &self.continuation.org_id),
         };
-        let header = TraceHeader::default()
-            .with_trace(trace)
-            .with(TraceKey::PublicKey, key)
-            .with(TraceKey::Sampled, if is_sampled { "true" } else { "false" });
+        let mut header = TraceHeader::default();
+        header.set_trace(trace);
+        header.set(TraceKey::PublicKey, key);
+        header.set(TraceKey::Sampled, if is_sampled { "true" } else { "false" });
         // Somebody else's rate is not known, and 1 would not be the one that dropped a trace.
-        let rate = rate.or(is_sampled.then_some(1.0));
-        let header = match rate {
-            Some(rate) => {
-                let rand = sampling::agreeing(sampling::rand_of(trace), rate, is_sampled);
-                header
-                    .with(TraceKey::SampleRate, sampling::rate_text(rate))
-                    .with(TraceKey::SampleRand, sampling::rand_text(rand))
-            }
-            None => header,
-        };
-        let told = [
+        if let Some(rate) = rate.or(is_sampled.then_some(1.0)) {
+            let rand = sampling::agreeing(sampling::rand_of(trace), rate, is_sampled);
+            header.set(TraceKey::SampleRate, &sampling::rate_text(rate));
+            header.write(TraceKey::SampleRand, |text| sampling::write_rand(text, rand));
+        }
+        for (key, text) in [
             (TraceKey::Release, service.release),
             (TraceKey::Environment, service.environment),
             (TraceKey::OrgId, org_id.as_deref()),
-        ];
-        Some(told.into_iter().fold(header, |header, (key, text)| match text {
-            Some(text) => header.with(key, text),
-            None => header,
-        }))
+        ] {
+            text.into_iter().for_each(|text| header.set(key, text));
+        }
+        Some(header)
     }
 
     /// Keeps what is said of a trace, unless something is known; gives what counts.

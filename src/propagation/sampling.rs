@@ -30,11 +30,18 @@ pub(super) fn agreeing(rand: f64, rate: f64, is_sampled: bool) -> f64 {
 
 /// A number in `0..1` with six digits.
 pub(super) fn rand_text(rand: f64) -> String {
+    let mut text = String::new();
+    write_rand(&mut text, rand);
+    text
+}
+
+/// Writes the same behind what is there.
+pub(super) fn write_rand(text: &mut String, rand: f64) {
     // The one in front keeps the zeros behind the point.
     let millionths = (MILLION + (rand * MILLION).round()) as u32;
     match itoa::Buffer::new().format(millionths).strip_prefix('1') {
-        Some(digits) => ["0.", digits].concat(),
-        None => format!("{rand:.6}"),
+        Some(digits) => text.extend(["0.", digits]),
+        None => text.push_str(&format!("{rand:.6}")),
     }
 }
 

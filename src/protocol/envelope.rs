@@ -1,12 +1,11 @@
 use std::fmt;
-use std::time::SystemTime;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use sentry_types::Uuid;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::sdk::Sdk;
-use super::{Deflater, Letterhead, TraceHeader, to_json};
+use super::{Dated, Deflater, TraceHeader, to_json, write_json};
 
 /// What an envelope is about; Sentry takes one transaction, one event, one list of logs or one list
 /// of spans in each (rule R7).
@@ -145,19 +144,14 @@ impl Envelope {
         }
     }
 
-    /// The bytes to send now, with `report` as an item behind it.
-    pub(crate) fn seal(
-        &self,
-        letterhead: &Letterhead,
-        now: SystemTime,
-        report: Option<&[u8]>,
-    ) -> Bytes {
-        let begin = letterhead.dated(now);
+    /// The bytes to send, with `report` as an item behind it.
+    pub(crate) fn seal(&self, begin: &Dated, report: Option<&[u8]>) -> Bytes {
+        let begin = begin.as_bytes();
         let report = report.map(report_item).unwrap_or_default();
         Bytes::from(match &self.body {
-            Body::Plain(body) => [begin.as_slice(), body, &report].concat(),
+            Body::Plain(body) => [begin, body, &report].concat(),
             Body::Deflated { blocks, checksum, plain_len } => {
-                gzip([&begin, blocks, &report], checksum, *plain_len)
+                gzip([begin, blocks, &report], checksum, *plain_len)
             }
         })
     }
@@ -205,9 +199,11 @@ impl Envelope {
 }
 
 /// An envelope that holds nothing but a client report.
-pub(crate) fn report_envelope(letterhead: &Letterhead, now: SystemTime, report: &[u8]) -> Bytes {
-    let rest = rest_of_header(&Facts { event_id: None, trace: None });
-    Bytes::from([letterhead.dated(now), rest, report_item(report)].concat())
+pub(crate) fn report_envelope(begin: &Dated, report: &[u8]) -> Bytes {
+    let mut envelope = begin.as_bytes().to_vec();
+    write_rest_of_header(&mut envelope, None, None);
+    envelope.extend_from_slice(&report_item(report));
+    Bytes::from(envelope)
 }
 
 fn report_item(report: &[u8]) -> Vec<u8> {
@@ -215,10 +211,14 @@ fn report_item(report: &[u8]) -> Vec<u8> {
     [header.as_bytes(), report, b"\n"].concat()
 }
 
+/// How long the headers of an envelope and its item are together, if nothing in them is unusual, in
+/// bytes.
+const USUAL_HEAD: usize = 1000;
+
 /// The rest of the header of the envelope, and that of the item.
 fn head(item: &Item<'_>) -> Vec<u8> {
-    let mut head = rest_of_header(&Facts { event_id: Some(item.event_id), trace: item.trace });
-    let (kind, length) = (item.kind.as_str(), item.payload.len());
+    let mut head = Vec::with_capacity(USUAL_HEAD);
+    write_rest_of_header(&mut head, Some(item.event_id), item.trace);
     let content_type = match item.kind {
         ItemKind::Log => Some(LOGS),
         ItemKind::Span => Some(SPANS),
@@ -227,40 +227,34 @@ fn head(item: &Item<'_>) -> Vec<u8> {
     let list = content_type.map(|content_type| {
         format!(",\"item_count\":{},\"content_type\":\"{content_type}\"", item.spans)
     });
-    let list = list.unwrap_or_default();
-    let header = format!("{{\"type\":\"{kind}\"{list},\"length\":{length}}}\n");
-    head.extend_from_slice(header.as_bytes());
+    let (kind, list) = (item.kind.as_str(), list.unwrap_or_default());
+    let mut digits = itoa::Buffer::new();
+    let length = digits.format(item.payload.len());
+    for part in ["{\"type\":\"", kind, "\"", &list, ",\"length\":", length, "}\n"] {
+        head.extend_from_slice(part.as_bytes());
+    }
     head
 }
 
-/// The header of an envelope behind what its letterhead says.
-fn rest_of_header(facts: &Facts<'_>) -> Vec<u8> {
-    let mut rest = to_json(facts).unwrap_or_else(|_| b"}".to_vec());
-    if let Some(first @ b'{') = rest.first_mut() {
-        *first = b',';
-    }
-    rest.push(b'\n');
-    rest
-}
-
-struct Facts<'a> {
-    /// Absent where the envelope is about no event or transaction.
-    event_id: Option<Uuid>,
-    trace: Option<&'a TraceHeader>,
-}
-
-impl Serialize for Facts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(event_id) = self.event_id {
-            map.serialize_entry("event_id", &format_args!("{}", event_id.as_simple()))?;
+/// Writes the header of an envelope behind what its letterhead says; one that is about no event or
+/// transaction has no id.
+fn write_rest_of_header(out: &mut Vec<u8>, event_id: Option<Uuid>, trace: Option<&TraceHeader>) {
+    static SDK: LazyLock<Vec<u8>> = LazyLock::new(|| to_json(&Sdk).unwrap_or_default());
+    if let Some(event_id) = event_id {
+        let mut digits = Uuid::encode_buffer();
+        let event_id = event_id.simple().encode_lower(&mut digits);
+        for part in [",\"event_id\":\"", event_id, "\""] {
+            out.extend_from_slice(part.as_bytes());
         }
-        map.serialize_entry("sdk", &Sdk)?;
-        if let Some(trace) = self.trace {
-            map.serialize_entry("trace", trace)?;
-        }
-        map.end()
     }
+    out.extend_from_slice(b",\"sdk\":");
+    out.extend_from_slice(&SDK);
+    let behind_sdk = out.len();
+    out.extend_from_slice(b",\"trace\":");
+    if trace.is_none_or(|trace| write_json(out, trace).is_err()) {
+        out.truncate(behind_sdk);
+    }
+    out.extend_from_slice(b"}\n");
 }
 
 /// One gzip member: what stands before and behind in stored blocks, between them the blocks that
@@ -304,13 +298,12 @@ fn store(out: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::sync::LazyLock;
     use std::time::{Duration, UNIX_EPOCH};
 
     use flate2::Compression;
 
     use super::*;
-    use crate::protocol::TraceKey;
+    use crate::protocol::{Letterhead, TraceKey};
 
     fn item(payload: &str) -> Item<'_> {
         static TRACE: LazyLock<TraceHeader> =
@@ -324,12 +317,9 @@ mod tests {
         }
     }
 
-    fn letterhead() -> Letterhead {
-        Letterhead::of("https://key@host/42")
-    }
-
-    fn now() -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(1_795_167_627_500)
+    fn begin() -> Dated {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_167_627_500);
+        Letterhead::of("https://key@host/42").dated(now)
     }
 
     fn gunzip(bytes: &[u8]) -> String {
@@ -341,7 +331,7 @@ mod tests {
     #[test]
     fn an_envelope_is_a_header_line_and_items_with_their_length() {
         let envelope = Envelope::new(item("{\"é\":1}"), None);
-        let sealed = envelope.seal(&letterhead(), now(), Some(b"{\"discarded_events\":[]}"));
+        let sealed = envelope.seal(&begin(), Some(b"{\"discarded_events\":[]}"));
         let sdk = serde_json::to_string(&Sdk).unwrap();
         assert_eq!(
             String::from_utf8(sealed.to_vec()).unwrap(),
@@ -365,11 +355,8 @@ mod tests {
             let plain = Envelope::new(item(&payload), None);
             let report = vec![b'r'; 70_000];
             for report in [None, Some(report.as_slice())] {
-                let expected = plain.seal(&letterhead(), now(), report);
-                assert_eq!(
-                    gunzip(&compressed.seal(&letterhead(), now(), report)).as_bytes(),
-                    &*expected
-                );
+                let expected = plain.seal(&begin(), report);
+                assert_eq!(gunzip(&compressed.seal(&begin(), report)).as_bytes(), &*expected);
             }
             assert_eq!(compressed.content_encoding(), Some("gzip"));
             assert!(compressed.len() <= plain.len() + 16);
@@ -384,10 +371,7 @@ mod tests {
             let envelope = Envelope::new(item(&payload), deflater);
             let (parts, body) = envelope.parts();
             let again = Envelope::from_parts(parts, body.to_vec());
-            assert_eq!(
-                again.seal(&letterhead(), now(), Some(b"{}")),
-                envelope.seal(&letterhead(), now(), Some(b"{}"))
-            );
+            assert_eq!(again.seal(&begin(), Some(b"{}")), envelope.seal(&begin(), Some(b"{}")));
             assert_eq!(again.content_encoding(), envelope.content_encoding());
         }
     }

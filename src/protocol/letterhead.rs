@@ -13,6 +13,15 @@ pub(crate) struct Letterhead {
     dsn: Vec<u8>,
 }
 
+/// The begin of a header; other fields have to follow.
+pub(crate) struct Dated(Vec<u8>);
+
+impl Dated {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Letterhead {
     /// That of a DSN, which is empty where there is none.
     pub(crate) fn of(dsn: &str) -> Self {
@@ -24,9 +33,9 @@ impl Letterhead {
         Self { dsn: field }
     }
 
-    /// The begin of a header; other fields have to follow.
-    pub(super) fn dated(&self, now: SystemTime) -> Vec<u8> {
-        [b"{\"sent_at\":\"", sent_at(now).as_bytes(), b"\"", &self.dsn].concat()
+    /// The begin of the headers of all that is sent now.
+    pub(crate) fn dated(&self, now: SystemTime) -> Dated {
+        Dated([b"{\"sent_at\":\"", sent_at(now).as_bytes(), b"\"", &self.dsn].concat())
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) use envelope::{Envelope, Item, ItemKind, report_envelope};
 pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, most_bytes};
 pub(crate) use json::{to_json, write_json};
-pub(crate) use letterhead::{Letterhead, sent_at};
+pub(crate) use letterhead::{Dated, Letterhead, sent_at};
 pub(crate) use limit::{NUMBER_BYTES, is_legal_key, legal_len, limit, limited, shorten, shortened};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;

@@ -78,20 +78,16 @@ impl TraceKey {
 
 impl TraceHeader {
     pub(crate) fn with(mut self, key: TraceKey, text: impl AsRef<str>) -> Self {
-        self.write(key, |all| all.push_str(text.as_ref()));
+        self.set(key, text.as_ref());
         self
     }
 
-    pub(crate) fn with_trace(mut self, trace: TraceId) -> Self {
+    pub(crate) fn set(&mut self, key: TraceKey, text: &str) {
+        self.write(key, |all| all.push_str(text));
+    }
+
+    pub(crate) fn set_trace(&mut self, trace: TraceId) {
         self.write(TraceKey::TraceId, |all| Hex(trace).push_to(all));
-        self
-    }
-
-    pub(crate) fn without(mut self, key: TraceKey) -> Self {
-        if let Some(place) = self.places.get_mut(key as usize) {
-            *place = None;
-        }
-        self
     }
 
     pub(crate) fn value(&self, key: TraceKey) -> Option<&str> {
@@ -103,7 +99,8 @@ impl TraceHeader {
         TraceKey::ALL.into_iter().filter_map(|key| Some((key, self.value(key)?)))
     }
 
-    fn write(&mut self, key: TraceKey, text: impl FnOnce(&mut String)) {
+    /// Sets the value of a key to what is written behind all others.
+    pub(crate) fn write(&mut self, key: TraceKey, text: impl FnOnce(&mut String)) {
         if self.text.is_empty() {
             self.text.reserve(USUAL);
         }

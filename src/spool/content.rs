@@ -149,8 +149,8 @@ mod tests {
         for (payload, deflater) in [("{}", None), ("{\n\n}", Some(&mut deflater))] {
             let written = envelope(payload, deflater);
             let read = read(file(&written), DESTINATION).unwrap();
-            let letterhead = Letterhead::of("https://key@sentry.example.com/42");
-            let sealed = [&read, &written].map(|it| it.seal(&letterhead, UNIX_EPOCH, None));
+            let begin = Letterhead::of("https://key@sentry.example.com/42").dated(UNIX_EPOCH);
+            let sealed = [&read, &written].map(|it| it.seal(&begin, None));
             assert_eq!(sealed[0], sealed[1]);
             assert_eq!(read.parts(), written.parts());
         }

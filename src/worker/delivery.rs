@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 
 use super::inbox::{Delivery, Failure, Message};
 use crate::transport::{Transport, TransportError, TransportErrorKind};
@@ -28,14 +28,14 @@ impl Delivery {
         transport: Arc<dyn Transport>,
         inbox: UnboundedSender<Message>,
         limit: Duration,
-        tasks: &mut JoinSet<()>,
-    ) {
+    ) -> AbortHandle {
         let mut watch = Watch { inbox, delivery: Some(self) };
-        tasks.spawn(async move {
+        let task = tokio::spawn(async move {
             let answer = tokio::time::timeout(limit, transport.send(request)).await;
             let answer = answer.unwrap_or_else(|_| Err(endless()));
             watch.tell(answer.map_err(Failure::Transport));
         });
+        task.abort_handle()
     }
 }
 
@@ -83,9 +83,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_never_ends_is_given_up_as_one_without_an_answer() {
         let (inbox, mut told) = mpsc::unbounded_channel();
-        let (request, mut tasks) = (Request::new(Bytes::new()), JoinSet::new());
+        let request = Request::new(Bytes::new());
         let limit = Duration::from_secs(60);
-        Box::<Delivery>::default().start(request, Arc::new(Endless), inbox, limit, &mut tasks);
+        Box::<Delivery>::default().start(request, Arc::new(Endless), inbox, limit);
         let Some(Message::Answered(_, Err(Failure::Transport(error)))) = told.recv().await else {
             panic!("it ended in another way");
         };

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 
 use super::Destination;
 use super::inbox::{Delivery, Message};
 use super::line::Line;
+use crate::segment::IdMap;
 
 /// The requests on their way, bounded in number and in bytes.
 pub(super) struct Flights {
@@ -16,8 +17,9 @@ pub(super) struct Flights {
     /// The headers where the body is compressed, once there was one; there is one way to do that.
     compressed: Option<HeaderMap>,
     inbox: UnboundedSender<Message>,
-    tasks: JoinSet<()>,
-    open: usize,
+    /// By the numbers of their deliveries.
+    open: IdMap<u64, AbortHandle>,
+    started: u64,
     max: usize,
     bytes: usize,
     max_bytes: usize,
@@ -29,8 +31,8 @@ impl Flights {
             destination: line.destination,
             compressed: None,
             inbox,
-            tasks: JoinSet::new(),
-            open: 0,
+            open: IdMap::default(),
+            started: 0,
             max: line.max_in_flight,
             bytes: 0,
             max_bytes: line.queue_bytes,
@@ -43,22 +45,22 @@ impl Flights {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.open
+        self.open.len()
     }
 
     /// Whether there may be one more.
     pub(super) fn has_room(&self) -> bool {
-        self.open < self.max
+        self.open.len() < self.max
     }
 
     /// Whether memory allows one more that holds so many bytes; it always allows one.
     pub(super) fn holds(&self, bytes: usize) -> bool {
-        self.open == 0 || self.bytes.saturating_add(bytes) <= self.max_bytes
+        self.open.is_empty() || self.bytes.saturating_add(bytes) <= self.max_bytes
     }
 
     pub(super) fn start(
         &mut self,
-        delivery: Delivery,
+        mut delivery: Box<Delivery>,
         body: Bytes,
         encoding: Option<&'static str>,
     ) {
@@ -72,22 +74,23 @@ impl Flights {
             None => &destination.headers,
         };
         let request = super::request(&destination.endpoint, headers, body);
-        while self.tasks.try_join_next().is_some() {}
-        self.open = self.open.saturating_add(1);
+        self.started = self.started.wrapping_add(1);
+        delivery.flight = self.started;
         self.bytes = self.bytes.saturating_add(delivery.held_bytes());
         let transport = Arc::clone(&destination.transport);
         let (inbox, limit) = (self.inbox.clone(), destination.limit);
-        Box::new(delivery).start(request, transport, inbox, limit, &mut self.tasks);
+        let task = delivery.start(request, transport, inbox, limit);
+        self.open.insert(self.started, task);
     }
 
     /// Takes note of the end of one.
     pub(super) fn landed(&mut self, delivery: &Delivery) {
-        self.open = self.open.saturating_sub(1);
+        self.open.remove(&delivery.flight);
         self.bytes = self.bytes.saturating_sub(delivery.held_bytes());
     }
 
     /// Breaks all of them off; each still tells of its end.
     pub(super) fn cut(&mut self) {
-        self.tasks.abort_all();
+        self.open.values().for_each(AbortHandle::abort);
     }
 }

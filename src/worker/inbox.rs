@@ -86,6 +86,8 @@ pub(crate) struct Delivery {
     pub(super) amount: Amount,
     /// Which project it is for.
     pub(super) way: Way,
+    /// Its number among those of this project.
+    pub(super) flight: u64,
     pub(super) bytes: u64,
     /// The losses that ride along.
     pub(super) losses: Losses,

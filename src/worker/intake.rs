@@ -39,8 +39,10 @@ pub(super) struct Intake {
 /// What a segment became.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    /// Errors first.
+    /// Errors, or lists.
     pub(super) envelopes: Vec<Envelope>,
+    /// What leaves behind those.
+    pub(super) transaction: Option<Envelope>,
     pub(super) dropped: Vec<(Amount, DropReason)>,
     pub(super) repeated_errors: u64,
     /// The setters of the hooks that panicked.
@@ -143,7 +145,7 @@ impl Intake {
         let may_go = mapped.is_ignored || self.hooks.may_drop_transactions();
         let spare = (may_go && !mapped.events.is_empty())
             .then(|| self.head.context_of_errors(to.origin, &mapped.transaction, decision));
-        let Outgoing { transaction, events, losses } = self.hooks.apply(mapped);
+        let Outgoing { mut transaction, events, losses } = self.hooks.apply(mapped);
         let lost = losses.dropped.iter().map(|(amount, _)| amount.spans).sum();
         let whole = Amount { spans: whole.spans.saturating_sub(lost), ..whole };
         prepared.lost(losses);
@@ -154,8 +156,8 @@ impl Intake {
         for event in events {
             self.event(event, trace.as_ref(), mapper, (to, now), wall, &mut prepared);
         }
-        if let Some(mut transaction) = transaction {
-            if window::admit(&mut transaction, wall) {
+        if let Some(transaction) = &mut transaction {
+            if window::admit(transaction, wall) {
                 self.transaction(transaction, trace.as_ref(), whole, &mut prepared);
             } else {
                 prepared.dropped.push((whole, DropReason::OutsideTimeWindow));
@@ -271,13 +273,13 @@ impl Intake {
 
     fn transaction(
         &mut self,
-        mut transaction: Transaction,
+        transaction: &mut Transaction,
         trace: Option<&TraceHeader>,
         whole: Amount,
         prepared: &mut Prepared,
     ) {
         let kind = ItemKind::Transaction;
-        let Ok(payload) = encode::transaction(&mut transaction, &mut self.payload) else {
+        let Ok(payload) = encode::transaction(transaction, &mut self.payload) else {
             prepared.dropped.push((whole, DropReason::Internal));
             return;
         };
@@ -288,6 +290,6 @@ impl Intake {
             prepared.dropped.push((Amount::spans(cut), DropReason::TooLarge));
         }
         let item = Item { kind, event_id: transaction.event_id, spans, trace, payload };
-        prepared.envelopes.push(Envelope::new(item, self.deflater.as_mut()));
+        prepared.transaction = Some(Envelope::new(item, self.deflater.as_mut()));
     }
 }

@@ -121,11 +121,11 @@ impl Lanes {
     /// Errors come first. While the server is down they take turns with the others, because it may
     /// be one error that looks like an outage.
     fn next_kind(&self, is_down: bool) -> ItemKind {
-        let fronts = [ItemKind::Event, ItemKind::Transaction, ItemKind::Span, ItemKind::Log]
+        let mut fronts = [ItemKind::Event, ItemKind::Transaction, ItemKind::Span, ItemKind::Log]
             .into_iter()
             .filter_map(|kind| Some((kind, self.lane(kind).front()?.tries)));
         // Of those that were tried as often, the first one counts.
-        let next = fronts.min_by_key(|(_, tries)| if is_down { *tries } else { 0 });
+        let next = if is_down { fronts.min_by_key(|(_, tries)| *tries) } else { fronts.next() };
         next.map_or(ItemKind::Transaction, |(kind, _)| kind)
     }
 

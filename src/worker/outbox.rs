@@ -185,6 +185,7 @@ impl Outbox {
         let limited = self.lanes.take_limited(&self.limits, now);
         let mut lost = self.give_up(limited, DropReason::RateLimited);
         let is_down = self.backoff.is_down();
+        let mut begin = None;
         while self.flights.has_room()
             && (self.phase > Phase::Open || self.backoff.allows(now, self.flights.len()))
             && self.flights.holds(self.lanes.next_bytes(is_down))
@@ -198,15 +199,17 @@ impl Outbox {
             queued.tries = queued.tries.saturating_add(1);
             let losses = self.take_losses();
             let report = (!losses.is_empty()).then(|| losses.report(wall));
-            let body = queued.envelope.seal(&self.letterhead, wall, report.as_deref());
+            let begin = begin.get_or_insert_with(|| self.letterhead.dated(wall));
+            let body = queued.envelope.seal(begin, report.as_deref());
             let encoding = queued.envelope.content_encoding();
-            let delivery = Delivery {
+            let delivery = Box::new(Delivery {
                 amount: Amount::of_envelope(&queued.envelope),
                 way: self.way,
                 queued: Some(queued),
                 bytes: count(body.len()),
                 losses,
-            };
+                ..Delivery::default()
+            });
             self.flights.start(delivery, body, encoding);
         }
         if self.may_replay() && self.backoff.allows(now, self.flights.len()) {
@@ -224,10 +227,10 @@ impl Outbox {
             return;
         }
         let losses = self.take_losses();
-        let body = report_envelope(&self.letterhead, wall, &losses.report(wall));
+        let body = report_envelope(&self.letterhead.dated(wall), &losses.report(wall));
         let (way, bytes) = (self.way, count(body.len()));
         let delivery = Delivery { losses, bytes, way, ..Delivery::default() };
-        self.flights.start(delivery, body, None);
+        self.flights.start(Box::new(delivery), body, None);
     }
 
     /// Takes note of an answer, or of the last try; the losses it told are told now, or again.

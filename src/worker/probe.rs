@@ -43,8 +43,8 @@ fn ask(to: &Destination, protocol: Protocol, deadline: Deadline) -> JoinHandle<F
     let (server, transport) = (to.endpoint.to_string(), Arc::clone(&to.transport));
     let sent = SystemTime::now();
     let report = Losses::default().report(sent);
-    let letterhead = Letterhead::of(&dsn_text(&to.dsn));
-    let request = to.request(report_envelope(&letterhead, sent, &report));
+    let begin = Letterhead::of(&dsn_text(&to.dsn)).dated(sent);
+    let request = to.request(report_envelope(&begin, &report));
     let left = deadline.left().saturating_sub(KEPT);
     let sending = async move { tokio::time::timeout(left, transport.send(request)).await };
     // A task of its own, because a transport that panics ends it.

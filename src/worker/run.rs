@@ -1,6 +1,5 @@
 mod ingest;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +29,7 @@ use super::waiting::Waiting;
 use crate::dsn::dsn_text;
 use crate::mapping::Mapper;
 use crate::propagation::TraceHead;
-use crate::segment::SegmentBuffer;
+use crate::segment::{IdMap, SegmentBuffer};
 use crate::stats::Ledger;
 
 /// The state of the thread.
@@ -38,7 +37,7 @@ pub(super) struct Worker {
     pub(super) settings: Settings,
     pub(super) ledger: Arc<Ledger>,
     started: Instant,
-    pub(super) sources: HashMap<Source, (SegmentBuffer, Mapper)>,
+    pub(super) sources: IdMap<Source, (SegmentBuffer, Mapper)>,
     /// Absent where nothing is sent to Sentry.
     pub(super) intake: Option<Intake>,
     own_traffic: Vec<OwnTraffic>,
@@ -101,7 +100,7 @@ impl Worker {
             settings,
             ledger,
             started: Instant::now(),
-            sources: HashMap::new(),
+            sources: IdMap::default(),
             panics: Panics::default(),
             waiting: Waiting::default(),
             voice: Voice::new(quiet),

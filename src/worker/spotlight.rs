@@ -171,13 +171,9 @@ impl Spotlight {
             full
         });
         let lists = catch_unwind(map).unwrap_or_default();
-        let seal = |logs| {
-            super::logs::envelope(logs, |item| Envelope::new(item, None)).seal(
-                &self.letterhead,
-                wall,
-                None,
-            )
-        };
+        let begin = self.letterhead.dated(wall);
+        let seal =
+            |logs| super::logs::envelope(logs, |item| Envelope::new(item, None)).seal(&begin, None);
         let envelopes = lists.into_iter().map(seal).collect();
         self.enqueue(envelopes);
     }
@@ -245,9 +241,10 @@ impl Spotlight {
         let head = self.head.as_mut().zip(transaction.as_ref());
         let trace = head
             .and_then(|(head, transaction)| head.context_at(origin, transaction, Decision::KEPT));
+        let begin = self.letterhead.dated(wall);
         let seal = |kind, event_id, spans, payload: &[u8]| {
             let item = Item { kind, event_id, spans, trace: trace.as_ref(), payload };
-            Envelope::new(item, None).seal(&self.letterhead, wall, None)
+            Envelope::new(item, None).seal(&begin, None)
         };
         let mut payload = Vec::new();
         let mut envelopes = Vec::new();

@@ -101,7 +101,7 @@ impl Worker {
             self.trouble(trouble, DropReason::HookPanicked);
         }
         let mut dropped = prepared.dropped;
-        for envelope in prepared.envelopes {
+        for envelope in prepared.envelopes.into_iter().chain(prepared.transaction) {
             dropped.extend(self.outboxes.at_mut(way).push(envelope, now));
         }
         for (amount, reason) in dropped {
