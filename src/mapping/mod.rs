@@ -44,6 +44,7 @@
 //! ```
 
 mod ansi;
+mod bare;
 mod breadcrumb;
 mod bytes;
 mod derived;
