@@ -73,6 +73,7 @@ mod machine;
 mod name;
 mod op;
 mod panic;
+mod place;
 mod product;
 mod reading;
 mod resource;

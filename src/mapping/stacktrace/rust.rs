@@ -9,7 +9,8 @@ use super::lines;
 use super::listing::{debug_calls, is_telling, listed_calls};
 use crate::mapping::bytes::has;
 use crate::mapping::error_text::Heading;
-use crate::mapping::symbol::{Place, is_runtime_crate, part, readable, split_last};
+use crate::mapping::place::Place;
+use crate::mapping::symbol::{is_runtime_crate, part, readable, split_last};
 
 const SYSTEM_FUNCTIONS: [&str; 14] = [
     "_main",
