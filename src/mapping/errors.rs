@@ -4,6 +4,7 @@ use opentelemetry::trace::{Event, SpanId};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::Level;
 
+use super::bare;
 use super::error_rules::ErrorRules;
 use super::event_filter::EventFilter;
 use super::exception::{Recorded, Role};
@@ -13,8 +14,7 @@ use super::panic::Panics;
 use super::reading::Reading;
 use super::stacktrace::InApp;
 use super::status::has_error;
-use crate::segment::{ErrorMark, FailedBelow, IdMap, IdSet, Segment};
-use crate::steps;
+use crate::segment::{ErrorMark, FailedBelow, IdSet, Segment};
 
 /// With how many records of the same error a further one is compared.
 const MAX_COMPARED: usize = 100;
@@ -152,11 +152,6 @@ fn failures<'a>(
     in_app: &InApp,
 ) -> (Vec<Failure<'a>>, usize) {
     let mut recorded = recorded(spans, reading, in_app);
-    let statuses = spans.iter().any(|span| with_status && has_error(span));
-    if recorded.is_empty() && !statuses {
-        return (recorded, 0);
-    }
-    let tree = Tree::of(spans);
     // Spans end from the inside out.
     recorded.sort_by_key(|failure| failure.span.end_time);
     let before = recorded.len();
@@ -164,30 +159,10 @@ fn failures<'a>(
         recorded = each_once(recorded, below, spans);
     }
     let repeated = before.saturating_sub(recorded.len());
-    if statuses {
-        // What failed below a span, and which spans recorded anything; whether an exception.
-        let mut covered: IdSet<SpanId> = IdSet::default();
-        let mut recording: IdMap<SpanId, bool> = IdMap::default();
-        for failure in &recorded {
-            let id = failure.span.span_context.span_id();
-            *recording.entry(id).or_default() |= failure.len() > 0;
-            tree.cover(failure.span, &mut covered);
-        }
-        for span in below.iter().filter_map(|failed| tree.0.get(&failed.span).copied()) {
-            covered.insert(span.span_context.span_id());
-            tree.cover(span, &mut covered);
-        }
-        // From the leaves up, so that the deepest span of a branch comes first.
-        for span in spans.iter().rev().filter(|span| has_error(span)) {
-            let id = span.span_context.span_id();
-            let is_told_above = tree.ancestors(span).any(|above| {
-                recording.get(&above.span_context.span_id()).is_some_and(|exception| *exception)
-            });
-            if !covered.contains(&id) && !recording.contains_key(&id) && !is_told_above {
-                recorded.push(Failure::of(span, None, None));
-            }
-            tree.cover(span, &mut covered);
-        }
+    if with_status {
+        let recorders = recorded.iter().map(|failure| (failure.span, failure.len() > 0));
+        let bare = bare::statuses(spans, below, recorders);
+        recorded.extend(bare.into_iter().map(|span| Failure::of(span, None, None)));
     }
     (recorded, repeated)
 }
@@ -294,34 +269,6 @@ pub(super) fn is_failure(span: &SpanData, with_status: bool, filter: &EventFilte
         || span.events.iter().any(|event| Role::of(event, span, filter).is_error())
 }
 
-/// The spans of a segment by id, to walk from a span to its root.
-struct Tree<'a>(IdMap<SpanId, &'a SpanData>);
-
-impl<'a> Tree<'a> {
-    fn of(spans: &'a [SpanData]) -> Self {
-        Self(spans.iter().map(|span| (span.span_context.span_id(), span)).collect())
-    }
-
-    /// Notes the spans above this one, as far as they are not noted yet.
-    fn cover(&self, span: &'a SpanData, covered: &mut IdSet<SpanId>) {
-        for above in self.ancestors(span) {
-            if !covered.insert(above.span_context.span_id()) {
-                break;
-            }
-        }
-    }
-
-    /// The spans above this one, at most all of them, even if their parents form a circle.
-    fn ancestors(&self, span: &'a SpanData) -> impl Iterator<Item = &'a SpanData> + '_ {
-        let above = |span: &&'a SpanData| {
-            steps::count(1);
-            let parent = Some(span).filter(|span| !span.parent_span_is_remote)?.parent_span_id;
-            self.0.get(&parent).copied()
-        };
-        std::iter::successors(above(&span), above).take(self.0.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
@@ -332,6 +279,7 @@ mod tests {
     use super::*;
     use crate::mapping::Mapper;
     use crate::segment::SegmentKind;
+    use crate::steps;
 
     /// A chain in which each span has the same records, and what is above ends first.
     fn chain(len: u64, records: usize) -> Segment {

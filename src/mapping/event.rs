@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use opentelemetry::{Key, StringValue};
+use opentelemetry::{Key, KeyValue, StringValue};
 use opentelemetry_sdk::trace::SpanData;
 use sentry_types::protocol::v7::{
     Context, Event, Level, LogEntry, OtelContext, SpanStatus, TraceContext, Values,
@@ -48,12 +48,13 @@ pub(super) fn event(
     let event_facts = failure.event.map(|(_, event)| Facts::of(&event.attributes));
     let logger = event_facts.as_ref().and_then(|facts| facts.text(&[Target]));
     let logger = logger.unwrap_or_else(|| span.instrumentation_scope.name().into());
-    let attributes = [&span.attributes, &root_span.attributes];
-    let tags = mapper.tags.of_error(
-        failure.event.map_or(&[], |(_, event)| &event.attributes),
-        &attributes.map(Vec::as_slice),
-        &mapper.resource,
-    );
+    // A root need not say twice what it says.
+    let of_spans: &[&[KeyValue]] = match std::ptr::eq(span, root_span) {
+        true => &[&span.attributes],
+        false => &[&span.attributes, &root_span.attributes],
+    };
+    let of_event = failure.event.map_or(&[][..], |(_, event)| &event.attributes);
+    let tags = mapper.tags.of_error(of_event, of_spans, &mapper.resource);
     let end = crumbs.partition_point(|crumb| crumb.time <= Timestamp::from(time));
     let before = crumbs.get(end.saturating_sub(kept_crumbs)..end).unwrap_or_default();
     let mut event = Event {
@@ -135,7 +136,9 @@ fn trace_context(span: &SpanData, facts: &Facts<'_>) -> TraceContext {
         op: op::op(facts, &span.span_kind).0.map(|op| op.to_string()),
         status: Some(status),
         origin: Some(span::origin(facts).to_string()),
-        ..TraceContext::default()
+        // The default has random ids.
+        description: None,
+        data: BTreeMap::new(),
     }
 }
 

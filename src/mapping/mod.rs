@@ -44,6 +44,7 @@
 //! ```
 
 mod ansi;
+mod bare;
 mod breadcrumb;
 mod bytes;
 mod derived;
@@ -73,6 +74,7 @@ mod machine;
 mod name;
 mod op;
 mod panic;
+mod place;
 mod product;
 mod reading;
 mod resource;

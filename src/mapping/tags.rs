@@ -57,13 +57,18 @@ impl TagPolicy {
     ///
     /// Where two spans have the same attribute, the first one given counts.
     pub(super) fn of_segment(&self, spans: &[&[KeyValue]], resource: &ResourceFields) -> Tags {
-        let count = spans.iter().map(|attributes| attributes.len()).sum::<usize>();
-        let mut tags = match self {
-            Self::Root | Self::AllSpans => Tags::with_capacity(count.saturating_add(1)),
-            Self::Keys(_) | Self::None => Tags::default(),
-        };
+        let mut tags = self.room(spans);
         self.add_segment(spans, resource, &mut tags);
         tags
+    }
+
+    /// Tags to be, with room for those of such spans.
+    fn room(&self, spans: &[&[KeyValue]]) -> Tags {
+        let count = spans.iter().map(|attributes| attributes.len()).sum::<usize>();
+        match self {
+            Self::Root | Self::AllSpans => Tags::with_capacity(count.saturating_add(1)),
+            Self::Keys(_) | Self::None => Tags::default(),
+        }
     }
 
     fn add_segment(&self, spans: &[&[KeyValue]], resource: &ResourceFields, tags: &mut Tags) {
@@ -89,7 +94,7 @@ impl TagPolicy {
         spans: &[&[KeyValue]],
         resource: &ResourceFields,
     ) -> Tags {
-        let mut tags = Tags::default();
+        let mut tags = self.room(spans);
         match self {
             Self::Keys(_) => self.collect(event, &mut tags),
             _ => explicit(event, &mut tags),

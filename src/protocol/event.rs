@@ -7,7 +7,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
 use super::Timestamp;
-use super::key::{Field, field};
+use super::frames::StacktraceJson;
+use super::key::field;
+use super::optional::optional;
 use super::sdk::SETTINGS;
 
 /// An error event as it is sent, with what `sentry-types` cannot express put in.
@@ -175,8 +177,8 @@ impl Serialize for Link<'_> {
             }
             (None, mechanism) => optional(&mut map, field!("mechanism"), mechanism.as_ref())?,
         }
-        optional(&mut map, field!("stacktrace"), stacktrace.as_ref())?;
-        optional(&mut map, field!("raw_stacktrace"), raw_stacktrace.as_ref())?;
+        optional(&mut map, field!("stacktrace"), stacktrace.as_ref().map(StacktraceJson))?;
+        optional(&mut map, field!("raw_stacktrace"), raw_stacktrace.as_ref().map(StacktraceJson))?;
         map.end()
     }
 }
@@ -205,15 +207,6 @@ impl Serialize for PlacedMechanism<'_> {
         }
         map.end()
     }
-}
-
-#[inline]
-fn optional<M: SerializeMap>(
-    map: &mut M,
-    field: Field,
-    value: Option<impl Serialize>,
-) -> Result<(), M::Error> {
-    value.map_or(Ok(()), |value| map.serialize_entry(&field, &value))
 }
 
 #[cfg(test)]

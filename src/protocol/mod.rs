@@ -14,6 +14,7 @@ mod entries;
 mod envelope;
 mod event;
 mod fit;
+mod frames;
 mod hex;
 mod json;
 mod key;
@@ -22,6 +23,7 @@ mod limit;
 mod list;
 #[cfg(feature = "logs")]
 mod log;
+mod optional;
 mod plain;
 mod quoted;
 mod sdk;
