@@ -2,16 +2,14 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 
-use foldhash::fast::RandomState;
-
 /// What is known of the last while, in two generations: when the young one is full, it takes the
 /// place of the old one.
 #[derive(Debug)]
 pub(crate) struct Generations<K, V> {
-    // The ids of traces come from elsewhere, so that the hash has a seed that cannot be foreseen.
-    young: HashMap<K, V, RandomState>,
+    // The ids of traces come from elsewhere, so that the hash must not be one that can be foreseen.
+    young: HashMap<K, V>,
     /// A key that is among the young ones as well counts there.
-    old: HashMap<K, V, RandomState>,
+    old: HashMap<K, V>,
     /// What the young ones take, in bytes.
     bytes: usize,
     limits: Limits,

@@ -356,6 +356,8 @@ mod tests {
         for key in Attribute::KEYS {
             assert_eq!(Attribute::from_key(key).map(Attribute::key), Some(*key));
         }
-        assert_eq!(Attribute::from_key("http.request.method "), None);
+        for other in ["http.request.method ", "Server.Port", ""] {
+            assert_eq!(Attribute::from_key(other), None, "{other}");
+        }
     }
 }

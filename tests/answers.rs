@@ -178,7 +178,7 @@ fn what_is_no_answer_costs_the_envelope_and_no_more() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_asked_for_again_with_the_same_id() {
+fn an_answer_that_breaks_off_is_asked_for_again_with_the_same_id_and_a_new_time() {
     for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\nX-Sentry-Rate-Limits"] {
         watchdog(LIMIT, move || {
             let sentry = FakeSentry::start_with([Answer::raw(bytes), Answer::raw(bytes)]);
@@ -186,9 +186,13 @@ fn an_answer_that_breaks_off_is_asked_for_again_with_the_same_id() {
             export_and_wait(&exporter, transaction(1)).unwrap_err();
             exporter.flush(LIMIT).unwrap();
             assert_eq!(stats(&exporter).spans_delivered, 1);
-            let ids = sentry.envelopes().into_iter().map(|it| it.header["event_id"].clone());
-            let ids: Vec<_> = ids.collect();
+            let of_all = |key: &str| -> Vec<_> {
+                sentry.envelopes().into_iter().map(|it| it.header[key].to_string()).collect()
+            };
+            let (ids, times) = (of_all("event_id"), of_all("sent_at"));
             assert!(ids.len() == 3 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+            // The first time, the transport itself tries another connection at once.
+            assert!(times[0] == times[1] && times[1] != times[2], "{times:?}");
         });
     }
 }

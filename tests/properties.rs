@@ -189,7 +189,7 @@ const RESOURCE_KEYS: &[&str] = &[
     "type",
 ];
 
-/// All the keys that the mapping reads, taken from where it declares them.
+/// All the keys that the mapping and the scrubbing know, taken from where they are declared.
 fn known_keys() -> Vec<&'static str> {
     let lines = include_str!("../src/semconv.rs").lines();
     let keys: Vec<_> =

@@ -176,7 +176,7 @@ fn each_once<'a>(
     failed_below: &[FailedBelow],
     spans: &'a [SpanData],
 ) -> Vec<Failure<'a>> {
-    if recorded.len() < 2 && failed_below.is_empty() {
+    if recorded.is_empty() || (recorded.len() < 2 && failed_below.is_empty()) {
         return recorded;
     }
     let panics = Panics::of(spans);

@@ -15,7 +15,7 @@ pub(super) struct Facts<'a> {
     hints: Hints,
 }
 
-/// How many attributes are looked up.
+/// How many attributes are looked up; SDKs keep 128, and what is behind these is sent as it is.
 const MAX_PLACES: usize = u16::MAX as usize;
 
 impl<'a> Facts<'a> {
@@ -28,10 +28,10 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    /// Of these attributes, but nothing is looked up yet.
+    /// Of these attributes, to be looked up by [`read`](Self::read): what is filled where it stays
+    /// need not be moved.
     #[inline]
     pub(super) fn unread(attributes: &'a [KeyValue]) -> Self {
-        // More than these cannot be sent of a span.
         let attributes = attributes.get(..MAX_PLACES).unwrap_or(attributes);
         Self { attributes, places: [0; Attribute::COUNT], hints: Hints::default() }
     }
@@ -43,8 +43,8 @@ impl<'a> Facts<'a> {
         let (mut shape, mut place) = (Shape::for_entries(attributes.len()), 0);
         for (at, entry) in attributes.iter().enumerate() {
             let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
-            let known = self.note(&mut place, attribute);
-            shape.add((attributes, at), entry, known);
+            let is_known = self.note(&mut place, attribute);
+            shape.add((attributes, at), entry, is_known);
         }
         if self.hints.has_some_of_sentry() {
             shape.add_unknown();

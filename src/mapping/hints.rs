@@ -6,7 +6,13 @@ use crate::semconv::Attribute::{self, *};
 pub(super) struct Hints(u16);
 
 /// The families have the lowest bits.
-const FAMILIES: u16 = bit(Family::Rpc) | (bit(Family::Rpc) - 1);
+const FAMILIES: u16 = {
+    let (mut bits, mut families) = (0, Family::ALL);
+    while let [family, rest @ ..] = families {
+        (bits, families) = (bits | bit(*family), rest);
+    }
+    bits
+};
 const OLDER: u16 = 1 << 14;
 const OF_SENTRY: u16 = 1 << 15;
 

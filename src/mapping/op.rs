@@ -201,3 +201,26 @@ fn messaging(facts: &Facts<'_>, kind: &SpanKind) -> Option<&'static str> {
 fn lookup(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, op)| *op)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::hints::Hints;
+    use super::*;
+
+    #[test]
+    fn what_an_op_is_inferred_from_hints_at_its_family() {
+        for (family, attributes) in [
+            (Family::Database, DB),
+            (Family::GenAi, GEN_AI),
+            (Family::Graphql, GRAPHQL),
+            (Family::Http, HTTP_METHOD),
+            (Family::Messaging, DESTINATION),
+            (Family::Messaging, MESSAGING_OPERATION),
+            (Family::Rpc, RPC),
+        ] {
+            for attribute in attributes {
+                assert!(Hints::of(*attribute).has(family), "{attribute:?}");
+            }
+        }
+    }
+}

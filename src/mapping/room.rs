@@ -39,7 +39,7 @@ impl Room {
     }
 
     /// What the attributes of the next span are, if that was looked up.
-    pub(super) fn known(&mut self, attributes: &[KeyValue]) -> &[Option<Attribute>] {
+    pub(super) fn next_known(&mut self, attributes: &[KeyValue]) -> &[Option<Attribute>] {
         let from = self.past;
         self.past = from.saturating_add(attributes.len());
         self.known.get(from..self.past).unwrap_or_default()

@@ -176,7 +176,7 @@ impl Mapped {
     /// A span below the root; takes its attributes.
     pub(super) fn child(span: &mut SpanData, tags: &TagPolicy, room: &mut Room) -> Span {
         let mut facts = Facts::unread(&span.attributes);
-        let shape = facts.read(room.known(&span.attributes));
+        let shape = facts.read(room.next_known(&span.attributes));
         Self::of_in(room, span, (&facts, shape), false).into_child(span, tags, room)
     }
 

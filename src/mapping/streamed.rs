@@ -120,7 +120,7 @@ impl Mapper {
         is_segment: bool,
     ) -> Span {
         let mut facts = Facts::unread(&span.attributes);
-        let shape = facts.read(room.known(&span.attributes));
+        let shape = facts.read(room.next_known(&span.attributes));
         let mapped = span::Mapped::of_in(room, &span, (&facts, shape), is_segment);
         if is_segment {
             let (name, source) = (mapped.name.clone(), mapped.source);

@@ -58,7 +58,7 @@ pub(super) struct Crumb<'a> {
 impl Root {
     pub(super) fn of(span: &SpanData, mapper: &Mapper, room: &mut Room) -> Self {
         let mut facts = Facts::unread(&span.attributes);
-        let shape = facts.read(room.known(&span.attributes));
+        let shape = facts.read(room.next_known(&span.attributes));
         let resource = &mapper.resource;
         let given_release = facts.text(&[SentryRelease]).and_then(|text| legal_release(&text));
         let given_environment =

@@ -48,6 +48,9 @@ pub(crate) struct Said<'a> {
 /// What a generation holds; nothing in it is long.
 const LIMITS: Limits = Limits::entries(2000);
 
+/// The longest name that is told, in chars; a streamed span may have a longer one.
+const MAX_NAME_CHARS: usize = 200;
+
 impl TraceHead {
     pub(crate) fn of(traces: Arc<TraceRegistry>) -> Self {
         Self { traces, known: Generations::new(LIMITS), service: Arc::default() }
@@ -158,7 +161,7 @@ impl TraceHead {
         origin: Option<&Origin>,
     ) -> Option<TraceHeader> {
         let Said { trace, rate, name, is_named, is_head, is_sent } = said;
-        let own = |(rate, name): (_, Option<&StringValue>), service| {
+        let header = |(rate, name): (_, Option<&StringValue>), service| {
             let mut header = self.traces.own(trace, (rate, true), service, origin)?;
             if let Some(name) = name.filter(|_| is_named) {
                 header.set(TraceKey::Transaction, name.as_str());
@@ -166,15 +169,15 @@ impl TraceHead {
             Some(header)
         };
         if !is_head && let Some(known) = self.known.find(trace) {
-            return own((known.rate, known.name.as_ref()), known.service.told());
+            return header((known.rate, known.name.as_ref()), known.service.told());
         }
-        let name = Some(name).filter(|_| is_head && is_named);
-        let header = own((rate, name), service)?;
+        let name = (is_head && is_named).then(|| short(name));
+        let header = header((rate, name.as_ref()), service)?;
         if is_sent {
             if self.service.told() != service {
                 self.service = Arc::new(service.owned());
             }
-            let (name, service) = (name.cloned(), Arc::clone(&self.service));
+            let service = Arc::clone(&self.service);
             self.known.insert(trace, Head { rate, name, service });
         }
         Some(header)
@@ -182,6 +185,13 @@ impl TraceHead {
 }
 
 impl Weight for Head {}
+
+fn short(name: &StringValue) -> StringValue {
+    let text = name.as_str();
+    let end = text.char_indices().nth(MAX_NAME_CHARS).map(|(end, _)| end);
+    let cut = end.and_then(|end| text.get(..end));
+    cut.map_or_else(|| name.clone(), |cut| StringValue::from(cut.to_owned()))
+}
 
 /// Tells the rate of a segment, the sampler before and the decision taken together, and a number
 /// that is below it if and only if the segment is sampled (rule DSC-5).
@@ -250,6 +260,19 @@ mod tests {
         let by_url = header(&mut head, by_url);
         assert_eq!((&by_url["sample_rate"], &by_url["transaction"]), (&"0.25".into(), &Json::Null));
         assert_ne!(header(&mut head, span(2, 3, 1, 1.0)), first);
+    }
+
+    #[test]
+    fn no_name_is_longer_than_that_of_a_transaction() {
+        let mut mapped = Mapper::new().map(vec![span(1, 1, 0, 1.0)]).remove(0);
+        mapped.transaction.name = "é".repeat(201).into();
+        let mut head = head();
+        let header = head.context_at(None, &mapped.transaction, Decision::KEPT).unwrap();
+        assert_eq!(header.value(TraceKey::Transaction), Some(&*"é".repeat(200)));
+        assert_eq!(
+            head.known.find(mapped.transaction.trace.trace_id).map(|it| it.name.clone()),
+            Some(Some("é".repeat(200).into()))
+        );
     }
 
     #[test]

@@ -32,7 +32,6 @@ struct State {
 }
 
 /// What is known of a trace when something of it is sent.
-#[derive(Debug)]
 pub(super) enum Earlier {
     /// This came with it or left with it.
     Context(Arc<SamplingContext>),

@@ -239,7 +239,8 @@ fn head(item: &Item<'_>) -> Vec<u8> {
 /// Writes the header of an envelope behind what its letterhead says; one that is about no event or
 /// transaction has no id.
 fn write_rest_of_header(out: &mut Vec<u8>, event_id: Option<Uuid>, trace: Option<&TraceHeader>) {
-    static SDK: LazyLock<Vec<u8>> = LazyLock::new(|| to_json(&Sdk).unwrap_or_default());
+    static SDK: LazyLock<Vec<u8>> =
+        LazyLock::new(|| to_json(&Sdk).unwrap_or_else(|_| b"{}".to_vec()));
     if let Some(event_id) = event_id {
         let mut digits = Uuid::encode_buffer();
         let event_id = event_id.simple().encode_lower(&mut digits);

@@ -43,3 +43,16 @@ pub(super) fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
     }
     current.or(older).or(unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_a_dialect_is_what_it_is_read_from() {
+        for key in Attribute::KEYS {
+            let is_read = dialect(&[KeyValue::new(*key, "postgresql")]).is_some();
+            assert_eq!(Attribute::from_key(key).is_some_and(tells_dialect), is_read, "{key}");
+        }
+    }
+}

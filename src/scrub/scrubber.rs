@@ -172,8 +172,8 @@ impl Scrubber {
         // Mostly all stay.
         let mut gone = Vec::new();
         for (at, entry) in attributes.iter_mut().enumerate() {
-            let attribute = known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
-            let common = if has_lists { None } else { attribute.and_then(Role::of_common) };
+            let attribute = || known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
+            let common = if has_lists { None } else { attribute().and_then(Role::of_common) };
             let is_calm = common == Some(Role::Other) && is_calm(&entry.value);
             if !is_calm && !self.attribute_of(entry, common, around) {
                 gone.push(at);
@@ -191,8 +191,9 @@ impl Scrubber {
     /// Whether an attribute may stay, now that its secrets are taken out.
     #[cfg(feature = "logs")]
     pub(super) fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
-        let common = Attribute::of(entry).filter(|_| !self.settings.has_lists());
-        self.attribute_of(entry, common.and_then(Role::of_common), around)
+        let has_lists = self.settings.has_lists();
+        let attribute = if has_lists { None } else { Attribute::of(entry) };
+        self.attribute_of(entry, attribute.and_then(Role::of_common), around)
     }
 
     fn attribute_of(&self, entry: &mut KeyValue, common: Option<Role>, around: Around) -> bool {

@@ -24,7 +24,7 @@ pub(super) struct Trace {
     oldest: usize,
     index: Option<Box<Index>>,
     /// What came in one piece, until its batch has been looked at; then there is nothing else.
-    whole: Option<Whole>,
+    whole: Option<Box<Whole>>,
     pub(super) sent: SentIds,
     /// Under which arrival the trace is known to the buffer as one with waiting spans.
     pub(super) known_since: Option<Duration>,
@@ -93,7 +93,7 @@ impl Trace {
     /// Takes in a segment that came in one piece, where nothing is known of the trace.
     pub(super) fn insert_whole(&mut self, whole: Whole) {
         self.waiting = whole.spans.len();
-        self.whole = Some(whole);
+        self.whole = Some(Box::new(whole));
     }
 
     /// Lets wait what came in one piece, because more has come.
@@ -140,7 +140,9 @@ impl Trace {
     /// Takes out a span with everything that waits below it. The list of places is empty before
     /// and afterwards; it is given so that its memory is there already.
     pub(super) fn take_subtree(&mut self, id: SpanId, places: &mut Vec<usize>) -> Subtree {
-        if let Some(Whole { spans, bytes }) = self.whole.take() {
+        if let Some(whole) = self.whole.take() {
+            let Whole { spans, bytes } = *whole;
+            debug_assert_eq!(spans.first().map(|span| span.span_context.span_id()), Some(id));
             self.waiting = 0;
             self.sent.extend(spans.iter().map(|span| span.span_context.span_id()));
             return Subtree { spans, bytes, told: Vec::new() };

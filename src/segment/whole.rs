@@ -45,7 +45,7 @@ impl Whole {
 fn find_order(spans: &[SpanData], places: &mut Vec<usize>) -> bool {
     let mut all = [(SpanId::INVALID, SpanId::INVALID); SHORT];
     let Some(all) = all.get_mut(..spans.len()) else { return false };
-    // Ids are random, so that most have a bit of their own.
+    // Ids are random, so that most of a short trace have a bit of their own.
     let mut bits = 0_u64;
     for (place, span) in spans.iter().enumerate() {
         let (id, parent) = (span.span_context.span_id(), span.parent_span_id);
