@@ -12,12 +12,9 @@ use serde::de::DeserializeOwned;
 
 use crate::mapping::{dist_fault, legal_environment, legal_release};
 use crate::protocol::{
-    Data, Link, MAX_SPANS, Measurement, Span, Tags, Transaction, fit_links, has_nul, json_len,
-    limit_texts, limited, shorten,
+    Data, Link, MAX_NAME_CHARS, MAX_SPANS, Measurement, Span, Tags, Transaction, first_chars,
+    fit_links, has_nul, json_len, limit_texts, limited, shorten,
 };
-
-/// The longest names of transactions, in chars.
-const MAX_NAME_CHARS: usize = 200;
 
 /// The longest op, origin or unit, in chars.
 const MAX_WORD_CHARS: usize = 128;
@@ -264,12 +261,9 @@ fn bend(text: &mut Option<StringValue>, legal: impl Fn(&str) -> Option<String>) 
 
 /// At most `max_chars` of a text, without NUL; none where nothing has to change.
 fn cut(text: &str, max_chars: usize) -> Option<String> {
-    let is_short = text.len() <= max_chars || text.chars().nth(max_chars).is_none();
-    (!is_short || text.contains('\0')).then(|| {
-        let legal =
-            text.chars().map(|char| if char == '\0' { char::REPLACEMENT_CHARACTER } else { char });
-        legal.take(max_chars).collect()
-    })
+    let first = first_chars(text, max_chars);
+    (first.is_some() || text.contains('\0'))
+        .then(|| first.unwrap_or(text).replace('\0', "\u{fffd}"))
 }
 
 fn cut_word(word: &mut StringValue) {

@@ -10,6 +10,7 @@ use super::facts::Facts;
 use super::op::HTTP_METHOD;
 use super::span::texts;
 use super::url::{SplitUrl, path};
+use crate::protocol::first_chars;
 use crate::semconv::Attribute::*;
 
 const HEADER: &str = "http.request.header.";
@@ -74,7 +75,10 @@ fn url(facts: &Facts<'_>) -> Option<Url> {
 
 /// The first chars of a text.
 fn short(text: String, chars: usize) -> String {
-    if text.len() <= chars { text } else { text.chars().take(chars).collect() }
+    match first_chars(&text, chars) {
+        Some(first) => first.to_owned(),
+        None => text,
+    }
 }
 
 /// A text with blanks for what is no character.

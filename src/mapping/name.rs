@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::family::Family;
 use super::op::{DESTINATION, HTTP_METHOD};
 use super::url::{SplitUrl, is_default_port, path};
-use crate::protocol::TransactionSource as Source;
+use crate::protocol::{MAX_NAME_CHARS, TransactionSource as Source, first_chars};
 use crate::semconv::Attribute::{self, *};
 
 pub(super) const FULL_URL: &[Attribute] = &[UrlFull, HttpUrl];
@@ -19,9 +19,6 @@ const GIVEN_CHILD: &[Attribute] = &[SentryDescription, SentryCustomSpanName, Sen
 const GIVEN_ROOT: &[Attribute] =
     &[SentrySegmentName, SentryTransaction, SentryCustomSpanName, SentryName];
 const GIVEN_SOURCE: &[Attribute] = &[SentrySegmentNameSource, SentrySpanSource, SentrySource];
-
-/// The longest name of a transaction, in chars.
-const MAX_CHARS: usize = 200;
 
 /// What a transaction without any name is called by Sentry.
 const UNLABELED: &str = "<unlabeled transaction>";
@@ -235,7 +232,7 @@ fn joined(value: &Value) -> Cow<'_, str> {
 /// A name as Sentry keeps it: no blanks around it, no NUL, not too long.
 fn short(name: Cow<'_, str>) -> Cow<'_, str> {
     let is_legal = |name: &str| {
-        let fits = name.len() <= MAX_CHARS || name.chars().count() <= MAX_CHARS;
+        let fits = first_chars(name, MAX_NAME_CHARS).is_none();
         fits && name.trim().len() == name.len() && !name.contains(char::is_control)
     };
     let name = if is_legal(&name) { name } else { line(&name).into() };
@@ -245,6 +242,6 @@ fn short(name: Cow<'_, str>) -> Cow<'_, str> {
 fn line(name: &str) -> String {
     let line: String =
         name.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-    let cut: String = line.trim().chars().take(MAX_CHARS).collect();
+    let cut: String = line.trim().chars().take(MAX_NAME_CHARS).collect();
     cut.trim_end().to_owned()
 }

@@ -5,6 +5,7 @@ use opentelemetry::trace::SpanKind;
 
 use super::facts::Facts;
 use super::family::Family;
+use crate::protocol::first_chars;
 use crate::semconv::Attribute::{self, *};
 
 pub(super) const HTTP_METHOD: &[Attribute] = &[HttpRequestMethod, HttpMethod];
@@ -96,11 +97,9 @@ pub(super) fn op(facts: &Facts<'_>, kind: &SpanKind) -> (Option<StringValue>, Op
 }
 
 fn short(op: StringValue) -> StringValue {
-    match op.as_str() {
-        long if long.len() > MAX_CHARS => {
-            StringValue::from(long.chars().take(MAX_CHARS).collect::<String>())
-        }
-        _ => op,
+    match first_chars(op.as_str(), MAX_CHARS) {
+        Some(first) => first.to_owned().into(),
+        None => op,
     }
 }
 

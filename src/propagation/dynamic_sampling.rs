@@ -7,7 +7,9 @@ use super::origin::Origin;
 use super::registry::{Earlier, Service, Told, TraceRegistry};
 use super::sampling;
 use crate::generations::{Generations, Limits, Weight};
-use crate::protocol::{TraceHeader, TraceKey, Transaction, TransactionSource};
+use crate::protocol::{
+    MAX_NAME_CHARS, TraceHeader, TraceKey, Transaction, TransactionSource, first_chars,
+};
 use crate::sampling::{Decision, told_rate};
 
 /// What the trace headers of an exporter say, alike in all segments of a trace.
@@ -36,7 +38,7 @@ pub(crate) struct Said<'a> {
     pub(crate) trace: TraceId,
     /// By which it was sampled.
     pub(crate) rate: Option<f64>,
-    pub(crate) name: &'a StringValue,
+    pub(crate) name: Option<&'a StringValue>,
     /// Whether the name may be told.
     pub(crate) is_named: bool,
     /// Whether it is that of the head of the trace.
@@ -47,9 +49,6 @@ pub(crate) struct Said<'a> {
 
 /// What a generation holds; nothing in it is long.
 const LIMITS: Limits = Limits::entries(2000);
-
-/// The longest name that is told, in chars; a streamed span may have a longer one.
-const MAX_NAME_CHARS: usize = 200;
 
 impl TraceHead {
     pub(crate) fn of(traces: Arc<TraceRegistry>) -> Self {
@@ -113,7 +112,7 @@ impl TraceHead {
         let said = Said {
             trace,
             rate,
-            name: &transaction.name,
+            name: Some(&transaction.name),
             is_named: is_sent && transaction.source != TransactionSource::Url,
             is_head: is_sent && transaction.trace.parent_span_id.is_none(),
             is_sent,
@@ -171,7 +170,7 @@ impl TraceHead {
         if !is_head && let Some(known) = self.known.find(trace) {
             return header((known.rate, known.name.as_ref()), known.service.told());
         }
-        let name = (is_head && is_named).then(|| short(name));
+        let name = name.filter(|_| is_head && is_named).map(short);
         let header = header((rate, name.as_ref()), service)?;
         if is_sent {
             if self.service.told() != service {
@@ -186,11 +185,10 @@ impl TraceHead {
 
 impl Weight for Head {}
 
+/// A name as a transaction may have it; that of a streamed span may be longer.
 fn short(name: &StringValue) -> StringValue {
-    let text = name.as_str();
-    let end = text.char_indices().nth(MAX_NAME_CHARS).map(|(end, _)| end);
-    let cut = end.and_then(|end| text.get(..end));
-    cut.map_or_else(|| name.clone(), |cut| StringValue::from(cut.to_owned()))
+    let first = first_chars(name.as_str(), MAX_NAME_CHARS);
+    first.map_or_else(|| name.clone(), |first| first.to_owned().into())
 }
 
 /// Tells the rate of a segment, the sampler before and the decision taken together, and a number

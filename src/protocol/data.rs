@@ -45,9 +45,17 @@ impl Data {
 
     /// The same as [`insert_missing`](Self::insert_missing) of each of them.
     pub(crate) fn extend_missing(&mut self, entries: impl IntoIterator<Item = KeyValue>) {
+        self.put_all(entries, keep);
+    }
+
+    fn put_all(
+        &mut self,
+        entries: impl IntoIterator<Item = KeyValue>,
+        settle: fn(&mut Value, Value),
+    ) {
         let mut places = Places::default();
         for entry in entries {
-            self.put(entry, |key, all| places.find_or_add(key, keys(all)), keep);
+            self.put(entry, |key, all| places.find_or_add(key, keys(all)), settle);
         }
     }
 
@@ -153,10 +161,7 @@ impl From<Vec<KeyValue>> for Data {
 impl Extend<KeyValue> for Data {
     /// The same as [`insert`](Data::insert) of each of them.
     fn extend<I: IntoIterator<Item = KeyValue>>(&mut self, entries: I) {
-        let mut places = Places::default();
-        for entry in entries {
-            self.put(entry, |key, all| places.find_or_add(key, keys(all)), replace);
-        }
+        self.put_all(entries, replace);
     }
 }
 

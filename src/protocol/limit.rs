@@ -9,6 +9,9 @@ pub(super) const MAX_KEY_BYTES: usize = 512;
 /// How long a number is at most, with a comma.
 pub(crate) const NUMBER_BYTES: usize = 26;
 
+/// The longest name of a transaction, in chars.
+pub(crate) const MAX_NAME_CHARS: usize = 200;
+
 /// Shortens what is longer than Sentry keeps.
 pub(crate) fn limit(value: &mut Value) {
     match value {
@@ -83,6 +86,16 @@ pub(crate) fn shortened(text: &str, bytes: usize) -> Option<String> {
     (!fits(text, bytes)).then(|| shorter(text, bytes))
 }
 
+/// The first chars of a text that has more.
+pub(crate) fn first_chars(text: &str, most: usize) -> Option<&str> {
+    // No char is shorter than a byte.
+    if text.len() <= most {
+        return None;
+    }
+    let (end, _) = text.char_indices().nth(most)?;
+    text.get(..end)
+}
+
 /// Whether a text of at most so many bytes may stay as it is.
 #[inline]
 fn fits(text: &str, bytes: usize) -> bool {
@@ -104,6 +117,13 @@ fn shorter(text: &str, bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_text_of_more_chars_is_cut_to_the_first() {
+        let text = "aé…z";
+        let firsts = [0, 1, 2, 3, 4, 9].map(|most| first_chars(text, most));
+        assert_eq!(firsts, [Some(""), Some("a"), Some("aé"), Some("aé…"), None, None]);
+    }
 
     #[test]
     fn a_value_has_a_length_unless_it_is_changed() {

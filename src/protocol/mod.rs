@@ -61,7 +61,10 @@ pub(crate) use event::EventJson;
 pub(crate) use fit::{fit_links, json_len, most_bytes};
 pub(crate) use json::{to_json, write_json};
 pub(crate) use letterhead::{Dated, Letterhead, sent_at};
-pub(crate) use limit::{NUMBER_BYTES, is_legal_key, legal_len, limit, limited, shorten, shortened};
+pub(crate) use limit::{
+    MAX_NAME_CHARS, NUMBER_BYTES, first_chars, is_legal_key, legal_len, limit, limited, shorten,
+    shortened,
+};
 #[cfg(feature = "logs")]
 pub(crate) use log::Logs;
 pub(crate) use plain::is_all_plain;

@@ -14,30 +14,23 @@ pub(super) struct Around {
 impl Around {
     /// What there is to know of something that belongs to the span.
     pub(super) fn of(self, attributes: &[KeyValue]) -> Self {
-        Self { made_the_call: false, dialect: dialect(attributes).or(self.dialect) }
+        let known = attributes.iter().map(|entry| (entry, Attribute::of(entry)));
+        Self { made_the_call: false, dialect: dialect(known).or(self.dialect) }
     }
 }
 
-/// Whether an attribute says that the span asks a database.
-pub(super) fn tells_dialect(attribute: Attribute) -> bool {
-    use Attribute::{DbQueryText, DbStatement, DbSystem, DbSystemName};
-    matches!(attribute, DbQueryText | DbStatement | DbSystem | DbSystemName)
-}
-
-/// How the database writes that a span asks, if it asks one.
-pub(super) fn dialect(attributes: &[KeyValue]) -> Option<Dialect> {
+/// How the database writes that a span asks, if it asks one, by its attributes and what they are.
+pub(super) fn dialect<'a>(
+    attributes: impl Iterator<Item = (&'a KeyValue, Option<Attribute>)>,
+) -> Option<Dialect> {
     let (mut current, mut older, mut unknown) = (None, None, None);
-    for entry in attributes {
-        let key = entry.key.as_str();
-        // As long as these keys are, few others are.
-        if !matches!(key.len(), 9 | 12..=14) {
-            continue;
-        }
-        let Some(key) = key.strip_prefix("db.") else { continue };
-        match key {
-            "system.name" => current = Some(Dialect::of(&entry.value.as_str())),
-            "system" => older = Some(Dialect::of(&entry.value.as_str())),
-            "query.text" | "statement" => unknown = Some(Dialect::Unknown),
+    for (entry, attribute) in attributes {
+        match attribute {
+            Some(Attribute::DbSystemName) => current = Some(Dialect::of(&entry.value.as_str())),
+            Some(Attribute::DbSystem) => older = Some(Dialect::of(&entry.value.as_str())),
+            Some(Attribute::DbQueryText | Attribute::DbStatement) => {
+                unknown = Some(Dialect::Unknown);
+            }
             _ => {}
         }
     }
@@ -49,10 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tells_a_dialect_is_what_it_is_read_from() {
-        for key in Attribute::KEYS {
-            let is_read = dialect(&[KeyValue::new(*key, "postgresql")]).is_some();
-            assert_eq!(Attribute::from_key(key).is_some_and(tells_dialect), is_read, "{key}");
-        }
+    fn a_span_asks_a_database_if_it_names_one_or_what_it_asks() {
+        let asks = |key: &&'static str| {
+            let attributes = [KeyValue::new(*key, "postgresql")];
+            Around::default().of(&attributes).dialect.is_some()
+        };
+        let telling: Vec<_> = Attribute::KEYS.iter().copied().filter(asks).collect();
+        assert_eq!(telling, ["db.query.text", "db.statement", "db.system", "db.system.name"]);
     }
 }

@@ -6,7 +6,7 @@ use opentelemetry::{Array, Key, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
-use super::around::{Around, dialect, tells_dialect};
+use super::around::{Around, dialect};
 use super::attribute::Role;
 use super::byte::{Class, rest_from};
 use super::card;
@@ -52,10 +52,9 @@ impl Scrubber {
             return;
         }
         let known_here = known.get(before..).unwrap_or_default();
-        let asks = known_here.iter().any(|known| known.is_some_and(tells_dialect));
         let around = Around {
             made_the_call: matches!(span.span_kind, SpanKind::Client | SpanKind::Producer),
-            dialect: if asks { dialect(&span.attributes) } else { None },
+            dialect: dialect(span.attributes.iter().zip(known_here.iter().copied())),
         };
         let name = match around.dialect {
             Some(dialect) => self.statement(&span.name, dialect),
@@ -168,12 +167,11 @@ impl Scrubber {
         known: &[Option<Attribute>],
         around: Around,
     ) {
-        let has_lists = self.settings.has_lists();
         // Mostly all stay.
         let mut gone = Vec::new();
         for (at, entry) in attributes.iter_mut().enumerate() {
             let attribute = || known.get(at).copied().unwrap_or_else(|| Attribute::of(entry));
-            let common = if has_lists { None } else { attribute().and_then(Role::of_common) };
+            let common = self.common_role(attribute);
             let is_calm = common == Some(Role::Other) && is_calm(&entry.value);
             if !is_calm && !self.attribute_of(entry, common, around) {
                 gone.push(at);
@@ -191,9 +189,12 @@ impl Scrubber {
     /// Whether an attribute may stay, now that its secrets are taken out.
     #[cfg(feature = "logs")]
     pub(super) fn attribute(&self, entry: &mut KeyValue, around: Around) -> bool {
-        let has_lists = self.settings.has_lists();
-        let attribute = if has_lists { None } else { Attribute::of(entry) };
-        self.attribute_of(entry, attribute.and_then(Role::of_common), around)
+        self.attribute_of(entry, self.common_role(|| Attribute::of(entry)), around)
+    }
+
+    /// The role of what many spans have; users may list any key.
+    fn common_role(&self, attribute: impl FnOnce() -> Option<Attribute>) -> Option<Role> {
+        if self.settings.has_lists() { None } else { attribute().and_then(Role::of_common) }
     }
 
     fn attribute_of(&self, entry: &mut KeyValue, common: Option<Role>, around: Around) -> bool {

@@ -6,7 +6,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::trace::{Subtree, Trace};
 use super::whole::Whole;
-use super::{Batch, IdMap, Segment, SegmentKind};
+use super::{Batch, IdMap, Segment, SegmentKind, is_local_root};
 use crate::count::count;
 
 /// Holds spans until their local root has come, then gives the whole segment.
@@ -383,13 +383,10 @@ fn next_run(spans: &[SpanData]) -> Option<(TraceId, bool, usize)> {
 
 /// What makes this span a root, if it need not wait for its parent.
 fn kind_of_root(span: &SpanData, trace: &Trace) -> Option<SegmentKind> {
-    if span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote {
-        Some(SegmentKind::Root)
-    } else if trace.sent.contains(span.parent_span_id) {
-        Some(SegmentKind::Late)
-    } else {
-        None
+    if is_local_root(span) {
+        return Some(SegmentKind::Root);
     }
+    trace.sent.contains(span.parent_span_id).then_some(SegmentKind::Late)
 }
 
 #[cfg(test)]

@@ -107,3 +107,8 @@ impl Segment {
         self.spans.first()
     }
 }
+
+/// Whether a span has no parent in this process.
+pub(crate) fn is_local_root(span: &SpanData) -> bool {
+    span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote
+}

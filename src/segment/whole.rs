@@ -3,6 +3,8 @@ use std::vec;
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::trace::SpanData;
 
+use super::is_local_root;
+
 /// A segment that came in one piece: its root and all that is below it, one after the other.
 ///
 /// Most do, and need no search for what waits, nor a list to wait in.
@@ -49,7 +51,7 @@ fn find_order(spans: &[SpanData], places: &mut Vec<usize>) -> bool {
     let mut bits = 0_u64;
     for (place, span) in spans.iter().enumerate() {
         let (id, parent) = (span.span_context.span_id(), span.parent_span_id);
-        let is_root = parent == SpanId::INVALID || span.parent_span_is_remote;
+        let is_root = is_local_root(span);
         let bit = 1_u64.wrapping_shl(u64::from_be_bytes(id.to_bytes()) as u32);
         let mut before = all.iter().take(place);
         let is_again = bits & bit != 0 && before.any(|(other, _)| *other == id);

@@ -17,7 +17,7 @@ use super::way::Way;
 use crate::count::count;
 use crate::mapping::{Mapped, Mapper, may_be_failure};
 use crate::protocol::ItemKind;
-use crate::segment::Segment;
+use crate::segment::{Segment, is_local_root};
 use crate::stats::{Amount, DropReason};
 use crate::transport::Category;
 
@@ -163,9 +163,7 @@ impl Worker {
 
 /// The spans of a batch that may have errors, which may have to leave before their segment.
 pub(super) fn suspects(spans: &[SpanData]) -> Vec<(TraceId, SpanId)> {
-    let has_parent =
-        |span: &&SpanData| span.parent_span_id != SpanId::INVALID && !span.parent_span_is_remote;
-    let suspects = spans.iter().filter(has_parent).filter(|span| may_be_failure(span));
+    let suspects = spans.iter().filter(|span| !is_local_root(span) && may_be_failure(span));
     suspects.map(|span| (span.span_context.trace_id(), span.span_context.span_id())).collect()
 }
 

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::StringValue;
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use sentry_types::Uuid;
@@ -159,11 +158,10 @@ impl Intake {
             let span = spans.iter().find(|span| span.span_id == head.id)?;
             Some((SpanV2::name_of(span), head.source))
         });
-        let nameless = StringValue::from("");
         let said = Said {
             trace,
             rate,
-            name: head.as_ref().map_or(&nameless, |(name, _)| name),
+            name: head.as_ref().map(|(name, _)| name),
             is_named: head.as_ref().is_none_or(|(_, source)| *source != TransactionSource::Url),
             is_head: is_sent && head.is_some(),
             is_sent,

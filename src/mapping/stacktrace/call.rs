@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use sentry_types::protocol::v7::{Addr, Frame, Stacktrace};
 
 use super::in_app::InApp;
+use crate::protocol::first_chars;
 
 /// Sentry's server keeps this many frames of each end of a long trace.
 const OLDEST_FRAMES: usize = 50;
@@ -102,13 +103,10 @@ impl Call<'_> {
 }
 
 fn cut_to(text: Cow<'_, str>, chars: usize) -> String {
-    if text.len() <= chars {
-        return text.into_owned();
+    match first_chars(&text, chars) {
+        Some(first) => first.to_owned(),
+        None => text.into_owned(),
     }
-    let mut rest = text.chars();
-    rest.by_ref().nth(chars.saturating_sub(1));
-    let end = text.len().saturating_sub(rest.as_str().len());
-    text.get(..end).unwrap_or_default().to_owned()
 }
 
 /// Leaves of a long list, newest first, what the server would keep.

@@ -54,13 +54,9 @@ const UNWINDING_FUNCTIONS: [&str; 4] =
 /// How many lines are read; a text of more is no backtrace of which anybody reads the frames.
 const MAX_LINES: usize = 100_000;
 
-/// How long most lines are at least, on the average.
-const USUAL_LINE_BYTES: usize = 32;
-
 /// Reads the text of a Rust backtrace.
 pub(super) fn parse(text: &str) -> Option<Traceback<'_>> {
-    let mut lines = Vec::with_capacity((text.len() / USUAL_LINE_BYTES).min(MAX_LINES));
-    lines.extend(text.lines().take(MAX_LINES));
+    let lines: Vec<_> = text.lines().take(MAX_LINES).collect();
     let mut calls = debug_calls(text).or_else(|| listed_calls(&lines))?;
     if PANIC_FUNCTIONS.iter().any(|function| text.contains(function)) {
         calls.drain(..before_panic(&calls));
