@@ -4,6 +4,8 @@ use flate2::{Compress, Compression, FlushCompress};
 #[derive(Debug)]
 pub(crate) struct Deflater {
     compress: Compress,
+    /// How much the stream had written before this body, in bytes.
+    begin: u64,
     /// Where the blocks stand before they are copied; grows with the largest body.
     room: Vec<u8>,
 }
@@ -13,21 +15,30 @@ const ROOM: usize = 64 * 1024;
 
 impl Deflater {
     pub(crate) fn new(level: Compression) -> Self {
-        Self { compress: Compress::new(level, false), room: vec![0; ROOM] }
+        Self { compress: Compress::new(level, false), begin: 0, room: vec![0; ROOM] }
     }
 
     /// The raw blocks of the parts, put together, none of them the last of a stream; nothing if
     /// they cannot be compressed.
     pub(super) fn deflate<const N: usize>(&mut self, parts: [&[u8]; N]) -> Option<Vec<u8>> {
-        self.compress.reset();
+        self.begin = self.compress.total_out();
+        let blocks = self.blocks(parts);
+        if blocks.is_none() {
+            self.compress.reset();
+        }
+        self.room.truncate(ROOM);
+        self.room.shrink_to(ROOM);
+        blocks
+    }
+
+    /// All bodies are one stream to the compressor. A full flush makes it forget what it has seen as
+    /// a reset does, and leaves the tables alone that need no clearing for that.
+    fn blocks<const N: usize>(&mut self, parts: [&[u8]; N]) -> Option<Vec<u8>> {
         for part in parts {
             self.feed(part, FlushCompress::None)?;
         }
-        self.feed(&[], FlushCompress::Sync)?;
-        let blocks = self.room.get(..self.written())?.to_vec();
-        self.room.truncate(ROOM);
-        self.room.shrink_to(ROOM);
-        Some(blocks)
+        self.feed(&[], FlushCompress::Full)?;
+        Some(self.room.get(..self.written())?.to_vec())
     }
 
     fn feed(&mut self, part: &[u8], flush: FlushCompress) -> Option<()> {
@@ -53,7 +64,8 @@ impl Deflater {
     }
 
     fn written(&self) -> usize {
-        usize::try_from(self.compress.total_out()).unwrap_or(usize::MAX)
+        let written = self.compress.total_out().saturating_sub(self.begin);
+        usize::try_from(written).unwrap_or(usize::MAX)
     }
 }
 
@@ -83,6 +95,20 @@ mod tests {
                 flate2::read::DeflateDecoder::new(&*stream).read_to_end(&mut plain).unwrap();
                 assert_eq!(plain, [b"head", &*body, b"\n"].concat());
                 assert_eq!(deflater.room.len(), ROOM);
+            }
+        }
+    }
+
+    #[test]
+    fn no_body_refers_to_one_before_it_at_any_level() {
+        let body = include_bytes!("deflater.rs").repeat(20);
+        for level in 1..=9 {
+            let mut deflater = Deflater::new(Compression::new(level));
+            let first = deflater.deflate([&body]);
+            assert!(first.is_some());
+            for begin in [&body[..100], &body[..40_000], &body] {
+                deflater.deflate([begin]);
+                assert_eq!(deflater.deflate([&body]), first, "{level}, {}", begin.len());
             }
         }
     }

@@ -95,7 +95,8 @@ impl Serialize for Tags {
 
 fn legal_key(key: Key) -> Key {
     let text = key.as_str();
-    if text.len() <= Tags::MAX_CHARS && text.bytes().all(is_legal) {
+    // All are looked at, which takes less than to stop at the first one.
+    if text.len() <= Tags::MAX_CHARS && text.bytes().fold(true, |all, byte| all & is_legal(byte)) {
         return key;
     }
     let legal = text.chars().take(Tags::MAX_CHARS).map(|char| match char {
