@@ -12,7 +12,6 @@ use opentelemetry::{Context, otel_warn};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-use tokio::sync::mpsc::UnboundedSender;
 
 use self::batch_sizes::{BatchSizes, Wait};
 #[cfg(feature = "logs")]
@@ -25,7 +24,7 @@ use crate::propagation::{SentryPropagator, SentrySampler, Service, TraceRegistry
 use crate::segment::Batch;
 use crate::sentry_sdk::Registry;
 use crate::stats::{Amount, DropReason, Ledger, Room, Stats};
-use crate::worker::{self, Answer, Deadline, EXPORT_WAIT, Message, Settings, Source};
+use crate::worker::{self, Answer, Deadline, EXPORT_WAIT, Inbox, Message, Settings, Source};
 
 /// Sends the spans of OpenTelemetry to Sentry.
 ///
@@ -54,7 +53,7 @@ pub struct SentrySpanExporter {
 /// What all handles have in common.
 struct Shared {
     /// Absent without a DSN.
-    inbox: Option<UnboundedSender<Message>>,
+    inbox: Option<Inbox>,
     ledger: Arc<Ledger>,
     links: Links,
     /// Whether spans have ended.
@@ -107,7 +106,7 @@ impl SentrySpanExporter {
     }
 
     fn with_inbox(
-        inbox: Option<UnboundedSender<Message>>,
+        inbox: Option<Inbox>,
         ledger: Arc<Ledger>,
         links: Links,
         full_batch: usize,

@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout};
 
-use super::inbox::{Answer, Message};
+use super::inbox::{Inbox, Message};
 
 /// The messages for the thread, in the order in which they came, but that ends of requests come
 /// before all others.
@@ -15,23 +17,42 @@ use super::inbox::{Answer, Message};
 #[derive(Debug)]
 pub(super) struct Arrivals {
     inbox: UnboundedReceiver<Message>,
+    /// Told when something has come that somebody waits for.
+    comes_urgent: Arc<Notify>,
     ends: VecDeque<Message>,
     others: VecDeque<Message>,
-    /// Since when a burst is let pass that the first of the others belongs to.
-    burst: Option<Instant>,
+    /// How many of the others somebody waits for.
+    urgent: usize,
+    /// When the first burst came of which something may still be among the others.
+    first_burst: Option<Instant>,
+    /// Whether a burst is let pass now, which then is among the others.
+    is_passing: bool,
     is_waited_for: bool,
 }
 
-/// A burst is over when nothing comes for so long.
-const LULL: Duration = Duration::from_millis(2);
+/// A burst is over when nothing came for so long.
+const LULL: Duration = Duration::from_millis(5);
 
-/// How long work waits for the end of a burst.
-const MAX_BURST: Duration = Duration::from_millis(200);
+/// How long after the first burst the work begins on what came, whatever else comes.
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
 impl Arrivals {
-    pub(super) fn new(inbox: UnboundedReceiver<Message>) -> Self {
-        let (ends, others) = (VecDeque::new(), VecDeque::new());
-        Self { inbox, ends, others, burst: None, is_waited_for: false }
+    /// The way to the thread, and what comes on it.
+    pub(super) fn channel() -> (Inbox, Self) {
+        let (messages, inbox) = unbounded_channel();
+        let comes_urgent = Arc::default();
+        let way = Inbox::new(messages, Arc::clone(&comes_urgent));
+        let arrivals = Self {
+            inbox,
+            comes_urgent,
+            ends: VecDeque::new(),
+            others: VecDeque::new(),
+            urgent: 0,
+            first_burst: None,
+            is_passing: false,
+            is_waited_for: false,
+        };
+        (way, arrivals)
     }
 
     /// Waits for the next message; no burst is let pass while somebody waits for what came before.
@@ -42,13 +63,13 @@ impl Arrivals {
             if let Some(message) = self.next_now() {
                 return Some(message);
             }
-            let came = match self.burst {
-                None => Some(self.inbox.recv().await?),
-                Some(_) => timeout(LULL, self.inbox.recv()).await.ok().flatten(),
-            };
-            match came {
-                Some(message) => self.sort(message),
-                None => self.burst = None,
+            if self.is_passing {
+                // To sleep, and not to be woken by each batch, is a part of what lets it pass.
+                let is_urgent = timeout(LULL, self.comes_urgent.notified()).await.is_ok();
+                self.is_passing = is_urgent || !self.inbox.is_empty();
+            } else {
+                let message = self.inbox.recv().await?;
+                self.sort(message);
             }
         }
     }
@@ -58,11 +79,26 @@ impl Arrivals {
         while let Ok(message) = self.inbox.try_recv() {
             self.sort(message);
         }
-        self.burst.take_if(|since| self.is_waited_for || since.elapsed() >= MAX_BURST);
-        if self.ends.is_empty() && self.burst.is_none() {
-            return self.others.pop_front();
+        let is_over = self.first_burst.is_none_or(|first| first.elapsed() >= MAX_WAIT);
+        if self.is_waited_for || self.urgent > 0 || is_over {
+            self.is_passing = false;
         }
-        self.ends.pop_front()
+        if self.is_passing || !self.ends.is_empty() {
+            return self.ends.pop_front();
+        }
+        let message = self.others.pop_front();
+        if self.others.is_empty() {
+            self.first_burst = None;
+        }
+        if message.as_ref().is_some_and(Message::is_urgent) {
+            self.urgent = self.urgent.saturating_sub(1);
+        }
+        message
+    }
+
+    /// Whether other work should wait for the end of a burst as well.
+    pub(super) fn is_burst(&self) -> bool {
+        self.is_passing
     }
 
     /// Takes no more messages; those that were sent already still come.
@@ -73,9 +109,10 @@ impl Arrivals {
     fn sort(&mut self, message: Message) {
         match &message {
             Message::Answered(..) => return self.ends.push_back(message),
-            message if !can_wait(message) => self.burst = None,
-            Message::Batch { is_burst: true, .. } if self.others.is_empty() => {
-                self.burst = Some(Instant::now());
+            message if message.is_urgent() => self.urgent = self.urgent.saturating_add(1),
+            Message::Batch { is_burst: true, .. } => {
+                self.first_burst.get_or_insert_with(Instant::now);
+                self.is_passing = true;
             }
             _ => {}
         }
@@ -83,34 +120,13 @@ impl Arrivals {
     }
 }
 
-/// Whether nobody waits for what it asks for.
-fn can_wait(message: &Message) -> bool {
-    match message {
-        Message::Batch { answer: Some(Answer::Room(_)), .. } => false,
-        Message::Batch { is_burst, answer, .. } => *is_burst || answer.is_none(),
-        #[cfg(feature = "logs")]
-        Message::Logs { answer, .. } => answer.is_none(),
-        Message::Flush(..) | Message::Leave(..) | Message::Shutdown(..) | Message::Check(..) => {
-            false
-        }
-        _ => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
 
-    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-
-    use super::super::inbox::{Deadline, Failure, Source};
+    use super::super::inbox::{Answer, Deadline, Failure, Source};
     use super::*;
     use crate::segment::Batch;
-
-    fn arrivals() -> (UnboundedSender<Message>, Arrivals) {
-        let (sender, inbox) = unbounded_channel();
-        (sender, Arrivals::new(inbox))
-    }
 
     fn batch(is_burst: bool, answer: Option<Answer>) -> Message {
         let batch = Batch::of(Vec::new());
@@ -130,66 +146,102 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_let_pass_before_work_on_it_begins() {
-        let (sender, mut arrivals) = arrivals();
+        let (inbox, mut arrivals) = Arrivals::channel();
         let burst = tokio::spawn(async move {
             for _ in 0..10 {
-                sender.send(batch(true, None)).unwrap();
+                inbox.send(batch(true, None)).unwrap();
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            sender
+            inbox
         });
         let (took, came) = first(&mut arrivals).await;
         assert_eq!(came, 10);
-        assert!((Duration::from_millis(11)..Duration::from_millis(14)).contains(&took), "{took:?}");
+        let last = Duration::from_millis(9);
+        assert!((last + LULL..last + LULL * 2).contains(&took), "{took:?}");
         assert_eq!(std::iter::from_fn(|| arrivals.next_now()).count(), 9, "in their order");
         drop(burst.await);
         assert!(arrivals.next(false).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_on_a_burst_without_an_end_begins_all_the_same() {
-        let (sender, mut arrivals) = arrivals();
+    async fn a_burst_is_let_pass_in_the_midst_of_other_work() {
+        let (inbox, mut arrivals) = Arrivals::channel();
+        (0..3).for_each(|_| inbox.send(batch(false, None)).unwrap());
+        assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 3));
+        assert!(!arrivals.is_burst());
+        inbox.send(batch(true, None)).unwrap();
+        assert!(arrivals.next_now().is_none() && arrivals.is_burst());
+        let (took, left) = first(&mut arrivals).await;
+        assert!(took >= LULL, "{took:?}");
+        assert_eq!((left, arrivals.is_burst()), (3, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_on_a_burst_without_an_end_begins_all_the_same_and_is_done_through() {
+        let (inbox, mut arrivals) = Arrivals::channel();
         let burst = tokio::spawn(async move {
-            while sender.send(batch(true, None)).is_ok() {
+            while inbox.send(batch(true, None)).is_ok() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
-        let (took, _) = first(&mut arrivals).await;
-        assert!(took >= MAX_BURST && took < MAX_BURST + LULL * 2, "{took:?}");
+        let (took, came) = first(&mut arrivals).await;
+        assert!(took >= MAX_WAIT && took < MAX_WAIT + LULL * 2, "{took:?}");
+        for _ in 1..came {
+            assert_eq!(first(&mut arrivals).await.0, Duration::ZERO);
+        }
+        assert!(first(&mut arrivals).await.0 >= MAX_WAIT, "and then another one is let pass");
         burst.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_that_somebody_waits_for_is_held_up_by_a_burst_before_or_behind_it() {
+        let (inbox, mut arrivals) = Arrivals::channel();
+        for message in [batch(false, None), flush(), batch(true, None)] {
+            inbox.send(message).unwrap();
+        }
+        assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 3));
+        assert!(matches!(arrivals.next_now(), Some(Message::Flush(..))));
+        inbox.send(batch(true, None)).unwrap();
+        assert!(arrivals.next_now().is_none() && arrivals.is_burst());
+        let soon = Duration::from_millis(1);
+        tokio::spawn(async move {
+            tokio::time::sleep(soon).await;
+            inbox.send(flush())
+        });
+        assert_eq!(first(&mut arrivals).await, (soon, 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_no_burst_and_what_somebody_waits_for_comes_at_once() {
         for messages in [vec![batch(false, None)], vec![flush()], vec![batch(true, None), flush()]]
         {
-            let (sender, mut arrivals) = arrivals();
+            let (inbox, mut arrivals) = Arrivals::channel();
             let all = messages.len();
-            messages.into_iter().for_each(|message| sender.send(message).unwrap());
+            messages.into_iter().for_each(|message| inbox.send(message).unwrap());
             assert_eq!(first(&mut arrivals).await, (Duration::ZERO, all));
         }
-        let (sender, mut arrivals) = arrivals();
+        let (inbox, mut arrivals) = Arrivals::channel();
         let (answer, _answered) = mpsc::sync_channel(1);
-        sender.send(batch(true, Some(Answer::Room(answer)))).unwrap();
+        inbox.send(batch(true, Some(Answer::Room(answer)))).unwrap();
         assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 1), "there is no room for more");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_a_request_overtakes_a_burst_that_was_let_pass() {
-        let (sender, mut arrivals) = arrivals();
-        (0..3).for_each(|_| sender.send(batch(true, None)).unwrap());
+        let (inbox, mut arrivals) = Arrivals::channel();
+        (0..3).for_each(|_| inbox.send(batch(true, None)).unwrap());
         assert_eq!(first(&mut arrivals).await.1, 3);
         let end = Message::Answered(Box::default(), Err(Failure::Cut));
-        sender.send(end).unwrap();
+        inbox.send(end).unwrap();
         assert!(matches!(arrivals.next_now(), Some(Message::Answered(..))));
         assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_a_request_is_seen_to_while_a_burst_is_let_pass() {
-        let (sender, mut arrivals) = arrivals();
-        sender.send(batch(true, None)).unwrap();
-        sender.send(Message::Answered(Box::default(), Err(Failure::Cut))).unwrap();
+        let (inbox, mut arrivals) = Arrivals::channel();
+        inbox.send(batch(true, None)).unwrap();
+        inbox.send(Message::Answered(Box::default(), Err(Failure::Cut))).unwrap();
         let started = Instant::now();
         assert!(matches!(arrivals.next(false).await, Some(Message::Answered(..))));
         assert_eq!((started.elapsed(), arrivals.next_now().is_none()), (Duration::ZERO, true));
@@ -199,8 +251,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_burst_is_let_pass_while_somebody_waits() {
-        let (sender, mut arrivals) = arrivals();
-        sender.send(batch(true, None)).unwrap();
+        let (inbox, mut arrivals) = Arrivals::channel();
+        inbox.send(batch(true, None)).unwrap();
         let started = Instant::now();
         assert!(matches!(arrivals.next(true).await, Some(Message::Batch { .. })));
         assert_eq!(started.elapsed(), Duration::ZERO);
@@ -208,10 +260,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_lost_where_the_wait_is_given_up() {
-        let (sender, mut arrivals) = arrivals();
-        sender.send(batch(true, None)).unwrap();
+        let (inbox, mut arrivals) = Arrivals::channel();
+        inbox.send(batch(true, None)).unwrap();
         assert!(timeout(Duration::from_millis(1), arrivals.next(false)).await.is_err());
-        sender.send(flush()).unwrap();
+        inbox.send(flush()).unwrap();
         assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
         assert!(matches!(arrivals.next(false).await, Some(Message::Flush(..))));
     }

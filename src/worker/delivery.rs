@@ -2,16 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
-use super::inbox::{Delivery, Failure, Message};
+use super::inbox::{Delivery, Failure, Inbox, Message};
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 
 /// Tells the worker how a request ended, even if the transport panics.
 #[derive(Debug)]
 struct Watch {
-    inbox: UnboundedSender<Message>,
+    inbox: Inbox,
     delivery: Option<Box<Delivery>>,
 }
 
@@ -26,7 +25,7 @@ impl Delivery {
         self: Box<Self>,
         request: http::Request<Bytes>,
         transport: Arc<dyn Transport>,
-        inbox: UnboundedSender<Message>,
+        inbox: Inbox,
         limit: Duration,
     ) -> AbortHandle {
         let mut watch = Watch { inbox, delivery: Some(self) };
@@ -65,8 +64,8 @@ impl Drop for Watch {
 mod tests {
     use async_trait::async_trait;
     use http::{Request, Response};
-    use tokio::sync::mpsc;
 
+    use super::super::arrivals::Arrivals;
     use super::*;
 
     /// Has no limit of its own.
@@ -82,11 +81,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_never_ends_is_given_up_as_one_without_an_answer() {
-        let (inbox, mut told) = mpsc::unbounded_channel();
+        let (inbox, mut told) = Arrivals::channel();
         let request = Request::new(Bytes::new());
         let limit = Duration::from_secs(60);
         Box::<Delivery>::default().start(request, Arc::new(Endless), inbox, limit);
-        let Some(Message::Answered(_, Err(Failure::Transport(error)))) = told.recv().await else {
+        let Some(Message::Answered(_, Err(Failure::Transport(error)))) = told.next(false).await
+        else {
             panic!("it ended in another way");
         };
         assert_eq!((error.kind, error.is_unsent()), (TransportErrorKind::Timeout, false));

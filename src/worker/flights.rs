@@ -2,11 +2,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
 use super::Destination;
-use super::inbox::{Delivery, Message};
+use super::inbox::{Delivery, Inbox};
 use super::line::Line;
 use crate::segment::IdMap;
 
@@ -16,7 +15,7 @@ pub(super) struct Flights {
     destination: Option<Destination>,
     /// The headers where the body is compressed, once there was one; there is one way to do that.
     compressed: Option<HeaderMap>,
-    inbox: UnboundedSender<Message>,
+    inbox: Inbox,
     /// By the numbers of their deliveries.
     open: IdMap<u64, AbortHandle>,
     started: u64,
@@ -26,7 +25,7 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    pub(super) fn new(line: Line, inbox: UnboundedSender<Message>) -> Self {
+    pub(super) fn new(line: Line, inbox: Inbox) -> Self {
         Self {
             destination: line.destination,
             compressed: None,

@@ -1,9 +1,12 @@
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::lanes::Queued;
 use super::spool_report::Report;
@@ -13,6 +16,17 @@ use crate::mapping::Panic;
 use crate::segment::Batch;
 use crate::stats::Amount;
 use crate::transport::{Losses, TransportError};
+
+/// The way to the worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox {
+    messages: UnboundedSender<Message>,
+    urgent: Arc<Notify>,
+}
+
+/// The worker takes no more messages.
+#[derive(Debug)]
+pub(crate) struct Ended;
 
 /// What the worker is told.
 #[derive(Debug)]
@@ -91,6 +105,36 @@ pub(crate) struct Delivery {
     pub(super) bytes: u64,
     /// The losses that ride along.
     pub(super) losses: Losses,
+}
+
+impl Inbox {
+    /// It says of urgent messages, besides sending them, that they are there.
+    pub(super) fn new(messages: UnboundedSender<Message>, urgent: Arc<Notify>) -> Self {
+        Self { messages, urgent }
+    }
+
+    pub(crate) fn send(&self, message: Message) -> Result<(), Ended> {
+        let is_urgent = message.is_urgent();
+        self.messages.send(message).map_err(|_| Ended)?;
+        if is_urgent {
+            self.urgent.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Message {
+    /// Whether somebody waits for what it asks for.
+    pub(super) fn is_urgent(&self) -> bool {
+        match self {
+            Self::Batch { answer: Some(Answer::Room(_)), .. } => true,
+            Self::Batch { is_burst, answer, .. } => !is_burst && answer.is_some(),
+            #[cfg(feature = "logs")]
+            Self::Logs { answer, .. } => answer.is_some(),
+            Self::Flush(..) | Self::Leave(..) | Self::Shutdown(..) | Self::Check(..) => true,
+            _ => false,
+        }
+    }
 }
 
 impl Deadline {

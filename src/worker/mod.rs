@@ -55,9 +55,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use sentry_types::Dsn;
-use tokio::sync::mpsc::{self, UnboundedSender};
 
-pub(crate) use self::inbox::{Answer, Deadline, Message, Source};
+use self::arrivals::Arrivals;
+pub(crate) use self::inbox::{Answer, Deadline, Inbox, Message, Source};
 pub(crate) use self::quiet::Quiet;
 pub(crate) use self::routing::Routing;
 use self::run::Worker;
@@ -155,23 +155,20 @@ pub(crate) fn is_own_thread(name: Option<&str>) -> bool {
 }
 
 /// Starts the thread and gives the way to it.
-pub(crate) fn spawn(
-    settings: Settings,
-    ledger: Arc<Ledger>,
-) -> io::Result<UnboundedSender<Message>> {
-    let (sender, inbox) = mpsc::unbounded_channel();
+pub(crate) fn spawn(settings: Settings, ledger: Arc<Ledger>) -> io::Result<Inbox> {
+    let (inbox, arrivals) = Arrivals::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)
         .thread_name("sentry-transport-dns")
         .build()?;
-    let to_self = sender.clone();
+    let to_self = inbox.clone();
     thread::Builder::new().name("sentry-transport".into()).spawn(move || {
         let quiet = Quiet::new();
         let worker = Worker::new(settings, ledger, to_self, quiet);
-        runtime.block_on(worker.run(arrivals::Arrivals::new(inbox)));
+        runtime.block_on(worker.run(arrivals));
         // A name that is still being looked up must not hold up the end of the thread.
         runtime.shutdown_background();
     })?;
-    Ok(sender)
+    Ok(inbox)
 }

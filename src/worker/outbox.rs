@@ -5,11 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Response;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::Destination;
 use super::flights::Flights;
-use super::inbox::{Delivery, Message};
+use super::inbox::{Delivery, Inbox};
 use super::lanes::{Lanes, Queued};
 use super::line::Line;
 use super::pulse::Pulse;
@@ -71,7 +70,7 @@ const MAX_STRIKES: u32 = 5;
 const REPORT_DELAY: Duration = Duration::from_secs(30);
 
 impl Outbox {
-    pub(super) fn new(mut line: Line, inbox: UnboundedSender<Message>) -> Self {
+    pub(super) fn new(mut line: Line, inbox: Inbox) -> Self {
         let spooler = Spooler::new(line.opening.take(), inbox.clone());
         let dsn = line.destination.as_ref().map(|to| dsn_text(&to.dsn));
         let server = line.destination.as_ref().map(|to| to.endpoint.to_string());
@@ -343,9 +342,9 @@ mod tests {
     use async_trait::async_trait;
     use http::{HeaderMap, Request};
     use sentry_types::Uuid;
-    use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-    use super::super::inbox::Failure;
+    use super::super::arrivals::Arrivals;
+    use super::super::inbox::{Failure, Message};
     use super::*;
     use crate::protocol::{Item, ItemKind};
     use crate::transport::{Transport, TransportError, TransportErrorKind};
@@ -361,7 +360,7 @@ mod tests {
         }
     }
 
-    fn outbox() -> (Outbox, UnboundedReceiver<Message>) {
+    fn outbox() -> (Outbox, Arrivals) {
         let destination = Destination {
             dsn: "https://key@sentry.invalid/42".parse().unwrap(),
             endpoint: "https://sentry.invalid/api/42/envelope/".parse().unwrap(),
@@ -379,7 +378,7 @@ mod tests {
             queue_bytes: 100_000,
             client_reports: true,
         };
-        let (inbox, told) = mpsc::unbounded_channel();
+        let (inbox, told) = Arrivals::channel();
         (Outbox::new(line, inbox), told)
     }
 
@@ -391,7 +390,7 @@ mod tests {
     /// Sends what may be sent at this second, and lets it fail; gives the id of what was sent.
     async fn fail(
         outbox: &mut Outbox,
-        told: &mut UnboundedReceiver<Message>,
+        told: &mut Arrivals,
         second: u64,
     ) -> (Option<u128>, Vec<DropReason>) {
         let now = Duration::from_secs(second);
@@ -400,7 +399,7 @@ mod tests {
         if outbox.flights.len() == 0 {
             return (None, lost);
         }
-        let Some(Message::Answered(delivery, Err(Failure::Transport(_)))) = told.recv().await
+        let Some(Message::Answered(delivery, Err(Failure::Transport(_)))) = told.next(false).await
         else {
             panic!("it ended in another way");
         };

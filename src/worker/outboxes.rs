@@ -1,8 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc::UnboundedSender;
-
-use super::inbox::Message;
+use super::inbox::Inbox;
 use super::line::Line;
 use super::outbox::Outbox;
 use super::tickets::Tickets;
@@ -24,7 +22,7 @@ pub(super) struct Outboxes {
 const MIN_SHARE: usize = 1024 * 1024;
 
 impl Outboxes {
-    pub(super) fn new(settings: &mut Settings, inbox: &UnboundedSender<Message>) -> Self {
+    pub(super) fn new(settings: &mut Settings, inbox: &Inbox) -> Self {
         let tickets = Tickets::default();
         let first = settings.destination.take();
         let others = settings.routing.as_mut().map(|routing| routing.take_destinations());

@@ -3,7 +3,6 @@ mod ingest;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::Settings;
@@ -11,7 +10,7 @@ use super::arrivals::Arrivals;
 use super::captured::Captured;
 use super::closing::Closing;
 use super::early::Early;
-use super::inbox::{Message, Source};
+use super::inbox::{Inbox, Message, Source};
 use super::intake::Intake;
 use super::leaving::Leaving;
 #[cfg(feature = "logs")]
@@ -46,7 +45,7 @@ pub(super) struct Worker {
     pub(super) routing: Option<Routing>,
     pub(super) spotlight: Option<Spotlight>,
     pub(super) panics: Panics,
-    to_self: UnboundedSender<Message>,
+    to_self: Inbox,
     pub(super) waiting: Waiting,
     pub(super) voice: Voice,
     pub(super) early: Early,
@@ -67,7 +66,7 @@ impl Worker {
     pub(super) fn new(
         mut settings: Settings,
         ledger: Arc<Ledger>,
-        to_self: UnboundedSender<Message>,
+        to_self: Inbox,
         quiet: Quiet,
     ) -> Self {
         let dsn = settings.destination.as_ref().map(|to| &to.dsn);
@@ -138,7 +137,9 @@ impl Worker {
                 while let Some(message) = arrivals.next_now() {
                     self.handle(message);
                 }
-                continue;
+                if !arrivals.is_burst() {
+                    continue;
+                }
             }
             if std::mem::take(&mut has_begun_requests) {
                 // They get their turn before the next batch, while what they send is at hand.

@@ -4,9 +4,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SendError, Sender, SyncS
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc::UnboundedSender;
-
-use super::inbox::Message;
+use super::inbox::{Inbox, Message};
 use super::quiet::Quiet;
 use super::spool_report::{Done, Report, Written};
 use crate::spool::{Entry, Found, Kinds, Lost, OpenError, Parcel, Spool, Store};
@@ -71,7 +69,7 @@ enum Order {
 struct Clerk {
     opening: Option<Opening>,
     store: Option<Store>,
-    inbox: UnboundedSender<Message>,
+    inbox: Inbox,
     signals: Arc<Signals>,
 }
 
@@ -92,7 +90,7 @@ const RELEASE: Duration = Duration::from_millis(100);
 const TROUBLE: Duration = Duration::from_secs(1);
 
 impl Spooler {
-    pub(super) fn new(opening: Option<Opening>, inbox: UnboundedSender<Message>) -> Self {
+    pub(super) fn new(opening: Option<Opening>, inbox: Inbox) -> Self {
         let signals = Arc::new(Signals::default());
         let is_open = opening.as_ref().is_some_and(|opening| opening.store.is_some());
         let (alive, ended) = mpsc::sync_channel(0);

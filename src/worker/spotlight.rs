@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::HeaderMap;
 use sentry_types::protocol::v7::Event;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::encode;
-use super::inbox::Message;
+use super::inbox::{Inbox, Message};
 use crate::count::count;
 use crate::hooks::{Hooks, Losses, Outgoing};
 use crate::mapping::{Mapped, Mapper};
@@ -187,7 +186,7 @@ impl Spotlight {
     }
 
     /// Sends the next one, if none is on its way.
-    pub(super) fn dispatch(&mut self, inbox: &UnboundedSender<Message>) {
+    pub(super) fn dispatch(&mut self, inbox: &Inbox) {
         if self.is_sending {
             return;
         }
