@@ -1,6 +1,6 @@
 //! Compression with buffers and tables that are used again.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
+use flate2::{Compress, Compression, Crc, FlushCompress};
 use zstd::bulk::Compressor;
 
 pub enum Codec {
@@ -16,7 +16,7 @@ impl Codec {
 
     /// By `zlib-rs`.
     pub fn gzip(level: u32) -> Self {
-        Self::Gzip(Compress::new_gzip(Compression::new(level), 15), Vec::new())
+        Self::Gzip(Compress::new(Compression::new(level), false), Vec::new())
     }
 
     pub fn zstd(level: i32) -> Self {
@@ -35,19 +35,7 @@ impl Codec {
     pub fn encode<'a>(&'a mut self, plain: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Plain => plain,
-            Self::Gzip(compress, out) => {
-                compress.reset();
-                out.clear();
-                out.reserve(plain.len() / 2 + 64);
-                loop {
-                    let rest = &plain[compress.total_in() as usize..];
-                    match compress.compress_vec(rest, out, FlushCompress::Finish) {
-                        Ok(Status::StreamEnd) => return out,
-                        Ok(_) => out.reserve(out.capacity()),
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-            }
+            Self::Gzip(compress, out) => gzip(plain, compress, out),
             Self::Zstd(compressor, out) => {
                 out.clear();
                 out.reserve(zstd::zstd_safe::compress_bound(plain.len()));
@@ -56,4 +44,27 @@ impl Codec {
             }
         }
     }
+}
+
+/// One gzip member. A full flush forgets what was compressed before by clearing less than a reset.
+fn gzip<'a>(plain: &[u8], compress: &mut Compress, out: &'a mut Vec<u8>) -> &'a [u8] {
+    const MAGIC: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    const LAST_BLOCK: [u8; 2] = [3, 0];
+    let room = plain.len() + plain.len() / 100 + 100;
+    if out.len() < room {
+        out.resize(room, 0);
+    }
+    out[..MAGIC.len()].copy_from_slice(&MAGIC);
+    let before = (compress.total_in(), compress.total_out());
+    let blocks = &mut out[MAGIC.len()..room - 10];
+    compress.compress(plain, blocks, FlushCompress::Full).expect("blocks");
+    assert_eq!(compress.total_in() - before.0, plain.len() as u64, "all of it is read");
+    let end = MAGIC.len() + (compress.total_out() - before.1) as usize;
+    assert!(end < room - 10, "and all is written");
+    let mut crc = Crc::new();
+    crc.update(plain);
+    let (sum, len) = (crc.sum().to_le_bytes(), (plain.len() as u32).to_le_bytes());
+    let trailer = [&LAST_BLOCK[..], &sum, &len].concat();
+    out[end..end + trailer.len()].copy_from_slice(&trailer);
+    &out[..end + trailer.len()]
 }
