@@ -266,12 +266,14 @@ impl SentrySpanExporter {
         }
         let wait = self.shared.batches.wait(spans.iter().map(|span| span.end_time));
         let (answer, answered) = mpsc::sync_channel(1);
-        let for_delivery = wait == Wait::ForDelivery;
-        let waits = (for_delivery || room == Room::Scarce) && may_wait();
-        let answer = waits.then_some(match for_delivery {
-            true => Answer::Delivered(answer),
-            false => Answer::Room(answer),
-        });
+        let may_wait = may_wait();
+        let answer = if wait == Wait::ForDelivery && may_wait {
+            Some(Answer::Delivered(answer))
+        } else {
+            // That there is little room has to be known even where nobody can wait for more.
+            (room == Room::Scarce).then_some(Answer::Room(answer))
+        };
+        let waits = answer.is_some() && may_wait;
         let source = self.source;
         let is_burst = wait == Wait::InBurst;
         if inbox.send(Message::Batch { source, batch, is_burst, answer }).is_err() {

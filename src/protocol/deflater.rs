@@ -3,7 +3,10 @@ use flate2::{Compress, Compression, FlushCompress};
 /// Compresses bodies one after the other with the same buffers.
 #[derive(Debug)]
 pub(crate) struct Deflater {
+    level: Compression,
     compress: Compress,
+    /// Whether the stream ended with the last body; not if that failed.
+    is_clean: bool,
     /// How much the stream had written before this body, in bytes.
     begin: u64,
     /// Where the blocks stand before they are copied; grows with the largest body.
@@ -13,32 +16,35 @@ pub(crate) struct Deflater {
 /// How much room there is at first, and after a body that needed much more, in bytes.
 const ROOM: usize = 64 * 1024;
 
+/// How much goes through one stream, in bytes; some compressors count in 32 bits.
+const MAX_STREAM: u64 = 1 << 30;
+
 impl Deflater {
     pub(crate) fn new(level: Compression) -> Self {
-        Self { compress: Compress::new(level, false), begin: 0, room: vec![0; ROOM] }
+        let compress = Compress::new(level, false);
+        Self { level, compress, is_clean: true, begin: 0, room: vec![0; ROOM] }
     }
 
     /// The raw blocks of the parts, put together, none of them the last of a stream; nothing if
     /// they cannot be compressed.
     pub(super) fn deflate<const N: usize>(&mut self, parts: [&[u8]; N]) -> Option<Vec<u8>> {
-        self.begin = self.compress.total_out();
-        let blocks = self.blocks(parts);
-        if blocks.is_none() {
-            self.compress.reset();
+        // All bodies are one stream to the compressor. A full flush makes it forget what it has seen
+        // as a reset does, and leaves the tables alone that need no clearing for that.
+        let is_clean = std::mem::replace(&mut self.is_clean, false);
+        if !is_clean || self.compress.total_in().max(self.compress.total_out()) > MAX_STREAM {
+            // A reset in the midst of a block would not begin another one.
+            self.compress = Compress::new(self.level, false);
         }
-        self.room.truncate(ROOM);
-        self.room.shrink_to(ROOM);
-        blocks
-    }
-
-    /// All bodies are one stream to the compressor. A full flush makes it forget what it has seen as
-    /// a reset does, and leaves the tables alone that need no clearing for that.
-    fn blocks<const N: usize>(&mut self, parts: [&[u8]; N]) -> Option<Vec<u8>> {
+        self.begin = self.compress.total_out();
         for part in parts {
             self.feed(part, FlushCompress::None)?;
         }
         self.feed(&[], FlushCompress::Full)?;
-        Some(self.room.get(..self.written())?.to_vec())
+        self.is_clean = true;
+        let blocks = self.room.get(..self.written())?.to_vec();
+        self.room.truncate(ROOM);
+        self.room.shrink_to(ROOM);
+        Some(blocks)
     }
 
     fn feed(&mut self, part: &[u8], flush: FlushCompress) -> Option<()> {
@@ -100,6 +106,19 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_failed_leaves_nothing_behind_at_any_level() {
+        let body = include_bytes!("deflater.rs");
+        for level in 1..=9 {
+            let mut deflater = Deflater::new(Compression::new(level));
+            let first = deflater.deflate([body]).unwrap();
+            // As a panic in the midst of a body would leave it.
+            deflater.is_clean = false;
+            deflater.feed(body, FlushCompress::None).unwrap();
+            assert!(deflater.deflate([body]).unwrap() == first && deflater.is_clean, "{level}");
+        }
+    }
+
+    #[test]
     fn no_body_refers_to_one_before_it_at_any_level() {
         let body = include_bytes!("deflater.rs").repeat(20);
         for level in 1..=9 {
@@ -107,7 +126,7 @@ mod tests {
             let first = deflater.deflate([&body]);
             assert!(first.is_some());
             for begin in [&body[..100], &body[..40_000], &body] {
-                deflater.deflate([begin]);
+                deflater.deflate([begin]).unwrap();
                 assert_eq!(deflater.deflate([&body]), first, "{level}, {}", begin.len());
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::inbox::{Inbox, Message};
 
@@ -23,18 +23,21 @@ pub(super) struct Arrivals {
     others: VecDeque<Message>,
     /// How many of the others somebody waits for.
     urgent: usize,
-    /// When the first burst came of which something may still be among the others.
+    /// How many of the others are batches of a burst.
+    bursts: usize,
+    /// When the first of these came.
     first_burst: Option<Instant>,
-    /// Whether a burst is let pass now, which then is among the others.
-    is_passing: bool,
+    /// Until when a burst is let pass if no more of it comes.
+    passes_until: Option<Instant>,
+    /// Whether somebody waits for what has been handled already.
     is_waited_for: bool,
 }
 
-/// A burst is over when nothing came for so long.
+/// A burst is over when nothing of it came for so long.
 const LULL: Duration = Duration::from_millis(5);
 
-/// How long after the first burst the work begins on what came, whatever else comes.
-const MAX_WAIT: Duration = Duration::from_millis(200);
+/// How long work waits for the end of a burst.
+const MAX_BURST: Duration = Duration::from_millis(200);
 
 impl Arrivals {
     /// The way to the thread, and what comes on it.
@@ -48,8 +51,9 @@ impl Arrivals {
             ends: VecDeque::new(),
             others: VecDeque::new(),
             urgent: 0,
+            bursts: 0,
             first_burst: None,
-            is_passing: false,
+            passes_until: None,
             is_waited_for: false,
         };
         (way, arrivals)
@@ -63,10 +67,9 @@ impl Arrivals {
             if let Some(message) = self.next_now() {
                 return Some(message);
             }
-            if self.is_passing {
+            if let Some(lull) = self.passes_until {
                 // To sleep, and not to be woken by each batch, is a part of what lets it pass.
-                let is_urgent = timeout(LULL, self.comes_urgent.notified()).await.is_ok();
-                self.is_passing = is_urgent || !self.inbox.is_empty();
+                let _ = timeout_at(lull, self.comes_urgent.notified()).await;
             } else {
                 let message = self.inbox.recv().await?;
                 self.sort(message);
@@ -79,26 +82,27 @@ impl Arrivals {
         while let Ok(message) = self.inbox.try_recv() {
             self.sort(message);
         }
-        let is_over = self.first_burst.is_none_or(|first| first.elapsed() >= MAX_WAIT);
-        if self.is_waited_for || self.urgent > 0 || is_over {
-            self.is_passing = false;
-        }
-        if self.is_passing || !self.ends.is_empty() {
+        self.passes_until.take_if(|lull| {
+            let is_over = |first: Instant| first.elapsed() >= MAX_BURST;
+            self.is_waited_for
+                || self.urgent > 0
+                || *lull <= Instant::now()
+                || self.first_burst.is_none_or(is_over)
+        });
+        if self.passes_until.is_some() || !self.ends.is_empty() {
             return self.ends.pop_front();
         }
-        let message = self.others.pop_front();
-        if self.others.is_empty() {
-            self.first_burst = None;
-        }
-        if message.as_ref().is_some_and(Message::is_urgent) {
+        let message = self.others.pop_front()?;
+        if message.is_urgent() {
             self.urgent = self.urgent.saturating_sub(1);
         }
-        message
-    }
-
-    /// Whether other work should wait for the end of a burst as well.
-    pub(super) fn is_burst(&self) -> bool {
-        self.is_passing
+        if message.is_burst() {
+            self.bursts = self.bursts.saturating_sub(1);
+        }
+        if self.bursts == 0 {
+            self.first_burst = None;
+        }
+        Some(message)
     }
 
     /// Takes no more messages; those that were sent already still come.
@@ -107,14 +111,17 @@ impl Arrivals {
     }
 
     fn sort(&mut self, message: Message) {
-        match &message {
-            Message::Answered(..) => return self.ends.push_back(message),
-            message if message.is_urgent() => self.urgent = self.urgent.saturating_add(1),
-            Message::Batch { is_burst: true, .. } => {
-                self.first_burst.get_or_insert_with(Instant::now);
-                self.is_passing = true;
-            }
-            _ => {}
+        if let Message::Answered(..) = message {
+            return self.ends.push_back(message);
+        }
+        if message.is_urgent() {
+            self.urgent = self.urgent.saturating_add(1);
+        }
+        if message.is_burst() {
+            let now = Instant::now();
+            self.bursts = self.bursts.saturating_add(1);
+            self.first_burst.get_or_insert(now);
+            self.passes_until = now.checked_add(LULL);
         }
         self.others.push_back(message);
     }
@@ -122,6 +129,7 @@ impl Arrivals {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::mpsc;
 
     use super::super::inbox::{Answer, Deadline, Failure, Source};
@@ -168,12 +176,32 @@ mod tests {
         let (inbox, mut arrivals) = Arrivals::channel();
         (0..3).for_each(|_| inbox.send(batch(false, None)).unwrap());
         assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 3));
-        assert!(!arrivals.is_burst());
         inbox.send(batch(true, None)).unwrap();
-        assert!(arrivals.next_now().is_none() && arrivals.is_burst());
-        let (took, left) = first(&mut arrivals).await;
-        assert!(took >= LULL, "{took:?}");
-        assert_eq!((left, arrivals.is_burst()), (3, false));
+        assert!(arrivals.next_now().is_none());
+        assert_eq!(first(&mut arrivals).await, (LULL, 3));
+        assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_more_of_a_burst_prolongs_it_and_what_comes_meanwhile_wakes_nobody() {
+        let (inbox, mut arrivals) = Arrivals::channel();
+        inbox.send(batch(true, None)).unwrap();
+        let others = tokio::spawn(async move {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                inbox.send(batch(false, None)).unwrap();
+            }
+        });
+        let mut wakes = 0_u32;
+        let mut next = pin!(arrivals.next(false));
+        let started = Instant::now();
+        let came = std::future::poll_fn(|context| {
+            wakes += 1;
+            next.as_mut().poll(context)
+        });
+        assert!(matches!(came.await, Some(Message::Batch { is_burst: true, .. })));
+        assert_eq!((started.elapsed(), wakes), (LULL, 2));
+        others.abort();
     }
 
     #[tokio::test(start_paused = true)]
@@ -185,11 +213,16 @@ mod tests {
             }
         });
         let (took, came) = first(&mut arrivals).await;
-        assert!(took >= MAX_WAIT && took < MAX_WAIT + LULL * 2, "{took:?}");
-        for _ in 1..came {
+        assert!(took >= MAX_BURST && took < MAX_BURST + LULL * 2, "{took:?}");
+        for _ in 0..came * 2 {
+            assert_eq!(first(&mut arrivals).await.0, Duration::ZERO);
+            // More comes than is done.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        while arrivals.bursts > 0 {
             assert_eq!(first(&mut arrivals).await.0, Duration::ZERO);
         }
-        assert!(first(&mut arrivals).await.0 >= MAX_WAIT, "and then another one is let pass");
+        assert!(first(&mut arrivals).await.0 >= MAX_BURST, "and then another one is let pass");
         burst.abort();
     }
 
@@ -202,7 +235,7 @@ mod tests {
         assert_eq!(first(&mut arrivals).await, (Duration::ZERO, 3));
         assert!(matches!(arrivals.next_now(), Some(Message::Flush(..))));
         inbox.send(batch(true, None)).unwrap();
-        assert!(arrivals.next_now().is_none() && arrivals.is_burst());
+        assert!(arrivals.next_now().is_none());
         let soon = Duration::from_millis(1);
         tokio::spawn(async move {
             tokio::time::sleep(soon).await;
@@ -245,8 +278,13 @@ mod tests {
         let started = Instant::now();
         assert!(matches!(arrivals.next(false).await, Some(Message::Answered(..))));
         assert_eq!((started.elapsed(), arrivals.next_now().is_none()), (Duration::ZERO, true));
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            inbox.send(Message::Answered(Box::default(), Err(Failure::Cut)))
+        });
+        assert!(matches!(arrivals.next(false).await, Some(Message::Answered(..))));
+        assert_eq!(started.elapsed(), LULL, "when the thread wakes");
         assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
-        assert!(started.elapsed() >= LULL);
     }
 
     #[tokio::test(start_paused = true)]
@@ -262,7 +300,8 @@ mod tests {
     async fn nothing_is_lost_where_the_wait_is_given_up() {
         let (inbox, mut arrivals) = Arrivals::channel();
         inbox.send(batch(true, None)).unwrap();
-        assert!(timeout(Duration::from_millis(1), arrivals.next(false)).await.is_err());
+        let soon = tokio::time::timeout(Duration::from_millis(1), arrivals.next(false));
+        assert!(soon.await.is_err());
         inbox.send(flush()).unwrap();
         assert!(matches!(arrivals.next(false).await, Some(Message::Batch { .. })));
         assert!(matches!(arrivals.next(false).await, Some(Message::Flush(..))));

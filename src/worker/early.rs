@@ -41,6 +41,11 @@ struct Waiting {
 }
 
 impl Early {
+    /// Whether somebody waits for errors that are not in line yet.
+    pub(super) fn has_flushes(&self) -> bool {
+        !self.flushes.is_empty()
+    }
+
     /// The next one that has waited long enough.
     fn due(&mut self, now: Duration) -> Option<Waiting> {
         let next = self.waiting.front().copied()?;

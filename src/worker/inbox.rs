@@ -132,8 +132,17 @@ impl Message {
             #[cfg(feature = "logs")]
             Self::Logs { answer, .. } => answer.is_some(),
             Self::Flush(..) | Self::Leave(..) | Self::Shutdown(..) | Self::Check(..) => true,
-            _ => false,
+            Self::Resource(..)
+            | Self::Panic(_)
+            | Self::Spotlight(_)
+            | Self::Spool(_)
+            | Self::Answered(..) => false,
         }
+    }
+
+    /// Whether it is spans behind which many more come.
+    pub(super) fn is_burst(&self) -> bool {
+        matches!(self, Self::Batch { is_burst: true, .. })
     }
 }
 

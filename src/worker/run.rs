@@ -137,20 +137,23 @@ impl Worker {
                 while let Some(message) = arrivals.next_now() {
                     self.handle(message);
                 }
-                if !arrivals.is_burst() {
-                    continue;
-                }
+                continue;
             }
             if std::mem::take(&mut has_begun_requests) {
                 // They get their turn before the next batch, while what they send is at hand.
                 tokio::task::yield_now().await;
             }
             let sleep = self.next_deadline().saturating_sub(self.now()).min(IDLE);
-            let next = arrivals.next(self.waiting.is_urgent());
+            let next = arrivals.next(self.is_waited_for());
             if let Ok(Some(message)) = tokio::time::timeout(sleep, next).await {
                 has_begun_requests = self.handle_together(message, &mut arrivals);
             }
         }
+    }
+
+    /// Whether somebody waits for what came before, or for the end.
+    fn is_waited_for(&self) -> bool {
+        self.waiting.is_urgent() || self.early.has_flushes() || self.is_draining()
     }
 
     /// Handles a message; if a request has ended, together with others that have ended as well.

@@ -109,13 +109,14 @@ fn map(batches: impl Iterator<Item = Vec<SpanData>>, mut then: impl FnMut(&dyn F
     }
 }
 
-/// As the exporter does it.
 fn deflate(gzip: &mut Compress, room: &mut Vec<u8>, json: &[u8]) -> Vec<u8> {
-    room.resize(room.len().max(json.len() + 100), 0);
+    room.resize(room.len().max(json.len() + json.len() / 8 + 100), 0);
     let before = (gzip.total_in(), gzip.total_out());
     gzip.compress(json, room, FlushCompress::Full).expect("blocks");
     assert_eq!(gzip.total_in() - before.0, json.len() as u64, "all of it is read");
-    room[..(gzip.total_out() - before.1) as usize].to_vec()
+    let written = (gzip.total_out() - before.1) as usize;
+    assert!(written < room.len(), "and written");
+    room[..written].to_vec()
 }
 
 /// All that the exporter does, but for HTTP.

@@ -50,21 +50,22 @@ impl Codec {
 fn gzip<'a>(plain: &[u8], compress: &mut Compress, out: &'a mut Vec<u8>) -> &'a [u8] {
     const MAGIC: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     const LAST_BLOCK: [u8; 2] = [3, 0];
-    let room = plain.len() + plain.len() / 100 + 100;
-    if out.len() < room {
-        out.resize(room, 0);
-    }
-    out[..MAGIC.len()].copy_from_slice(&MAGIC);
+    // The fastest level may take nine bits for a byte.
+    out.resize(out.len().max(plain.len() + plain.len() / 8 + 100), 0);
+    let (begin, room) = out.split_at_mut(MAGIC.len());
+    begin.copy_from_slice(&MAGIC);
     let before = (compress.total_in(), compress.total_out());
-    let blocks = &mut out[MAGIC.len()..room - 10];
-    compress.compress(plain, blocks, FlushCompress::Full).expect("blocks");
+    compress.compress(plain, room, FlushCompress::Full).expect("blocks");
     assert_eq!(compress.total_in() - before.0, plain.len() as u64, "all of it is read");
-    let end = MAGIC.len() + (compress.total_out() - before.1) as usize;
-    assert!(end < room - 10, "and all is written");
+    let written = (compress.total_out() - before.1) as usize;
+    assert!(written < room.len(), "and written");
     let mut crc = Crc::new();
     crc.update(plain);
     let (sum, len) = (crc.sum().to_le_bytes(), (plain.len() as u32).to_le_bytes());
-    let trailer = [&LAST_BLOCK[..], &sum, &len].concat();
-    out[end..end + trailer.len()].copy_from_slice(&trailer);
-    &out[..end + trailer.len()]
+    let mut end = written;
+    for part in [&LAST_BLOCK[..], &sum, &len] {
+        room[end..end + part.len()].copy_from_slice(part);
+        end += part.len();
+    }
+    &out[..MAGIC.len() + end]
 }
