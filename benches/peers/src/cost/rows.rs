@@ -18,7 +18,7 @@ pub struct Row {
 /// Half of what the queue of the client holds; an error may come with each transaction.
 const SENTRY_TRACES: u64 = 10;
 
-pub const ROWS: [Row; 16] = [
+pub const ROWS: [Row; 17] = [
     Row { sends: false, ..row("none") },
     row("opentelemetry-otlp"),
     row("opentelemetry-otlp, gzip"),
@@ -38,6 +38,7 @@ pub const ROWS: [Row; 16] = [
     row("ideal, zstd 1"),
     row("ideal, gzip 1, events"),
     row("opentelemetry-sentry").beside("ideal, gzip 1"),
+    row("opentelemetry-sentry, plain").beside("ideal, serde"),
     Row { sends: false, ..row("opentelemetry-sentry, no HTTP").beside("ideal, gzip 1") },
 ];
 

@@ -39,6 +39,7 @@ pub fn start(name: &str, address: &str) -> Box<dyn Exporter> {
             ideal(Ideal::new(address, Json::Own, Codec::gzip(1)).with_events())
         }
         "opentelemetry-sentry" => Box::new(ThisCrate::start(address)),
+        "opentelemetry-sentry, plain" => Box::new(ThisCrate::uncompressed(address)),
         "opentelemetry-sentry, no HTTP" => Box::new(ThisCrate::without_http(address)),
         other => panic!("there is no exporter `{other}`"),
     }

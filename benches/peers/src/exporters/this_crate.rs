@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use opentelemetry_sentry::transport::{Transport, TransportError};
-use opentelemetry_sentry::{SentrySpanExporter, SentrySpanExporterBuilder};
+use opentelemetry_sentry::{Compression, SentrySpanExporter, SentrySpanExporterBuilder};
 
 use super::batch::Batch;
 use crate::load::{Exporter, LIMIT};
@@ -16,6 +16,11 @@ pub struct ThisCrate {
 impl ThisCrate {
     pub fn start(address: &str) -> Self {
         Self::with(SentrySpanExporter::builder().with_dsn(super::dsn(address)))
+    }
+
+    pub fn uncompressed(address: &str) -> Self {
+        let builder = SentrySpanExporter::builder().with_dsn(super::dsn(address));
+        Self::with(builder.with_compression(Compression::None))
     }
 
     /// All of it but for HTTP.
