@@ -712,10 +712,11 @@ def check_single_span(span: dict, path: str, found) -> None:
             found(f"{path}: no attribute sentry.{key}")
     if told("sentry.trace_lifecycle") != "stream":
         found(f"{path}: sentry.trace_lifecycle is {told('sentry.trace_lifecycle')!r}")
-    # Whoever sends a span before its root has ended cannot know its segment.
+    # Whoever sends a span before its root has ended cannot know its segment; but the application may
+    # have named one.
     segment, name = told("sentry.segment.id"), told("sentry.segment.name")
-    if (segment is None) != (name is None):
-        found(f"{path}: a segment with only one of id and name")
+    if segment is not None and name is None:
+        found(f"{path}: a segment without a name")
     if segment is not None and not matches(SPAN_ID, segment):
         found(f"{path}: sentry.segment.id is {segment!r}")
     if span.get("is_segment") is True:

@@ -617,7 +617,7 @@ FAULTS = [
     ("a link of no span", span_list("items/1/links/0/span_id", ZERO), "link 0"),
     ("a span of no lifecycle", first_span("attributes/sentry.trace_lifecycle", ABSENT), "cycle"),
     ("a span of no origin", first_span("attributes/sentry.origin", ABSENT), "no attribute"),
-    ("a segment without a name", first_span("attributes/sentry.segment.name", ABSENT), "only one"),
+    ("a segment without a name", first_span("attributes/sentry.segment.name", ABSENT), "without a name"),
     (
         "a segment of another",
         first_span("attributes/sentry.segment.id/value", CHILD),
